@@ -1,0 +1,62 @@
+"""Doubtful alarms: something arrived on the alarm channel that cannot be taken at its word.
+
+An unreadable payload, an unregistered device, an impossible time. It goes to quarantine like any bad message, but
+nobody may find out tomorrow that a button had been pressed: the operator and the duty leader get an incident to verify.
+Police and education are not called by it (docs/adr/0006).
+
+Keys are bounded by the registry: one for a registered device, one for a site's unregistered ones, one for the rest.
+"""
+
+from __future__ import annotations
+
+from domain.finding import Category, Finding, FindingKind, Severity, finding_id
+from domain.observation import Alarm
+from domain.quarantine import Reason, Rejected
+
+RULE = "doubtful_alarm"
+
+
+def doubtful_alarm(rejected: Rejected, *, site_no: int) -> Finding:
+    """The finding for a message that the alarm lane put aside; ``site_no`` 0 = no known site."""
+    registered = site_no != 0 and rejected.reason not in (Reason.UNKNOWN_DEVICE, Reason.BAD_TOPIC)
+    site_id = rejected.site_id if site_no else ""
+    device_id = rejected.device_id if registered else ""
+    return Finding(
+        finding_id=finding_id(RULE, rejected.topic, rejected.received_at.isoformat(), rejected.detail),
+        kind=FindingKind.RAISED,
+        rule=RULE,
+        key=f"{RULE}/{site_id}/{device_id}",
+        category=Category.SYSTEM,
+        severity=Severity.CRITICAL,
+        life_safety=False,
+        site_no=site_no,
+        site_id=site_id,
+        device_no=None,
+        device_id=device_id,
+        at=rejected.received_at,
+        found_at=rejected.received_at,
+        detail={"reason": rejected.reason.value, "detail": rejected.detail[:300], "topic": rejected.topic[:200]},
+    )
+
+
+def late_alarm(alarm: Alarm) -> Finding:
+    """The finding for an alarm whose own time lies too far back to be an alarm of now."""
+    device = alarm.device
+    return Finding(
+        finding_id=finding_id(RULE, device.key, str(alarm.uid)),
+        kind=FindingKind.RAISED,
+        rule=RULE,
+        key=f"{RULE}/{device.key}",
+        category=Category.SYSTEM,
+        severity=Severity.CRITICAL,
+        life_safety=False,
+        site_no=device.site_no,
+        site_id=device.site_id,
+        device_no=device.device_no,
+        device_id=device.device_id,
+        at=alarm.received_at,
+        found_at=alarm.received_at,
+        test=alarm.test,
+        drill=alarm.drill,
+        detail={"reason": "late", "alarm": alarm.alarm.value, "device_time": alarm.at.isoformat()},
+    )

@@ -1,0 +1,115 @@
+"""The one error tree of campuswatch.
+
+::
+
+    CampuswatchError
+    ├── SettingsError          a settings file or environment is wrong (lists every fault)
+    ├── StorageError           the database refused or is away
+    │   ├── StorageUnavailable     cannot be reached; try again later
+    │   └── MigrationError         a migration failed or history was changed
+    ├── RegistryError          a change of the registry is refused
+    │   ├── UnknownSite
+    │   ├── UnknownDevice
+    │   └── ImportRefused          rows of a file are bad (lists every row)
+    ├── PayloadError           a message cannot be understood (goes to quarantine)
+    ├── ProfileError           a maker's profile is wrong
+    ├── IncidentError          an action on an incident is refused
+    │   ├── UnknownIncident
+    │   └── IllegalTransition
+    ├── DeliveryError          a link or channel did not take a delivery
+    │   ├── TemporaryFailure       worth another try
+    │   └── PermanentFailure       the other side will never take it as it is
+    └── EmbeddedError          the embedded broker or database did not start
+"""
+
+from __future__ import annotations
+
+
+class CampuswatchError(Exception):
+    """Something went wrong in campuswatch."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class SettingsError(CampuswatchError):
+    """The settings are wrong."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("settings are wrong:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+class StorageError(CampuswatchError):
+    """The database refused."""
+
+
+class StorageUnavailable(StorageError):
+    """The database cannot be reached."""
+
+
+class MigrationError(StorageError):
+    """A migration failed."""
+
+
+class RegistryError(CampuswatchError):
+    """A change of the registry is refused."""
+
+
+class UnknownSite(RegistryError):
+    """No site with this id is registered."""
+
+
+class UnknownDevice(RegistryError):
+    """No device with this id is registered at this site."""
+
+
+class ImportRefused(RegistryError):
+    """Rows of the file are bad; nothing was imported."""
+
+
+class PayloadError(CampuswatchError):
+    """A message cannot be understood.
+
+    ``reason`` is a `domain.quarantine.Reason` value; ``detail`` names the field and what was expected.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__(f"{reason}: {detail}")
+
+
+class ProfileError(CampuswatchError):
+    """A maker's profile is wrong."""
+
+
+class IncidentError(CampuswatchError):
+    """An action on an incident is refused."""
+
+
+class UnknownIncident(IncidentError):
+    """No incident with this id exists."""
+
+
+class IllegalTransition(IncidentError):
+    """The incident's state does not allow this action."""
+
+
+class DeliveryError(CampuswatchError):
+    """A delivery was not taken."""
+
+
+class TemporaryFailure(DeliveryError):
+    """The other side did not take the delivery now; it is worth another try."""
+
+
+class PermanentFailure(DeliveryError):
+    """The other side refused the delivery for good."""
+
+
+class EmbeddedError(CampuswatchError):
+    """The embedded broker or database did not start."""

@@ -1,0 +1,122 @@
+"""Incidents: what people handle. States and moves follow ISA-18.2 / IEC 62682.
+
+::
+
+                  acknowledge
+        raised ────────────────► acknowledged
+          │  ▲                     │      │
+   return │  │ raise        return │      │ reset (a person; what latched, or life safety)
+          ▼  │                     ▼      ▼
+        returned ──acknowledge──► normal ──reset──► reset ──close──► closed
+                                     └────────close (not life safety)─────┘
+
+``returned``: back to normal but nobody has acknowledged. ``normal``: back to normal and acknowledged.
+Life safety (``life_safety``) leaves only through a person's acknowledge and reset; the rest is closed by the system
+once it is normal, or by a person.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from domain.errors import IllegalTransition
+from domain.finding import Category, Severity
+
+
+class IncidentState(StrEnum):
+    RAISED = "raised"
+    ACKNOWLEDGED = "acknowledged"
+    RETURNED = "returned"
+    NORMAL = "normal"
+    RESET = "reset"
+    CLOSED = "closed"
+
+
+class IncidentAction(StrEnum):
+    RAISE = "raise"  # the detector reports it (again)
+    RETURN = "return"  # the detector reports its end
+    ACKNOWLEDGE = "acknowledge"
+    RESET = "reset"
+    CLOSE = "close"
+    NOTE = "note"
+
+
+#: An incident in one of these states is the one and only for its key.
+OPEN_STATES = (
+    IncidentState.RAISED,
+    IncidentState.ACKNOWLEDGED,
+    IncidentState.RETURNED,
+    IncidentState.NORMAL,
+)
+
+_S, _A = IncidentState, IncidentAction
+
+#: The legal moves. What is not here is refused.
+TRANSITIONS: dict[tuple[IncidentState, IncidentAction], IncidentState] = {
+    (_S.RAISED, _A.RAISE): _S.RAISED,
+    (_S.RAISED, _A.RETURN): _S.RETURNED,
+    (_S.RAISED, _A.ACKNOWLEDGE): _S.ACKNOWLEDGED,
+    (_S.RETURNED, _A.RAISE): _S.RAISED,
+    (_S.RETURNED, _A.RETURN): _S.RETURNED,
+    (_S.RETURNED, _A.ACKNOWLEDGE): _S.NORMAL,
+    (_S.ACKNOWLEDGED, _A.RAISE): _S.ACKNOWLEDGED,
+    (_S.ACKNOWLEDGED, _A.RETURN): _S.NORMAL,
+    (_S.ACKNOWLEDGED, _A.RESET): _S.RESET,
+    (_S.NORMAL, _A.RAISE): _S.RAISED,
+    (_S.NORMAL, _A.RETURN): _S.NORMAL,
+    (_S.NORMAL, _A.RESET): _S.RESET,
+    (_S.NORMAL, _A.CLOSE): _S.CLOSED,
+    (_S.RESET, _A.CLOSE): _S.CLOSED,
+    **{(state, _A.NOTE): state for state in _S},
+}
+
+
+def next_state(state: IncidentState, action: IncidentAction, *, life_safety: bool) -> IncidentState:
+    """The state after ``action``.
+
+    :raises IllegalTransition: the table has no such move, or life safety would be closed without a reset.
+    """
+    after = TRANSITIONS.get((state, action))
+    if after is None:
+        allowed = [a.value for (s, a) in TRANSITIONS if s is state and a not in (_A.RAISE, _A.RETURN)]
+        raise IllegalTransition(
+            f"cannot {action.value} an incident that is {state.value}; possible now: {', '.join(sorted(allowed))}"
+        )
+    if life_safety and action is _A.CLOSE and state is not _S.RESET:
+        raise IllegalTransition("a life-safety incident is closed only after a person has reset it")
+    return after
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """One incident as stored. ``number`` is the short one that people say aloud; all times are aware UTC."""
+
+    incident_id: UUID
+    number: int
+    key: str
+    rule: str
+    category: Category
+    severity: Severity
+    life_safety: bool
+    test: bool
+    drill: bool
+    site_no: int
+    site_id: str
+    device_no: int | None
+    device_id: str
+    state: IncidentState
+    raised_at: datetime
+    last_event_at: datetime
+    occurrences: int
+    detail: dict[str, Any]
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    returned_at: datetime | None = None
+    reset_at: datetime | None = None
+    reset_by: str | None = None
+    closed_at: datetime | None = None
+    closed_by: str | None = None

@@ -1,0 +1,23 @@
+"""Whether a device was proved alive lately. Unknown is a state of its own: nobody can tell."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class Connectivity(StrEnum):
+    ONLINE = "online"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+
+
+class LivenessChange(msgspec.Struct, frozen=True, kw_only=True):
+    """``since`` is when the state began, ``last_seen_at`` the last proof of life (both aware UTC)."""
+
+    device_no: int
+    connectivity: Connectivity
+    since: datetime
+    last_seen_at: datetime | None

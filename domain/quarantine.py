@@ -1,0 +1,36 @@
+"""Why a message was put aside. A quarantined message is kept whole, can be looked at and replayed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class Reason(StrEnum):
+    BAD_TOPIC = "bad_topic"  # not campus/v1/{site}/{device}/{channel}, or not UTF-8
+    EMPTY_PAYLOAD = "empty_payload"
+    TOO_LARGE = "too_large"
+    BAD_JSON = "bad_json"
+    BAD_FIELD = "bad_field"  # a field is missing or of the wrong type
+    BAD_VERSION = "bad_version"
+    UNKNOWN_SITE = "unknown_site"
+    UNKNOWN_DEVICE = "unknown_device"  # offered for adoption
+    ABSURD_VALUE = "absurd_value"
+    FROM_THE_FUTURE = "from_the_future"
+    TOO_OLD = "too_old"
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """One message, or one entry of a batch, that was put aside. ``payload`` is cut at 64 KiB, ``size`` is whole."""
+
+    received_at: datetime
+    topic: str
+    site_id: str
+    device_id: str
+    channel: str
+    reason: Reason
+    detail: str
+    payload: bytes
+    size: int

@@ -1,0 +1,48 @@
+"""Chinese and English words for what people are told; the web front end has a dictionary of its own."""
+
+from __future__ import annotations
+
+from domain.device import DeviceKind
+from domain.finding import Severity
+
+DEVICE_WORDS: dict[DeviceKind, tuple[str, str]] = {
+    DeviceKind.ONE_KEY_ALARM: ("一键报警", "one-key alarm"),
+    DeviceKind.SMOKE: ("烟感", "smoke detector"),
+    DeviceKind.TEMPERATURE: ("温度传感器", "temperature sensor"),
+    DeviceKind.GAS: ("燃气探测器", "gas detector"),
+    DeviceKind.CAMERA: ("摄像机", "camera"),
+    DeviceKind.INTRUSION_ZONE: ("入侵防区", "intrusion zone"),
+    DeviceKind.ACCESS_CONTROL: ("门禁", "access control"),
+    DeviceKind.PATROL_POINT: ("巡更点", "patrol checkpoint"),
+    DeviceKind.BARRIER: ("防冲撞设施", "anti-ramming barrier"),
+    DeviceKind.GATEWAY: ("网关", "gateway"),
+}
+
+SEVERITY_WORDS: dict[Severity, tuple[str, str]] = {
+    Severity.CRITICAL: ("紧急", "critical"),
+    Severity.MAJOR: ("重要", "major"),
+    Severity.MINOR: ("一般", "minor"),
+    Severity.ADVICE: ("提示", "advice"),
+}
+
+#: Rule → what happened, in both languages. A rule that is not here is told by its name.
+RULE_WORDS: dict[str, tuple[str, str]] = {
+    "one_key_alarm": ("一键报警", "One-key alarm"),
+    "duress_alarm": ("胁迫报警", "Duress alarm"),
+    "smoke_alarm": ("烟雾报警", "Smoke alarm"),
+    "heat_alarm": ("感温报警", "Heat alarm"),
+    "manual_call_point": ("手动火灾报警", "Manual call point"),
+    "gas_alarm": ("燃气报警", "Gas alarm"),
+    "intrusion_alarm": ("入侵报警", "Intrusion alarm"),
+    "high_temperature": ("温度过高", "High temperature"),
+    "temperature_rise": ("温度急升", "Rapid temperature rise"),
+    "heartbeat_lost": ("设备失联", "Device silent"),
+    "low_battery": ("电量低", "Low battery"),
+    "tamper": ("设备被拆动", "Tamper"),
+    "doubtful_alarm": ("存疑报警(需人工核实)", "Doubtful alarm (verify by hand)"),
+}
+
+
+def rule_words(rule: str) -> tuple[str, str]:
+    """Chinese and English words for a rule."""
+    return RULE_WORDS.get(rule, (rule, rule))

@@ -1,0 +1,138 @@
+"""The outbox: deliveries queued with their incident, claimed, tried, receipted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from domain.delivery import Delivery, DeliveryChannel, DeliveryState, Notice, Receipt
+from storage.notices import NoticeChannel, notify
+from storage.pool import Connection
+
+_COLUMNS: LiteralString = (
+    "delivery_id, incident_id, channel, recipient, notice, body, state, attempts, created_at, next_attempt_at"
+)
+
+
+async def queue_deliveries(
+    conn: Connection, deliveries: Sequence[Delivery], *, life_safety: bool, lease_until: datetime | None = None
+) -> None:
+    """Queue deliveries; with ``lease_until`` the caller sends them itself and nobody else takes them before."""
+    if not deliveries:
+        return
+    async with conn.cursor() as cursor:
+        await cursor.executemany(
+            "INSERT INTO delivery (delivery_id, incident_id, channel, recipient, notice, body, life_safety, created_at,"
+            " next_attempt_at, lease_until) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [
+                (
+                    d.delivery_id,
+                    d.incident_id,
+                    d.channel.value,
+                    d.recipient,
+                    d.notice.value,
+                    Jsonb(d.body),
+                    life_safety,
+                    d.created_at,
+                    d.next_attempt_at,
+                    lease_until,
+                )
+                for d in deliveries
+            ],
+        )
+    if lease_until is None:
+        await notify(conn, NoticeChannel.DELIVERY)
+
+
+async def claim_deliveries(conn: Connection, *, at: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
+    """Take due deliveries until ``lease_until``; two processes never get the same one. Life safety comes first."""
+    cursor = await conn.execute(
+        f"UPDATE delivery SET lease_until = %(lease)s WHERE delivery_id IN ("
+        " SELECT delivery_id FROM delivery WHERE state = 'queued' AND next_attempt_at <= %(at)s"
+        " AND (lease_until IS NULL OR lease_until <= %(at)s)"
+        " ORDER BY life_safety DESC, next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED"
+        f") RETURNING {_COLUMNS}",
+        {"at": at, "lease": lease_until, "limit": limit},
+    )
+    return [
+        Delivery(
+            delivery_id=row[0],
+            incident_id=row[1],
+            channel=DeliveryChannel(row[2]),
+            recipient=row[3],
+            notice=Notice(row[4]),
+            body=row[5],
+            state=DeliveryState(row[6]),
+            attempts=row[7],
+            created_at=row[8],
+            next_attempt_at=row[9],
+        )
+        for row in await cursor.fetchall()
+    ]
+
+
+async def next_due(conn: Connection) -> datetime | None:
+    """When the next queued delivery wants to be tried."""
+    cursor = await conn.execute(
+        "SELECT min(greatest(next_attempt_at, lease_until)) FROM delivery WHERE state = 'queued'"
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def record_arrival(
+    conn: Connection, delivery_id: UUID, *, at: datetime, attempts: int, receipt: Receipt | None
+) -> bool:
+    """The delivery was taken; with ``receipt`` its arrival is proved. False where that had been recorded before."""
+    cursor = await conn.execute(
+        "UPDATE delivery SET state = %s, attempts = greatest(attempts, %s), sent_at = coalesce(sent_at, %s),"
+        " received_at = %s, receipt_id = %s, receipt = %s, lease_until = NULL, last_error = NULL"
+        " WHERE delivery_id = %s AND state IN ('queued', 'failed', 'cancelled') RETURNING true",
+        (
+            DeliveryState.SENT.value if receipt is None else DeliveryState.RECEIVED.value,
+            attempts,
+            at,
+            None if receipt is None else receipt.received_at,
+            None if receipt is None else receipt.receipt_id,
+            None if receipt is None else Jsonb(receipt.detail),
+            delivery_id,
+        ),
+    )
+    return await cursor.fetchone() is not None
+
+
+async def record_failure(
+    conn: Connection, delivery_id: UUID, *, attempts: int, error: str, next_attempt_at: datetime | None
+) -> bool:
+    """A try failed: wait until ``next_attempt_at``, or give up where that is None. False where it is settled."""
+    cursor = await conn.execute(
+        "UPDATE delivery SET state = CASE WHEN %(next)s::timestamptz IS NULL THEN 'failed' ELSE 'queued' END,"
+        " attempts = greatest(attempts, %(attempts)s), last_error = %(error)s,"
+        " next_attempt_at = coalesce(%(next)s, next_attempt_at), lease_until = NULL"
+        " WHERE delivery_id = %(id)s AND state = 'queued' RETURNING true",
+        {"id": delivery_id, "attempts": attempts, "error": error[:1000], "next": next_attempt_at},
+    )
+    return await cursor.fetchone() is not None
+
+
+async def cancel_notices(conn: Connection, incident_id: UUID) -> int:
+    """Cancel the notices to people that were still to be sent; deliveries to police and education go on."""
+    cursor = await conn.execute(
+        "UPDATE delivery SET state = 'cancelled', lease_until = NULL"
+        " WHERE incident_id = %s AND state = 'queued' AND channel <> 'webhook'",
+        (incident_id,),
+    )
+    return cursor.rowcount
+
+
+async def notified_links(conn: Connection, incident_id: UUID) -> list[str]:
+    """The links that were told of this incident."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT recipient FROM delivery WHERE incident_id = %s AND channel = 'webhook' AND notice = 'raised'",
+        (incident_id,),
+    )
+    return [str(recipient) for (recipient,) in await cursor.fetchall()]

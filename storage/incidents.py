@@ -1,0 +1,144 @@
+"""Incidents and their timeline."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from domain.errors import UnknownIncident
+from domain.finding import Category, Finding, Severity
+from domain.incident import Incident, IncidentAction, IncidentState
+from storage.notices import NoticeChannel, notify
+from storage.pool import Connection
+
+_COLUMNS: LiteralString = (
+    "incident_id, number, key, rule, category, severity, life_safety, test, drill, site_no, site_id, device_no,"
+    " device_id, state, raised_at, last_event_at, occurrences, detail, acknowledged_at, acknowledged_by, returned_at,"
+    " reset_at, reset_by, closed_at, closed_by"
+)
+
+_OPEN: LiteralString = "state IN ('raised', 'acknowledged', 'returned', 'normal')"
+
+
+def _incident(row: dict[str, Any]) -> Incident:
+    return Incident(
+        **{
+            **row,
+            "category": Category(row["category"]),
+            "severity": Severity(row["severity"]),
+            "state": IncidentState(row["state"]),
+        }
+    )
+
+
+async def open_incident(conn: Connection, incident_id: UUID, finding: Finding) -> Incident | None:
+    """Open an incident for ``finding``, or None where one with its key is open (or had this very id)."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            "INSERT INTO incident (incident_id, key, rule, category, severity, severity_rank, life_safety, test, drill,"
+            " site_no, site_id, device_no, device_id, state, raised_at, last_event_at, detail, changed_at)"
+            " VALUES (%(incident_id)s, %(key)s, %(rule)s, %(category)s, %(severity)s, %(rank)s, %(life_safety)s,"
+            " %(test)s, %(drill)s, %(site_no)s, %(site_id)s, %(device_no)s, %(device_id)s, 'raised', %(at)s, %(at)s,"
+            " %(detail)s, clock_timestamp())"
+            f" ON CONFLICT DO NOTHING RETURNING {_COLUMNS}",
+            {
+                "incident_id": incident_id,
+                "key": finding.key,
+                "rule": finding.rule,
+                "category": finding.category.value,
+                "severity": finding.severity.value,
+                "rank": finding.severity.rank,
+                "life_safety": finding.life_safety,
+                "test": finding.test,
+                "drill": finding.drill,
+                "site_no": finding.site_no,
+                "site_id": finding.site_id,
+                "device_no": finding.device_no,
+                "device_id": finding.device_id,
+                "at": finding.at,
+                "detail": Jsonb(finding.detail),
+            },
+        )
+        row = await cursor.fetchone()
+    return None if row is None else _incident(row)
+
+
+async def lock_open_incident(conn: Connection, key: str) -> Incident | None:
+    """The open incident of ``key``, locked until the transaction ends."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"SELECT {_COLUMNS} FROM incident WHERE key = %s AND {_OPEN} FOR UPDATE",
+            (key,),
+        )
+        row = await cursor.fetchone()
+    return None if row is None else _incident(row)
+
+
+async def lock_incident(conn: Connection, incident_id: UUID) -> Incident:
+    """One incident, locked until the transaction ends.
+
+    :raises UnknownIncident: there is none with this id.
+    """
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(f"SELECT {_COLUMNS} FROM incident WHERE incident_id = %s FOR UPDATE", (incident_id,))
+        row = await cursor.fetchone()
+    if row is None:
+        raise UnknownIncident(f"no incident {incident_id}")
+    return _incident(row)
+
+
+async def incident_known(conn: Connection, incident_id: UUID) -> bool:
+    cursor = await conn.execute("SELECT EXISTS (SELECT FROM incident WHERE incident_id = %s)", (incident_id,))
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+#: What an action writes beside the state.
+_MARKS: dict[IncidentAction, LiteralString] = {
+    IncidentAction.RAISE: ", occurrences = occurrences + 1, last_event_at = %(at)s, returned_at = NULL,"
+    " acknowledged_at = CASE WHEN %(state)s = 'raised' THEN NULL ELSE acknowledged_at END,"
+    " acknowledged_by = CASE WHEN %(state)s = 'raised' THEN NULL ELSE acknowledged_by END",
+    IncidentAction.RETURN: ", returned_at = %(at)s, last_event_at = %(at)s",
+    IncidentAction.ACKNOWLEDGE: ", acknowledged_at = %(at)s, acknowledged_by = %(actor)s",
+    IncidentAction.RESET: ", reset_at = %(at)s, reset_by = %(actor)s",
+    IncidentAction.CLOSE: ", closed_at = %(at)s, closed_by = %(actor)s",
+    IncidentAction.NOTE: "",
+}
+
+
+async def move_incident(
+    conn: Connection,
+    incident_id: UUID,
+    action: IncidentAction,
+    state: IncidentState,
+    *,
+    at: datetime,
+    actor: str,
+) -> None:
+    """Write the new state of a locked incident. ``at`` and ``actor`` go where the action leaves its mark."""
+    await conn.execute(
+        f"UPDATE incident SET state = %(state)s, changed_at = clock_timestamp() {_MARKS[action]}"
+        " WHERE incident_id = %(incident_id)s",
+        {"state": state.value, "at": at, "actor": actor, "incident_id": incident_id},
+    )
+
+
+async def add_entry(
+    conn: Connection,
+    incident_id: UUID,
+    *,
+    at: datetime,
+    kind: str,
+    actor: str,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Add a line to the timeline and tell the wall."""
+    await conn.execute(
+        "INSERT INTO incident_entry (incident_id, at, kind, actor, detail) VALUES (%s, %s, %s, %s, %s)",
+        (incident_id, at, kind, actor, Jsonb(detail or {})),
+    )
+    await notify(conn, NoticeChannel.INCIDENT, str(incident_id))

@@ -1,0 +1,27 @@
+"""LISTEN and NOTIFY: how roles wake each other. A notice is a hint; whoever misses one finds out by polling."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from psycopg import sql
+
+from storage.pool import Connection
+
+
+class NoticeChannel(StrEnum):
+    FINDING = "campuswatch_finding"  # bulk lane -> alerting
+    DELIVERY = "campuswatch_delivery"  # somebody queued a delivery -> alerting
+    INCIDENT = "campuswatch_incident"  # an incident changed (payload: incident_id) -> web
+    REGISTRY = "campuswatch_registry"  # sites or devices changed -> lanes
+    DEVICE = "campuswatch_device"  # devices went online or offline -> web
+
+
+async def notify(conn: Connection, channel: NoticeChannel, payload: str = "") -> None:
+    """Tell the listeners when the current transaction commits."""
+    await conn.execute("SELECT pg_notify(%s, %s)", (channel.value, payload))
+
+
+async def listen(conn: Connection, *channels: NoticeChannel) -> None:
+    for channel in channels:
+        await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel.value)))
