@@ -54,6 +54,11 @@ class Engine:
             found.extend(rule.tick(now))
         return found
 
+    def hearing_resumed(self, now: datetime) -> None:
+        """After we ourselves were deaf (broker or database away, process paused): silence until now proves nothing."""
+        for rule in self._rules.values():
+            rule.hearing_resumed(now)
+
     def enrol(self, devices: Iterable[RegisteredDevice], now: datetime) -> None:
         """Tell the rules which devices are registered now; those that are gone are forgotten."""
         known = {device.device_no: device for device in devices}

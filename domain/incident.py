@@ -8,7 +8,7 @@
    return │  │ raise        return │      │ reset (a person; what latched, or life safety)
           ▼  │                     ▼      ▼
         returned ──acknowledge──► normal ──reset──► reset ──close──► closed
-                                     └────────close (not life safety)─────┘
+            └─────────────────────────┴───close (not life safety)───────┘
 
 ``returned``: back to normal but nobody has acknowledged. ``normal``: back to normal and acknowledged.
 Life safety (``life_safety``) leaves only through a person's acknowledge and reset; the rest is closed by the system
@@ -64,6 +64,7 @@ TRANSITIONS: dict[tuple[IncidentState, IncidentAction], IncidentState] = {
     (_S.RETURNED, _A.RAISE): _S.RAISED,
     (_S.RETURNED, _A.RETURN): _S.RETURNED,
     (_S.RETURNED, _A.ACKNOWLEDGE): _S.NORMAL,
+    (_S.RETURNED, _A.CLOSE): _S.CLOSED,
     (_S.ACKNOWLEDGED, _A.RAISE): _S.ACKNOWLEDGED,
     (_S.ACKNOWLEDGED, _A.RETURN): _S.NORMAL,
     (_S.ACKNOWLEDGED, _A.RESET): _S.RESET,

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     ABSURD_VALUE = "absurd_value"
     FROM_THE_FUTURE = "from_the_future"
     TOO_OLD = "too_old"
+    UNSTORABLE = "unstorable"  # well-formed as far as we can see, and yet the database refused it
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):

@@ -91,6 +91,14 @@ async def lock_incident(conn: Connection, incident_id: UUID) -> Incident:
     return _incident(row)
 
 
+async def open_keys(conn: Connection) -> set[str]:
+    """Keys of all open incidents that the alarm lane may have opened."""
+    cursor = await conn.execute(
+        f"SELECT key FROM incident WHERE {_OPEN} AND category IN ('panic', 'fire', 'intrusion', 'system')"
+    )
+    return {str(key) for (key,) in await cursor.fetchall()}
+
+
 async def incident_known(conn: Connection, incident_id: UUID) -> bool:
     cursor = await conn.execute("SELECT EXISTS (SELECT FROM incident WHERE incident_id = %s)", (incident_id,))
     row = await cursor.fetchone()

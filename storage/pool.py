@@ -24,6 +24,7 @@ _KEEPALIVE: dict[str, Any] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
+    "options": "-c TimeZone=UTC",  # times leave the database as UTC, whatever the server's own zone is
 }
 
 

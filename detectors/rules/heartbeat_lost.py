@@ -6,9 +6,12 @@
     unknown ──────────► online ◄────────────────────────► offline
     (registered, never heard: no incident)     proof
 
+    online ──we were away for longer than three intervals──► unknown ──three intervals more──► offline
+
 Anything that a device says proves its life, provided that it is newer than what it said before (a repeated or retained
 message proves nothing) and not a backfill. What counts is when it reached us: a wrong clock does not kill a device.
-After a restart each device has three full intervals to report before it counts as silent.
+After a restart, or when we were deaf ourselves, each device has three full intervals to report before it counts as
+silent.
 """
 
 from __future__ import annotations
@@ -96,7 +99,7 @@ class HeartbeatLost(Rule):
         for device_no, deadline_s in self._deadlines.due(now.timestamp()):
             device = self._devices.get(device_no)
             life = self._lives.get(device_no)
-            if device is None or life is None or life.connectivity is not Connectivity.ONLINE:
+            if device is None or life is None or life.connectivity is Connectivity.OFFLINE:
                 continue
             life.connectivity, life.since_s = Connectivity.OFFLINE, deadline_s
             self._changed.add(device_no)
@@ -114,6 +117,13 @@ class HeartbeatLost(Rule):
             )
         return found
 
+    def hearing_resumed(self, now: datetime) -> None:
+        now_s = now.timestamp()
+        for device_no, life in self._lives.items():
+            device = self._devices.get(device_no)
+            if device is not None and life.proof_s and life.connectivity is not Connectivity.OFFLINE:
+                self._deadlines.put(device_no, now_s + MISSED_INTERVALS * device.heartbeat_s)
+
     def enrol(self, devices: Mapping[int, RegisteredDevice], now: datetime) -> None:
         self._devices = devices
         for device_no in self._lives.keys() - devices.keys():
@@ -126,12 +136,17 @@ class HeartbeatLost(Rule):
             if device is None:
                 continue
             seen_s = known.last_seen_at.timestamp() if known.last_seen_at else 0.0
-            self._lives[known.device_no] = _Life(
+            life = self._lives[known.device_no] = _Life(
                 connectivity=known.connectivity, since_s=known.since.timestamp(), said_s=seen_s, proof_s=seen_s
             )
-            if known.connectivity is Connectivity.ONLINE:
-                start_s = max(seen_s, now.timestamp())
-                self._deadlines.put(known.device_no, start_s + MISSED_INTERVALS * device.heartbeat_s)
+            if known.connectivity is Connectivity.OFFLINE or known.last_seen_at is None:
+                continue
+            now_s, patience_s = now.timestamp(), MISSED_INTERVALS * device.heartbeat_s
+            self._deadlines.put(known.device_no, max(seen_s, now_s) + patience_s)
+            if known.connectivity is Connectivity.ONLINE and now_s - seen_s > patience_s:
+                # We were away for longer than its patience: nobody can tell until it speaks or its time is up.
+                life.connectivity, life.since_s = Connectivity.UNKNOWN, now_s
+                self._changed.add(known.device_no)
 
     def collect(self, changes: Changes) -> None:
         for device_no in self._changed:

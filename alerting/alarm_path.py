@@ -1,0 +1,178 @@
+"""The short way of an alarm: from finding to link without waiting for the database.
+
+Memory decides whether an alarm is new (`OpenCases` mirrors the open incidents), the link is told at once, and the
+database confirms. Where the two disagree the database is right: what it opens and nobody has carried is carried then.
+Ids follow from the finding, so both come to the same deliveries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from alerting.courier import Courier, Outcome
+from alerting.desk import Desk
+from alerting.dispatcher import record
+from alerting.retry import backoff_s
+from domain.clock import Clock
+from domain.delivery import Delivery
+from domain.errors import StorageError
+from domain.finding import Finding, FindingKind
+from storage.pool import Connection, Pool, wrapped_errors
+
+log = structlog.get_logger("alerting.alarm_path")
+
+
+class OpenCases:
+    """Keys of the incidents that are open, as far as this process knows.
+
+    ``refresh`` brings the truth of the database; what was begun here and is not committed yet stays in, and so does
+    what was committed after that truth was asked for.
+    """
+
+    def __init__(self) -> None:
+        self._keys: set[str] = set()
+        self._begun: dict[str, int] = {}
+        self._confirmed: dict[str, int] = {}
+        self._step = 0
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys or key in self._begun
+
+    def begin(self, key: str) -> None:
+        self._begun[key] = self._begun.get(key, 0) + 1
+
+    def confirm(self, key: str) -> None:
+        """What was begun is committed."""
+        left = self._begun.get(key, 0) - 1
+        if left > 0:
+            self._begun[key] = left
+        else:
+            self._begun.pop(key, None)
+        self._step += 1
+        self._confirmed[key] = self._step
+        self._keys.add(key)
+
+    @property
+    def step(self) -> int:
+        """Take it before asking the database, and give it to `refresh`."""
+        return self._step
+
+    def refresh(self, keys: set[str], *, asked_at_step: int) -> None:
+        self._confirmed = {key: step for key, step in self._confirmed.items() if step > asked_at_step}
+        self._keys = keys | self._confirmed.keys()
+
+
+class AlarmPath:
+    """`begin`, `write` and `committed` are called by the alarm lane in this order for each step."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        courier: Courier,
+        cases: OpenCases,
+        pool: Pool,
+        clock: Clock,
+        tasks: asyncio.TaskGroup,
+        on_outcome: Callable[[Outcome, float], None] = lambda outcome, seconds: None,
+    ) -> None:
+        self._desk = desk
+        self._courier = courier
+        self._cases = cases
+        self._pool = pool
+        self._clock = clock
+        self._tasks = tasks
+        self._on_outcome = on_outcome
+        self._carried: dict[UUID, asyncio.Event] = {}
+        self._unconfirmed: dict[UUID, list[asyncio.Event]] = {}
+        self._leased: dict[UUID, tuple[Delivery, ...]] = {}
+
+    def begin(self, findings: Sequence[Finding], *, now: datetime) -> None:
+        for finding in findings:
+            if finding.kind is not FindingKind.RAISED:
+                continue
+            known = finding.key in self._cases
+            self._cases.begin(finding.key)
+            if not known:
+                self._carry(finding, self._desk.link_deliveries(finding, now=now))
+
+    async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
+        self._leased.clear()
+        for finding in findings:
+            case = await self._desk.take(conn, finding, now=now, lease_links=True)
+            if case.leased:
+                self._leased[finding.finding_id] = case.leased
+
+    def committed(self, findings: Sequence[Finding]) -> None:
+        for finding in findings:
+            if finding.kind is FindingKind.RAISED:
+                self._cases.confirm(finding.key)
+            self._carry(finding, self._leased.pop(finding.finding_id, ()))
+            for event in self._unconfirmed.pop(finding.finding_id, ()):
+                event.set()
+
+    def _carry(self, finding: Finding, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            if delivery.delivery_id in self._carried:
+                continue
+            event = self._carried[delivery.delivery_id] = asyncio.Event()
+            self._unconfirmed.setdefault(finding.finding_id, []).append(event)
+            task = self._tasks.create_task(self._bring(delivery, finding, event), name=f"bring {delivery.delivery_id}")
+            task.add_done_callback(partial(self._brought, delivery.delivery_id))
+
+    def _brought(self, delivery_id: UUID, task: asyncio.Task[None]) -> None:
+        self._carried.pop(delivery_id, None)
+
+    async def _bring(self, delivery: Delivery, finding: Finding, committed: asyncio.Event) -> None:
+        """Carry one delivery until it was taken, or until the dispatcher can take it over from the outbox."""
+        attempts = 0
+        while True:
+            outcome = await self._courier.carry(msgspec.structs.replace(delivery, attempts=attempts))
+            attempts = outcome.attempts
+            seconds = (self._clock.now() - finding.found_at).total_seconds()
+            self._on_outcome(outcome, seconds)
+            if outcome.taken:
+                log.info(
+                    "alarm delivered",
+                    incident_id=str(delivery.incident_id),
+                    recipient=delivery.recipient,
+                    receipt_id=outcome.receipt.receipt_id if outcome.receipt else None,
+                    seconds=round(seconds, 3),
+                    attempts=attempts,
+                )
+                await self._record(outcome, committed)
+                return
+            if attempts == 1:
+                log.warning(
+                    "alarm not delivered yet",
+                    incident_id=str(delivery.incident_id),
+                    recipient=delivery.recipient,
+                    error=outcome.error,
+                )
+            if committed.is_set() and await self._try_record(outcome):
+                return  # the dispatcher goes on from here
+            await asyncio.sleep(backoff_s(attempts, jitter=random.random()))
+
+    async def _record(self, outcome: Outcome, committed: asyncio.Event) -> None:
+        await committed.wait()
+        wait_s = 0.2
+        while not await self._try_record(outcome):
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, 5.0)
+
+    async def _try_record(self, outcome: Outcome) -> bool:
+        try:
+            async with wrapped_errors(), self._pool.connection() as conn:
+                await record(conn, outcome, now=self._clock.now(), jitter=random.random())
+        except StorageError as error:
+            log.debug("outcome not recorded yet", error=str(error))
+            return False
+        return True

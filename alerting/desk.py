@@ -1,0 +1,311 @@
+"""The desk: turns findings and people's actions into incidents, timeline and deliveries.
+
+Everything that belongs to one step is written in one transaction, which the caller owns. Ids follow from the finding,
+so that a step that is done again (a redelivered message, a restart, a database that came back) makes nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from alerting.message import detail_text, subject_text, webhook_body
+from alerting.place import Gazetteer
+from alerting.policy import tells_duty_leader, tells_links
+from domain.delivery import Delivery, DeliveryChannel, Notice
+from domain.duty import DutyShift
+from domain.errors import IllegalTransition
+from domain.finding import Finding, FindingKind
+from domain.incident import Incident, IncidentAction, IncidentState, next_state
+from storage import deliveries as outbox
+from storage import incidents
+from storage.duty import shifts_at
+from storage.notices import NoticeChannel, notify
+from storage.pool import Connection
+
+#: Who acts where no person does.
+SYSTEM = "system"
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a finding: its incident, whether it was opened now, and what the caller has to carry itself."""
+
+    incident_id: UUID
+    opened: bool
+    leased: tuple[Delivery, ...] = ()
+
+
+def incident_id_of(finding: Finding) -> UUID:
+    """The id that an incident opened by ``finding`` has, in every process and at every try."""
+    return uuid5(finding.finding_id, "incident")
+
+
+def delivery_id_of(incident_id: UUID, recipient: str, notice: Notice, occurrence: str = "") -> UUID:
+    return uuid5(incident_id, f"{notice.value}|{recipient}|{occurrence}")
+
+
+class Desk:
+    """``link_ids`` are the links that are configured; ``lease`` is how long a caller has to carry what it leased."""
+
+    def __init__(
+        self,
+        *,
+        gazetteer: Gazetteer,
+        link_ids: Sequence[str],
+        zone: ZoneInfo,
+        lease: timedelta = timedelta(seconds=30),
+    ) -> None:
+        self._gazetteer = gazetteer
+        self._link_ids = tuple(link_ids)
+        self._zone = zone
+        self._lease = lease
+
+    # -- findings ---------------------------------------------------------------------------------------------------
+
+    async def take(self, conn: Connection, finding: Finding, *, now: datetime, lease_links: bool = False) -> Case:
+        """Handle one finding. With ``lease_links`` the caller carries the deliveries to links itself."""
+        if finding.kind is FindingKind.RAISED:
+            return await self._raise(conn, finding, now=now, lease_links=lease_links)
+        incident = await incidents.lock_open_incident(conn, finding.key)
+        if incident is None:
+            # Its end or its update came when no incident was open any more: nothing to tell anybody.
+            return Case(incident_id=incident_id_of(finding), opened=False)
+        if finding.kind is FindingKind.UPDATED:
+            await incidents.add_entry(
+                conn, incident.incident_id, at=finding.at, kind="updated", actor=SYSTEM, detail=finding.detail
+            )
+            return Case(incident_id=incident.incident_id, opened=False)
+        await self._return(conn, incident, finding)
+        return Case(incident_id=incident.incident_id, opened=False)
+
+    def link_deliveries(self, finding: Finding, *, now: datetime) -> tuple[Delivery, ...]:
+        """What the links have to be told if ``finding`` opens an incident. Needs no database: the alarm lane sends
+        these while the database is away, and they are the same ones that `take` queues once it is back.
+        """
+        if not tells_links(finding):
+            return ()
+        incident_id = incident_id_of(finding)
+        body = webhook_body(
+            incident_id=incident_id,
+            number=None,
+            rule=finding.rule,
+            category=finding.category.value,
+            severity=finding.severity,
+            life_safety=finding.life_safety,
+            test=finding.test,
+            drill=finding.drill,
+            raised_at=finding.at,
+            place=self._gazetteer.place(finding.site_id, finding.device_id),
+            notice=Notice.RAISED,
+            at=now,
+        )
+        return tuple(
+            Delivery(
+                delivery_id=delivery_id_of(incident_id, link_id, Notice.RAISED),
+                incident_id=incident_id,
+                channel=DeliveryChannel.WEBHOOK,
+                recipient=link_id,
+                notice=Notice.RAISED,
+                body=body,
+                created_at=now,
+                next_attempt_at=now,
+            )
+            for link_id in self._link_ids
+        )
+
+    async def _raise(self, conn: Connection, finding: Finding, *, now: datetime, lease_links: bool) -> Case:
+        incident_id = incident_id_of(finding)
+        opened = await incidents.open_incident(conn, incident_id, finding)
+        while opened is None:
+            incident = await incidents.lock_open_incident(conn, finding.key)
+            if incident is not None:
+                return await self._raise_again(conn, incident, finding, now=now)
+            if await incidents.incident_known(conn, incident_id):
+                # What this finding had opened is over: the finding is an old one, seen again.
+                return Case(incident_id=incident_id, opened=False)
+            # A person ended the open one between our two looks: this is a new incident after all.
+            opened = await incidents.open_incident(conn, incident_id, finding)
+        await incidents.add_entry(conn, incident_id, at=finding.at, kind="raised", actor=SYSTEM, detail=finding.detail)
+        links = tuple(
+            msgspec.structs.replace(d, body=_numbered(d.body, opened.number))
+            for d in self.link_deliveries(finding, now=now)
+        )
+        await outbox.queue_deliveries(
+            conn,
+            links,
+            life_safety=finding.life_safety,
+            lease_until=now + self._lease if lease_links else None,
+        )
+        await self._tell_duty_leader(conn, opened, finding, now=now)
+        return Case(incident_id=incident_id, opened=True, leased=links if lease_links else ())
+
+    async def _raise_again(self, conn: Connection, incident: Incident, finding: Finding, *, now: datetime) -> Case:
+        if incident.incident_id == incident_id_of(finding):
+            return Case(incident_id=incident.incident_id, opened=False)
+        after = next_state(incident.state, IncidentAction.RAISE, life_safety=incident.life_safety)
+        came_back = incident.state in (IncidentState.RETURNED, IncidentState.NORMAL)
+        await incidents.move_incident(
+            conn, incident.incident_id, IncidentAction.RAISE, after, at=finding.at, actor=SYSTEM
+        )
+        await incidents.add_entry(
+            conn,
+            incident.incident_id,
+            at=finding.at,
+            kind="raised_again" if came_back else "repeated",
+            actor=SYSTEM,
+            detail=finding.detail,
+        )
+        if incident.state is IncidentState.NORMAL:
+            # Somebody had taken it and it had been over; it is a new call for that person.
+            await self._tell_duty_leader(conn, incident, finding, now=now)
+        return Case(incident_id=incident.incident_id, opened=False)
+
+    async def _return(self, conn: Connection, incident: Incident, finding: Finding) -> None:
+        after = next_state(incident.state, IncidentAction.RETURN, life_safety=incident.life_safety)
+        if after is incident.state:
+            return
+        await incidents.move_incident(
+            conn, incident.incident_id, IncidentAction.RETURN, after, at=finding.at, actor=SYSTEM
+        )
+        await incidents.add_entry(
+            conn, incident.incident_id, at=finding.at, kind="returned", actor=SYSTEM, detail=finding.detail
+        )
+        # What asks nobody for an answer is over with its cause: equipment troubles that are not grave.
+        nobody_waits = not incident.life_safety and not tells_duty_leader(finding)
+        if nobody_waits or (after is IncidentState.NORMAL and not incident.life_safety):
+            await self._close(conn, incident, after, at=finding.at)
+
+    @staticmethod
+    async def _close(conn: Connection, incident: Incident, state: IncidentState, *, at: datetime) -> None:
+        """The system closes what is over and waits for nobody; `next_state` refuses it for life safety."""
+        after = next_state(state, IncidentAction.CLOSE, life_safety=incident.life_safety)
+        await incidents.move_incident(conn, incident.incident_id, IncidentAction.CLOSE, after, at=at, actor=SYSTEM)
+        await incidents.add_entry(conn, incident.incident_id, at=at, kind="closed", actor=SYSTEM)
+
+    async def _tell_duty_leader(self, conn: Connection, incident: Incident, finding: Finding, *, now: datetime) -> None:
+        if not tells_duty_leader(finding):
+            return
+        shifts = [s for s in await shifts_at(conn, now) if s.site_id in ("", finding.site_id)]
+        if not shifts:
+            await incidents.add_entry(
+                conn, incident.incident_id, at=now, kind="nobody_on_duty", actor=SYSTEM, detail={}
+            )
+            return
+        await outbox.queue_deliveries(
+            conn,
+            [self._notice(incident, finding, shift, now=now) for shift in shifts],
+            life_safety=finding.life_safety,
+        )
+
+    def _notice(self, incident: Incident, finding: Finding, shift: DutyShift, *, now: datetime) -> Delivery:
+        place = self._gazetteer.place(finding.site_id, finding.device_id)
+        title = subject_text(
+            rule=finding.rule, severity=finding.severity, test=finding.test, drill=finding.drill, place=place
+        )
+        text = detail_text(place, finding.at, zone=self._zone)
+        language = 1 if shift.language == "en" else 0
+        number = f"#{incident.number}"
+        return Delivery(
+            delivery_id=delivery_id_of(
+                incident.incident_id, str(shift.shift_no), Notice.RAISED, str(finding.finding_id)
+            ),
+            incident_id=incident.incident_id,
+            channel=DeliveryChannel.APPRISE,
+            recipient=shift.leader,
+            notice=Notice.RAISED,
+            body={
+                "shift_no": shift.shift_no,
+                "title": f"{title[language]} {number}",
+                "text": text[language],
+            },
+            created_at=now,
+            next_attempt_at=now,
+        )
+
+    # -- people -----------------------------------------------------------------------------------------------------
+
+    async def act(
+        self,
+        conn: Connection,
+        incident_id: UUID,
+        action: IncidentAction,
+        *,
+        actor: str,
+        note: str,
+        now: datetime,
+    ) -> None:
+        """A person acknowledges, resets, closes or notes.
+
+        :raises UnknownIncident: there is no such incident.
+        :raises IllegalTransition: its state does not allow it, or only the system may do this.
+        """
+        if action in (IncidentAction.RAISE, IncidentAction.RETURN):
+            raise IllegalTransition(f"{action.value} is the detectors' word, not a person's")
+        async with conn.transaction():
+            incident = await incidents.lock_incident(conn, incident_id)
+            after = next_state(incident.state, action, life_safety=incident.life_safety)
+            await incidents.move_incident(conn, incident_id, action, after, at=now, actor=actor)
+            detail: dict[str, Any] = {"note": note} if note else {}
+            if action is IncidentAction.ACKNOWLEDGE:
+                cancelled = await outbox.cancel_notices(conn, incident_id)
+                if cancelled:
+                    detail["cancelled"] = cancelled
+            await incidents.add_entry(conn, incident_id, at=now, kind=_DONE[action], actor=actor, detail=detail)
+            if action is IncidentAction.RESET:
+                await self._tell_links_of_reset(conn, incident, now=now)
+            if action is IncidentAction.ACKNOWLEDGE and after is IncidentState.NORMAL and not incident.life_safety:
+                await self._close(conn, incident, after, at=now)
+
+    async def _tell_links_of_reset(self, conn: Connection, incident: Incident, *, now: datetime) -> None:
+        told = await outbox.notified_links(conn, incident.incident_id)
+        if not told:
+            return
+        body = webhook_body(
+            incident_id=incident.incident_id,
+            number=incident.number,
+            rule=incident.rule,
+            category=incident.category.value,
+            severity=incident.severity,
+            life_safety=incident.life_safety,
+            test=incident.test,
+            drill=incident.drill,
+            raised_at=incident.raised_at,
+            place=self._gazetteer.place(incident.site_id, incident.device_id),
+            notice=Notice.RESET,
+            at=now,
+        )
+        await outbox.queue_deliveries(
+            conn,
+            [
+                Delivery(
+                    delivery_id=delivery_id_of(incident.incident_id, link_id, Notice.RESET),
+                    incident_id=incident.incident_id,
+                    channel=DeliveryChannel.WEBHOOK,
+                    recipient=link_id,
+                    notice=Notice.RESET,
+                    body=body,
+                    created_at=now,
+                    next_attempt_at=now,
+                )
+                for link_id in told
+            ],
+            life_safety=incident.life_safety,
+        )
+        await notify(conn, NoticeChannel.DELIVERY)
+
+
+_DONE = {
+    IncidentAction.ACKNOWLEDGE: "acknowledged",
+    IncidentAction.RESET: "reset",
+    IncidentAction.CLOSE: "closed",
+    IncidentAction.NOTE: "noted",
+}
+
+
+def _numbered(body: dict[str, Any], number: int) -> dict[str, Any]:
+    return {**body, "data": {**body["data"], "number": number}}

@@ -1,0 +1,151 @@
+"""The dispatcher: claims what is due from the outbox, has it carried, writes down how it went.
+
+Any number of processes may run one. A claim is a lease: when the process dies the delivery is due again after it, under
+the same id, so that the receiver recognises a second copy. It is woken by NOTIFY and by the next due time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from alerting.courier import Courier, Outcome
+from alerting.retry import next_attempt
+from domain.clock import Clock
+from domain.delivery import Delivery
+from domain.errors import StorageError
+from storage import deliveries as outbox
+from storage.incidents import add_entry
+from storage.pool import Connection, Pool, wrapped_errors
+
+log = structlog.get_logger("alerting.dispatcher")
+
+#: Deliveries under way at once. A link that hangs holds one place for its time-out.
+MOST_UNDER_WAY = 64
+#: Longer than any try may take (`Courier`), so that a delivery under way is nobody else's.
+LEASE = timedelta(seconds=60)
+#: How long to sleep at most when nothing is known to be due: NOTIFY is a hint, polling is the promise.
+LONGEST_SLEEP_S = 2.0
+
+
+async def record(conn: Connection, outcome: Outcome, *, now: datetime, jitter: float) -> None:
+    """Write down how a try went: the delivery and a line in the incident's timeline (one transaction)."""
+    delivery = outcome.delivery
+    detail = {"recipient": delivery.recipient, "channel": delivery.channel.value, "notice": delivery.notice.value}
+    async with conn.transaction():
+        if outcome.taken:
+            fresh = await outbox.record_arrival(
+                conn, delivery.delivery_id, at=now, attempts=outcome.attempts, receipt=outcome.receipt
+            )
+            kind = "sent" if outcome.receipt is None else "receipt"
+            if outcome.receipt is not None:
+                detail["receipt_id"] = outcome.receipt.receipt_id
+        else:
+            again_at = next_attempt(
+                attempts=outcome.attempts,
+                created_at=delivery.created_at,
+                now=now,
+                permanent=outcome.permanent,
+                life_safety=bool(delivery.body.get("data", {}).get("life_safety")),
+                jitter=jitter,
+            )
+            fresh = await outbox.record_failure(
+                conn,
+                delivery.delivery_id,
+                attempts=outcome.attempts,
+                error=outcome.error,
+                next_attempt_at=again_at,
+            )
+            kind = "delivery_failed" if again_at is None else "delivery_delayed"
+            detail["error"] = outcome.error[:300]
+        # One line for the first failure and one for the end; not one for every try.
+        if fresh and (outcome.taken or outcome.attempts == 1 or kind == "delivery_failed"):
+            await add_entry(conn, delivery.incident_id, at=now, kind=kind, actor="system", detail=detail)
+
+
+class Dispatcher:
+    """``wake`` is set by whoever learns that something was queued."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        courier: Courier,
+        clock: Clock,
+        wake: asyncio.Event,
+        on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+    ) -> None:
+        self._pool = pool
+        self._courier = courier
+        self._clock = clock
+        self._wake = wake
+        self._on_outcome = on_outcome
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until cancelled. A database that is away is waited for."""
+        away = False
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._wake.clear()
+                try:
+                    sleep_s = await self._round(tasks)
+                    if away:
+                        log.info("database back", component="dispatcher")
+                    away = False
+                except StorageError as error:
+                    if not away:
+                        log.warning("database away", component="dispatcher", error=str(error))
+                    away, sleep_s = True, 1.0
+                try:
+                    async with asyncio.timeout(sleep_s):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+
+    async def _round(self, tasks: asyncio.TaskGroup) -> float:
+        """Start what is due; seconds until the next look."""
+        places = MOST_UNDER_WAY - len(self._under_way)
+        if places == 0:
+            return LONGEST_SLEEP_S
+        now = self._clock.now()
+        async with wrapped_errors(), self._pool.connection() as conn:
+            claimed = await outbox.claim_deliveries(conn, at=now, lease_until=now + LEASE, limit=places)
+            due = None if claimed else await outbox.next_due(conn)
+        for delivery in claimed:
+            task = tasks.create_task(self._carry(delivery), name=f"carry {delivery.delivery_id}")
+            self._under_way.add(task)
+            task.add_done_callback(self._done)
+        if claimed:
+            return 0.0
+        if due is None:
+            return LONGEST_SLEEP_S
+        return min(LONGEST_SLEEP_S, max(0.01, (due - self._clock.now()).total_seconds()))
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._wake.set()
+
+    async def _carry(self, delivery: Delivery) -> None:
+        outcome = await self._courier.carry(delivery)
+        self._on_outcome(outcome)
+        level = log.info if outcome.taken else log.warning
+        if outcome.taken or outcome.attempts == 1 or outcome.permanent:
+            level(
+                "delivered" if outcome.taken else "delivery failed",
+                incident_id=str(delivery.incident_id),
+                recipient=delivery.recipient,
+                attempts=outcome.attempts,
+                error=outcome.error or None,
+                receipt_id=outcome.receipt.receipt_id if outcome.receipt else None,
+            )
+        try:
+            async with wrapped_errors(), self._pool.connection() as conn:
+                await record(conn, outcome, now=self._clock.now(), jitter=random.random())
+        except StorageError as error:
+            # The lease runs out and it is sent again under the same id; the receiver recognises it.
+            log.warning("outcome not recorded", delivery_id=str(delivery.delivery_id), error=str(error))

@@ -1,0 +1,73 @@
+"""Takes over the bulk lane's findings: each becomes part of an incident in the transaction that marks it handled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from alerting.desk import Desk
+from domain.clock import Clock
+from domain.errors import StorageError
+from domain.finding import Finding
+from storage.findings import claim_findings, mark_handled
+from storage.pool import Pool, wrapped_errors
+
+log = structlog.get_logger("alerting.intake")
+
+#: Findings of one transaction.
+BATCH = 200
+#: NOTIFY is a hint; this is how late a finding is noticed when the hint was missed.
+LONGEST_SLEEP_S = 2.0
+
+
+class Intake:
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        desk: Desk,
+        clock: Clock,
+        wake: asyncio.Event,
+        on_finding: Callable[[Finding], None] = lambda finding: None,
+    ) -> None:
+        self._pool = pool
+        self._desk = desk
+        self._clock = clock
+        self._wake = wake
+        self._on_finding = on_finding
+
+    async def run(self) -> None:
+        """Until cancelled. A database that is away is waited for."""
+        away = False
+        while True:
+            self._wake.clear()
+            try:
+                handled = await self.take_over()
+                if away:
+                    log.info("database back", component="intake")
+                away = False
+            except StorageError as error:
+                if not away:
+                    log.warning("database away", component="intake", error=str(error))
+                away, handled = True, 0
+            if handled == BATCH:
+                continue
+            try:
+                async with asyncio.timeout(LONGEST_SLEEP_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def take_over(self) -> int:
+        """Handle one batch; how many findings there were."""
+        now = self._clock.now()
+        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+            findings = await claim_findings(conn, limit=BATCH)
+            for finding in findings:
+                await self._desk.take(conn, finding, now=now)
+            await mark_handled(conn, [f.finding_id for f in findings], now)
+        for finding in findings:
+            self._on_finding(finding)
+        return len(findings)

@@ -1,0 +1,122 @@
+"""What is sent: the body of a webhook and the text for people, in Chinese and English. Pure.
+
+The body is documented in docs/links.md.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from alerting.place import Place
+from domain.delivery import Notice
+from domain.finding import Severity
+from domain.vocabulary import DEVICE_WORDS, SEVERITY_WORDS, rule_words
+
+_NOTICE_WORDS = {
+    Notice.RAISED: ("", ""),
+    Notice.RETURNED: ("已恢复:", "Back to normal: "),
+    Notice.RESET: ("已复位:", "Reset: "),
+}
+
+
+def subject_text(
+    *,
+    rule: str,
+    severity: Severity,
+    test: bool,
+    drill: bool,
+    place: Place,
+    notice: Notice = Notice.RAISED,
+) -> tuple[str, str]:
+    """One line: mark, what, where. Chinese and English."""
+    mark_zh, mark_en = ("【测试】", "[TEST] ") if test else ("【演练】", "[DRILL] ") if drill else ("", "")
+    what_zh, what_en = rule_words(rule)
+    grave_zh, grave_en = SEVERITY_WORDS[severity]
+    site_zh = place.site.name if place.site else "未登记学校"
+    site_en = (place.site.name_en or place.site.name) if place.site else "unregistered site"
+    where_zh = where_en = ""
+    if place.device is not None:
+        kind_zh, kind_en = DEVICE_WORDS[place.device.kind]
+        where_zh = f" {place.device.place or place.device.name} {kind_zh}".replace("  ", " ")
+        where_en = f", {place.device.place or place.device.name} {kind_en}".replace("  ", " ")
+    before_zh, before_en = _NOTICE_WORDS[notice]
+    return (
+        f"{mark_zh}{before_zh}【{grave_zh}】{what_zh} {site_zh}{where_zh}",
+        f"{mark_en}{before_en}{what_en} ({grave_en}) at {site_en}{where_en}",
+    )
+
+
+def detail_text(place: Place, raised_at: datetime, *, zone: ZoneInfo) -> tuple[str, str]:
+    """Time, address and contacts for the person who has to act. Chinese and English."""
+    local = raised_at.astimezone(zone)
+    lines_zh, lines_en = [f"时间:{local:%Y-%m-%d %H:%M:%S}"], [f"Time: {local:%Y-%m-%d %H:%M:%S %Z}"]
+    if place.site is not None:
+        site = place.site
+        if site.address:
+            lines_zh.append(f"地址:{site.address}")
+            lines_en.append(f"Address: {site.address}")
+        contact = f"{site.contact_name} {site.contact_phone}".strip()
+        if contact:
+            lines_zh.append(f"联系人:{contact}")
+            lines_en.append(f"Contact: {contact}")
+    return "\n".join(lines_zh), "\n".join(lines_en)
+
+
+def webhook_body(
+    *,
+    incident_id: UUID,
+    number: int | None,
+    rule: str,
+    category: str,
+    severity: Severity,
+    life_safety: bool,
+    test: bool,
+    drill: bool,
+    raised_at: datetime,
+    place: Place,
+    notice: Notice,
+    at: datetime,
+) -> dict[str, Any]:
+    """The body of a delivery to police or education. ``number`` is None where the database has not given one yet."""
+    zh, en = subject_text(rule=rule, severity=severity, test=test, drill=drill, place=place, notice=notice)
+    site, device = place.site, place.device
+    return {
+        "type": f"incident.{notice.value}",
+        "timestamp": at.isoformat(),
+        "data": {
+            "incident_id": str(incident_id),
+            "number": number,
+            "rule": rule,
+            "category": category,
+            "severity": severity.value,
+            "life_safety": life_safety,
+            "test": test,
+            "drill": drill,
+            "raised_at": raised_at.isoformat(),
+            "site": None
+            if site is None
+            else {
+                "site_id": site.site_id,
+                "name": site.name,
+                "name_en": site.name_en,
+                "township": site.township,
+                "address": site.address,
+                "longitude": site.longitude,
+                "latitude": site.latitude,
+                "contact_name": site.contact_name,
+                "contact_phone": site.contact_phone,
+            },
+            "device": None
+            if device is None
+            else {
+                "device_id": device.device_id,
+                "kind": device.kind.value,
+                "name": device.name,
+                "place": device.place,
+            },
+            "text": {"zh": zh, "en": en},
+        },
+    }

@@ -1,0 +1,34 @@
+"""Who is told of what. Pure, one visible table.
+
+===========  ==========================  ==============================================
+category     police and education links  duty leader
+===========  ==========================  ==============================================
+panic        yes                         yes
+fire         when life safety            yes
+intrusion    no                          yes
+device       no                          when major or worse
+system       no                          when major or worse
+===========  ==========================  ==============================================
+
+A drill goes the same way, marked as a drill. A test goes to the links, marked as a test (it proves that they are
+networked), and disturbs no duty leader.
+"""
+
+from __future__ import annotations
+
+from domain.finding import Category, Finding, Severity
+
+_LINKED = frozenset({Category.PANIC, Category.FIRE})
+_ALWAYS_LED = frozenset({Category.PANIC, Category.FIRE, Category.INTRUSION})
+
+
+def tells_links(finding: Finding) -> bool:
+    """Whether police and education hear of it."""
+    return finding.life_safety and finding.category in _LINKED
+
+
+def tells_duty_leader(finding: Finding) -> bool:
+    """Whether the duty leader is disturbed by it."""
+    if finding.test:
+        return False
+    return finding.category in _ALWAYS_LED or finding.severity.rank <= Severity.MAJOR.rank

@@ -1,0 +1,3 @@
+from campuswatch.main import main
+
+main()

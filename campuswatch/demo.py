@@ -1,0 +1,221 @@
+"""`campuswatch demo`: everything on this machine, from the embedded servers to the simulated district."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import structlog
+
+from campuswatch.embedded import EmbeddedBroker, EmbeddedPostgres, EmbeddedServer
+from campuswatch.embedded.account import default_data_dir
+from campuswatch.journal import open_journal
+from campuswatch.secrets import kept_secret
+from campuswatch.settings import Settings
+from campuswatch.supervisor import Worker, watch
+from domain.errors import EmbeddedError
+
+log = structlog.get_logger("campuswatch.demo")
+
+START_S = 60.0
+ROLES = ("alarm", "bulk", "alerting", "web")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """What was asked for on the command line."""
+
+    settings: Settings
+    settings_file: Path | None
+    port: int | None
+    mqtt_port: int
+    data: Path | None
+    sites: int
+    seed: int
+    simulate: bool
+    duration_s: float | None
+
+    async def run(self) -> int:
+        """Until Ctrl-C or the duration is over; the exit code."""
+        open_journal(level=self.settings.log.level, form=self.settings.log.format, role="demo")
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        started: list[Worker | EmbeddedServer] = []
+        running = asyncio.create_task(self._start_and_watch(started), name="demo")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            await asyncio.wait({running, stopping}, timeout=None, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+            return 0
+        finally:
+            running.cancel()
+            stopping.cancel()
+            with suppress(asyncio.CancelledError, EmbeddedError, Exception):
+                await running
+            await self._stop(started)
+
+    # -- up ---------------------------------------------------------------------------------------------------------
+
+    async def _start_and_watch(self, started: list[Worker | EmbeddedServer]) -> None:
+        began = time.monotonic()
+        web_port = self.port or self.settings.web.port
+        _check_free(web_port, "--port")
+        data = (self.data or self.settings.data or default_data_dir()).absolute()
+        servers: list[EmbeddedServer] = []
+        if self.settings.database.url is None:
+            postgres = EmbeddedPostgres(data / "postgresql")
+            servers.append(postgres)
+            dsn = postgres.dsn
+        else:
+            dsn = self.settings.database_url()
+        if self.settings.mqtt.url is None:
+            broker = EmbeddedBroker(data / "broker", port=self.mqtt_port)
+            servers.append(broker)
+            mqtt_url = broker.url
+        else:
+            mqtt_url = self.settings.mqtt_url()
+        async with asyncio.TaskGroup() as tasks:
+            for server in servers:
+                started.append(server)
+                tasks.create_task(server.start(), name=f"start {server.name}")
+
+        receivers_port = _free_ports(1, near=8090)
+        secret = kept_secret(data / "demo-link-secret")
+        phone = f"json://127.0.0.1:{receivers_port}/phone" if self.simulate else ""
+        environment = {
+            "CAMPUSWATCH_DATABASE__URL": dsn,
+            "CAMPUSWATCH_MQTT__URL": mqtt_url,
+            "CAMPUSWATCH_WEB__PORT": str(web_port),
+            "CAMPUSWATCH_METRICS__PORT": str(_free_ports(3, near=self.settings.metrics.port)),
+        }
+        if self.simulate:
+            for link in ("POLICE", "EDUCATION"):
+                environment[f"CAMPUSWATCH_LINKS__{link}__URL"] = f"http://127.0.0.1:{receivers_port}/{link.lower()}"
+                environment[f"CAMPUSWATCH_LINKS__{link}__SECRET"] = secret
+        await self._prepare(environment, phone)
+
+        workers = [
+            Worker(role, ["run", "--role", role], environment=environment, settings_file=self.settings_file)
+            for role in ROLES
+        ]
+        if self.simulate:
+            workers.append(
+                Worker(
+                    "receivers",
+                    ["sim", "receivers", "--port", str(receivers_port)],
+                    environment={"CAMPUSWATCH_SIM_SECRET": secret},
+                )
+            )
+            workers.append(
+                Worker(
+                    "fleet",
+                    ["sim", "fleet", "--sites", str(self.sites), "--seed", str(self.seed), "--wait", "30"],
+                    environment={"CAMPUSWATCH_MQTT__URL": mqtt_url},
+                    output=data / "log" / "fleet.log",
+                )
+            )
+        for worker in workers:
+            started.append(worker)
+            await worker.start()
+        async with asyncio.TaskGroup() as tasks:
+            for ward in started:
+                tasks.create_task(watch(ward), name=f"watch {ward.name}")
+            await _answers(web_port)
+            self._say(web_port, mqtt_url, receivers_port, data, time.monotonic() - began)
+            if self.duration_s is not None:
+                await asyncio.sleep(self.duration_s)
+                raise _Over
+
+    async def _prepare(self, environment: dict[str, str], phone: str) -> None:
+        arguments = ["prepare-demo", "--sites", str(self.sites if self.simulate else 0), "--seed", str(self.seed)]
+        worker = Worker(
+            "prepare",
+            [*arguments, "--phone", phone],
+            environment=environment,
+            settings_file=self.settings_file,
+        )
+        await worker.start()
+        code = await worker.finished(START_S)
+        if code is None:
+            await worker.stop()
+        if code != 0:
+            raise EmbeddedError("the database could not be prepared; what is wrong stands above")
+
+    def _say(self, web_port: int, mqtt_url: str, receivers_port: int, data: Path, seconds: float) -> None:
+        host, port = mqtt_url.rpartition("/")[2].rsplit("@")[-1].rsplit(":", 1)
+        lines = [
+            "",
+            f"  校园安全监控中心已就绪 / campuswatch is up ({seconds:.1f} s)",
+            "",
+            f"    值班墙 wall     http://127.0.0.1:{web_port}",
+            f"    数据 data       {data}",
+        ]
+        if self.simulate:
+            lines += [
+                f"    已收到 received http://127.0.0.1:{receivers_port}/received   (police, education, duty phone)",
+                "",
+                "  按下一键报警 / press a one-key alarm:",
+                "",
+                f"    mosquitto_pub -h {host} -p {port} -q 1 \\",
+                '      -t campus/v1/s001/s001-btn-01/alarm -m \'{"alarm":"panic"}\'',
+            ]
+        click.echo("\n".join([*lines, "", "  Ctrl-C 结束 / ends it", ""]))
+
+    # -- down -------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    async def _stop(started: list[Worker | EmbeddedServer]) -> None:
+        """Our own processes first, all at once; then the servers under them. Within five seconds."""
+        workers = [ward for ward in started if isinstance(ward, Worker)]
+        servers = [ward for ward in started if not isinstance(ward, Worker)]
+        for group in (workers, servers):
+            await asyncio.gather(*(ward.stop() for ward in group), return_exceptions=True)
+
+
+class _Over(Exception):
+    """The duration is over."""
+
+
+async def _answers(port: int) -> None:
+    """Wait until the wall answers. Whoever watches the roles says why it does not."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(f"GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+            status = await reader.readline()
+            writer.close()
+            if b" 200 " in status:
+                return
+        await asyncio.sleep(0.1)
+    raise EmbeddedError(f"the wall does not answer on port {port} after {START_S:.0f} s; what is wrong stands above")
+
+
+def _check_free(port: int, option: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise EmbeddedError(
+                f"port {port} is taken by another program; end it, or choose another one with {option}"
+            ) from error
+
+
+def _free_ports(count: int, *, near: int) -> int:
+    """The first of ``count`` free ports in a row, at ``near`` or after it."""
+    for first in range(near, near + 200):
+        with suppress(EmbeddedError):
+            for port in range(first, first + count):
+                _check_free(port, "")
+            return first
+    raise EmbeddedError(f"no {count} free ports in a row between {near} and {near + 200}")

@@ -1,0 +1,38 @@
+"""What a demo's database holds before the roles start: schema, the simulated district, somebody on duty."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from domain.clock import SystemClock
+from storage.duty import replace_district_shift
+from storage.migrations import migrate
+from storage.pool import connect, wrapped_errors
+
+
+async def prepare(dsn: str, *, sites: int, seed: int, phone: str) -> None:
+    """Migrate; with ``sites`` > 0 import the simulated ones; with a ``phone`` (Apprise URL) put a leader on duty."""
+    await migrate(dsn)
+    if not sites:
+        return
+    from devices.importer import import_district
+    from simulators.district import build_district
+
+    district = build_district(seed, sites)
+    now = SystemClock().now()
+    conn = await connect(dsn, name="demo")
+    try:
+        async with wrapped_errors():
+            await import_district(conn, district.sites, district.devices, actor="demo")
+            if phone:
+                async with conn.transaction():
+                    await replace_district_shift(
+                        conn,
+                        "王主任 (demo)",
+                        [phone],
+                        language="zh",
+                        starts_at=now - timedelta(minutes=5),
+                        ends_at=now + timedelta(days=365),
+                    )
+    finally:
+        await conn.close()

@@ -1,0 +1,154 @@
+"""The command line. Each command imports what it needs, so that a role's process carries nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from campuswatch.session import Session
+from campuswatch.version import installed_version
+from domain.errors import CampuswatchError
+
+
+class Program(click.Group):
+    """Ends with our errors' own words instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CampuswatchError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(installed_version(), prog_name="campuswatch")
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML file. Without it: the file named by CAMPUSWATCH_SETTINGS, or ./campuswatch.toml.",
+)
+@click.pass_context
+def program(ctx: click.Context, settings_file: Path | None) -> None:
+    """School-safety control room of a district: alarms, sensors, cameras and guards of all sites on one wall.
+
+    Start with `campuswatch demo`. It needs no hardware, no database, no broker, no internet and no root.
+    """
+    ctx.obj = Session(settings_file)
+
+
+@program.command()
+@click.option("--port", type=click.IntRange(1, 65_535), help="Of the wall.  [default: 8000]")
+@click.option("--mqtt-port", type=click.IntRange(1, 65_535), default=1883, show_default=True)
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Where data is kept between runs.")
+@click.option("--sites", type=click.IntRange(1, 184), default=184, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another district.")
+@click.option("--no-simulator", is_flag=True, help="Bring your own devices: no simulated sites, no simulated links.")
+@click.option("--duration", type=click.FloatRange(min=1), help="Stop after so many seconds.")
+@click.pass_obj
+def demo(
+    session: Session,
+    port: int | None,
+    mqtt_port: int,
+    data: Path | None,
+    sites: int,
+    seed: int,
+    no_simulator: bool,
+    duration: float | None,
+) -> None:
+    """Run everything on this machine: broker, database, all roles, and a simulated district. Ctrl-C ends it."""
+    from campuswatch.demo import Demo
+
+    plan = Demo(
+        settings=session.settings(),
+        settings_file=session.file,
+        port=port,
+        mqtt_port=mqtt_port,
+        data=data,
+        sites=sites,
+        seed=seed,
+        simulate=not no_simulator,
+        duration_s=duration,
+    )
+    sys.exit(asyncio.run(plan.run()))
+
+
+@program.command()
+@click.option("--role", type=click.Choice(["alarm", "bulk", "alerting", "web"]), required=True)
+@click.pass_obj
+def run(session: Session, role: str) -> None:
+    """Run one role. A whole installation is one process of each, on one machine or several."""
+    from campuswatch.journal import open_journal
+    from campuswatch.roles import METRICS_OFFSET, Role
+    from campuswatch.roles.surroundings import run_role
+
+    settings = session.settings()
+    settings.database_url()
+    if role not in (Role.ALERTING, Role.WEB):
+        settings.mqtt_url()
+    open_journal(level=settings.log.level, form=settings.log.format, role=role)
+    offset = METRICS_OFFSET.get(Role(role))
+    run_role(role, settings, metrics_port=None if offset is None else settings.metrics.port + offset)
+
+
+@program.command()
+@click.pass_obj
+def migrate(session: Session) -> None:
+    """Bring the database to the newest schema. Safe to run again, and while roles are running."""
+    from storage.hypertables import timescale_level
+    from storage.migrations import migrate as bring_up
+    from storage.pool import connect
+
+    async def work() -> None:
+        dsn = session.dsn()
+        applied = await bring_up(dsn)
+        conn = await connect(dsn, name="migrate")
+        try:
+            level = await timescale_level(conn)
+        finally:
+            await conn.close()
+        click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do: the schema is the newest")
+        click.echo(f"TimescaleDB: {level.value}")
+
+    asyncio.run(work())
+
+
+@program.command()
+@click.pass_obj
+def doctor(session: Session) -> None:
+    """Check settings, database, broker, links, clocks and roster; say how to mend what is wrong."""
+    from campuswatch.doctor import examine
+
+    sys.exit(asyncio.run(examine(session)))
+
+
+@program.command()
+def secret() -> None:
+    """Make a secret for a link to police or education. Give it to the other side over a safe way."""
+    from campuswatch.secrets import webhook_secret
+
+    click.echo(webhook_secret())
+
+
+@program.command("prepare-demo", hidden=True)
+@click.option("--sites", type=int, required=True)
+@click.option("--seed", type=int, required=True)
+@click.option("--phone", default="")
+@click.pass_obj
+def prepare_demo(session: Session, sites: int, seed: int, phone: str) -> None:
+    """Migrate, import the simulated district, put a leader on duty. Used by `demo`, in a process that then ends."""
+    from campuswatch.demo_district import prepare
+
+    asyncio.run(prepare(session.dsn(), sites=sites, seed=seed, phone=phone))
+
+
+def main() -> None:
+    from campuswatch.commands.devices import devices
+    from campuswatch.commands.sim import sim
+
+    program.add_command(devices)
+    program.add_command(sim)
+    program()

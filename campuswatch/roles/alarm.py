@@ -1,0 +1,122 @@
+"""The alarm role: alarms alone, from their own MQTT session straight to the links. Nothing else runs here."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prometheus_client import Counter, Histogram
+
+from alerting.alarm_path import AlarmPath, OpenCases
+from alerting.courier import Courier, Outcome
+from alerting.desk import Desk
+from campuswatch.gazetteer import RegistryGazetteer
+from campuswatch.roles.links import open_links
+from campuswatch.roles.listening import react
+from campuswatch.roles.registry import FirstRegistry
+from campuswatch.roles.surroundings import Surroundings
+from detectors.engine import Engine
+from detectors.rules import alarm_rules
+from detectors.rules.doubtful_alarm import doubtful_alarm
+from devices.formats.decode import Decoder
+from devices.profiles.loading import load_profiles
+from devices.registry import EMPTY_REGISTRY, load_registry
+from domain.finding import Finding
+from domain.observation import Channel
+from domain.quarantine import Rejected
+from ingest.alarm_lane import LANE, AlarmLane
+from ingest.meters import LaneMeters
+from ingest.session import BrokerAddress, BrokerSession
+from storage.incidents import open_keys
+from storage.notices import NoticeChannel
+from storage.pool import Connection, open_pool
+
+
+def doubt(rejected: Rejected, site_no: int) -> Finding | None:
+    """A message on our own alarm channel that was put aside may have been a pressed button."""
+    return doubtful_alarm(rejected, site_no=site_no) if rejected.channel == Channel.ALARM else None
+
+
+async def run(around: Surroundings) -> None:
+    settings, clock = around.settings, around.clock
+    dsn = settings.database_url()
+    profiles = load_profiles(settings.ingest.profiles)
+    decoder = Decoder(
+        EMPTY_REGISTRY,
+        profiles,
+        future_s=settings.ingest.future_s,
+        max_age_s=settings.ingest.oldest_days * 86_400,
+        max_payload=settings.ingest.most_bytes,
+    )
+    meters = LaneMeters(around.metrics, LANE)
+    gazetteer = RegistryGazetteer()
+    cases = OpenCases()
+    first = FirstRegistry()
+
+    async def reload(conn: Connection) -> None:
+        registry = await load_registry(conn)
+        await gazetteer.load(conn)
+        decoder.use(registry)
+        first.done(len(registry))
+
+    async def refresh_cases(conn: Connection) -> None:
+        step = cases.step
+        cases.refresh(await open_keys(conn), asked_at_step=step)
+
+    session = BrokerSession(
+        BrokerAddress.parse(settings.mqtt_url()),
+        client_id=f"{settings.mqtt.client_id}-alarm",
+        filters=["campus/v1/+/+/alarm", *profiles.alarm_filters],
+        on_connection=meters.connection,
+    )
+    reactions = {NoticeChannel.REGISTRY: reload, NoticeChannel.INCIDENT: refresh_cases}
+    async with (
+        open_pool(dsn, name="alarm", max_size=4) as pool,
+        open_links(around) as links,
+        asyncio.TaskGroup() as tasks,
+    ):
+        tasks.create_task(react(dsn, reactions, name="alarm registry", poll_s=5.0), name="registry and cases")
+        await first.wait()
+        path = AlarmPath(
+            desk=Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone),
+            courier=Courier(links),
+            cases=cases,
+            pool=pool,
+            clock=clock,
+            tasks=tasks,
+            on_outcome=_Meter(around),
+        )
+        async with session:
+            lane = AlarmLane(
+                session=session,
+                dsn=dsn,
+                decoder=decoder,
+                detector=Engine(alarm_rules()),
+                handler=path,
+                doubt=doubt,
+                clock=clock,
+                meters=meters,
+            )
+            await lane.run()
+
+
+class _Meter:
+    def __init__(self, around: Surroundings) -> None:
+        self._tries = Counter(
+            "campuswatch_alarm_deliveries",
+            "Tries to deliver an alarm to a link",
+            ["recipient", "outcome"],
+            registry=around.metrics,
+        )
+        self._seconds = Histogram(
+            "campuswatch_alarm_to_receipt_seconds",
+            "From an alarm's arrival to the link's receipt",
+            ["recipient"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300),
+            registry=around.metrics,
+        )
+
+    def __call__(self, outcome: Outcome, seconds: float) -> None:
+        recipient = outcome.delivery.recipient
+        self._tries.labels(recipient, "receipt" if outcome.taken else "failure").inc()
+        if outcome.taken:
+            self._seconds.labels(recipient).observe(seconds)

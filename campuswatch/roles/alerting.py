@@ -1,0 +1,76 @@
+"""The alerting role: findings of the bulk lane become incidents; the outbox is carried to links and duty leaders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from prometheus_client import Counter
+
+from alerting.channels.duty_notice import DutyNotice
+from alerting.courier import Courier, Outcome
+from alerting.desk import Desk
+from alerting.dispatcher import Dispatcher
+from alerting.intake import Intake
+from campuswatch.gazetteer import RegistryGazetteer
+from campuswatch.roles.links import open_links
+from campuswatch.roles.listening import react
+from campuswatch.roles.surroundings import Surroundings
+from campuswatch.roles.upkeep import keep_up
+from domain.finding import Finding
+from storage.duty import contacts_of
+from storage.notices import NoticeChannel
+from storage.pool import Connection, open_pool
+
+
+async def run(around: Surroundings) -> None:
+    dsn = around.settings.database_url()
+    gazetteer = RegistryGazetteer()
+    registry_known, findings_wait, deliveries_wait = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    findings = Counter("campuswatch_findings_handled", "Findings taken over", ["rule", "kind"], registry=around.metrics)
+    deliveries = Counter(
+        "campuswatch_deliveries", "Tries to deliver", ["channel", "recipient", "outcome"], registry=around.metrics
+    )
+
+    async def reload(conn: Connection) -> None:
+        await gazetteer.load(conn)
+        registry_known.set()
+
+    async def wake_intake(conn: Connection) -> None:
+        findings_wait.set()
+
+    async def wake_dispatcher(conn: Connection) -> None:
+        deliveries_wait.set()
+
+    def count_finding(finding: Finding) -> None:
+        findings.labels(finding.rule, finding.kind.value).inc()
+        deliveries_wait.set()
+
+    def count_outcome(outcome: Outcome) -> None:
+        # People are counted together: a label for each name would grow without bound.
+        recipient = outcome.delivery.recipient if outcome.delivery.channel == "webhook" else "duty"
+        deliveries.labels(outcome.delivery.channel.value, recipient, "taken" if outcome.taken else "failed").inc()
+
+    reactions = {
+        NoticeChannel.REGISTRY: reload,
+        NoticeChannel.FINDING: wake_intake,
+        NoticeChannel.DELIVERY: wake_dispatcher,
+    }
+    async with open_pool(dsn, name="alerting", max_size=6) as pool, open_links(around) as links:
+
+        async def contacts(shift_no: int) -> Sequence[str]:
+            async with pool.connection() as conn:
+                return await contacts_of(conn, shift_no)
+
+        desk = Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone)
+        courier = Courier(links, DutyNotice(contacts))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(react(dsn, reactions, name="alerting notices"), name="notices")
+            await registry_known.wait()
+            intake = Intake(pool=pool, desk=desk, clock=around.clock, wake=findings_wait, on_finding=count_finding)
+            dispatcher = Dispatcher(
+                pool=pool, courier=courier, clock=around.clock, wake=deliveries_wait, on_outcome=count_outcome
+            )
+            tasks.create_task(intake.run(), name="intake")
+            tasks.create_task(dispatcher.run(), name="dispatcher")
+            tasks.create_task(keep_up(pool, around.clock), name="upkeep")

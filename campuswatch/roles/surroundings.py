@@ -1,0 +1,63 @@
+"""What every role is given, and how a role's process begins and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import structlog
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, start_http_server
+
+from campuswatch.settings import Settings
+from domain.clock import Clock, SystemClock
+
+log = structlog.get_logger("campuswatch.role")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Settings, clock and the metrics registry of this process."""
+
+    settings: Settings
+    clock: Clock
+    metrics: CollectorRegistry
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.settings.zone)
+
+
+def surroundings(settings: Settings) -> Surroundings:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return Surroundings(settings=settings, clock=SystemClock(), metrics=registry)
+
+
+def run_role(name: str, settings: Settings, *, metrics_port: int | None) -> None:
+    """Run a role until SIGTERM or SIGINT; it then stops intake, flushes and closes."""
+    from campuswatch.roles import Role, role_main
+
+    around = surroundings(settings)
+    if metrics_port is not None:
+        start_http_server(metrics_port, addr=settings.metrics.host, registry=around.metrics)
+
+    async def live() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        log.info("role starting")
+        # Long-lived registries and routes are no garbage: keep the collector from walking them again and again.
+        gc.freeze()
+        try:
+            await role_main(Role(name))(around)
+        except asyncio.CancelledError:
+            log.info("role stopped")
+
+    asyncio.run(live())

@@ -1,0 +1,81 @@
+"""The web role: API, live stream and the wall."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import structlog
+
+from alerting.desk import Desk
+from campuswatch.gazetteer import RegistryGazetteer
+from campuswatch.roles.listening import react
+from campuswatch.roles.surroundings import Surroundings
+from campuswatch.version import installed_version
+from dashboards.app import create_app
+from dashboards.server import serve
+from dashboards.settings import WebSettings
+from devices.adoption import adopt
+from domain.clock import Clock
+from domain.device import Device, DeviceKind
+from domain.incident import IncidentAction
+from storage.notices import NoticeChannel
+from storage.pool import Connection, Pool, open_pool, wrapped_errors
+
+log = structlog.get_logger("campuswatch.web")
+
+
+class WebDesk:
+    """Hands what people decide on the page to alerting's desk, each in a transaction of its own."""
+
+    def __init__(self, pool: Pool, desk: Desk, clock: Clock) -> None:
+        self._pool = pool
+        self._desk = desk
+        self._clock = clock
+
+    async def act(self, incident_id: UUID, action: IncidentAction, *, actor: str, note: str) -> None:
+        async with wrapped_errors(), self._pool.connection() as conn:
+            await self._desk.act(conn, incident_id, action, actor=actor, note=note, now=self._clock.now())
+        log.info("incident handled", incident_id=str(incident_id), action=action.value, actor=actor)
+
+
+class WebRegistrar:
+    """Registers devices that were offered for adoption."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def adopt(self, site_id: str, device_id: str, kind: DeviceKind, name: str, place: str, actor: str) -> None:
+        device = Device(site_id=site_id, device_id=device_id, kind=kind, name=name, place=place)
+        async with wrapped_errors(), self._pool.connection() as conn:
+            await adopt(conn, device, actor=actor, at=self._clock.now())
+        log.info("device adopted", site_id=site_id, device_id=device_id, kind=kind.value, actor=actor)
+
+
+async def run(around: Surroundings) -> None:
+    settings = around.settings
+    dsn = settings.database_url()
+    link_ids = tuple(settings.links)
+    gazetteer = RegistryGazetteer()
+
+    async def reload(conn: Connection) -> None:
+        await gazetteer.load(conn)
+
+    async with open_pool(dsn, name="web", max_size=6) as pool, asyncio.TaskGroup() as tasks:
+        tasks.create_task(react(dsn, {NoticeChannel.REGISTRY: reload}, name="web registry"), name="registry")
+        app = create_app(
+            pool=pool,
+            desk=WebDesk(pool, Desk(gazetteer=gazetteer, link_ids=link_ids, zone=around.zone), around.clock),
+            registrar=WebRegistrar(pool, around.clock),
+            settings=WebSettings(dsn=dsn, link_ids=link_ids, hosts=settings.web.allowed_hosts),
+            clock=around.clock,
+            version=installed_version(),
+            registry=around.metrics,
+        )
+        await serve(
+            app,
+            settings.web.host,
+            settings.web.port,
+            on_listening=lambda port: log.info("wall ready", url=f"http://{settings.web.host}:{port}"),
+        )

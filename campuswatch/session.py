@@ -1,0 +1,37 @@
+"""What every command is given: the settings, read when they are needed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from campuswatch.settings import Settings, load_settings
+
+
+class Session:
+    """One call of the program."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+
+    @cached_property
+    def _settings(self) -> Settings:
+        return load_settings(self.file)
+
+    def settings(self) -> Settings:
+        """:raises SettingsError: lists every fault."""
+        return self._settings
+
+    def data(self) -> Path:
+        """Where the embedded servers keep their data."""
+        from campuswatch.embedded.account import default_data_dir
+
+        return self.settings().data or default_data_dir()
+
+    def dsn(self) -> str:
+        """The database of the settings, or the one of a demo on this machine."""
+        if self.settings().database.url is not None:
+            return self.settings().database_url()
+        from campuswatch.embedded.postgres import EmbeddedPostgres
+
+        return EmbeddedPostgres(self.data() / "postgresql").dsn

@@ -1,0 +1,246 @@
+"""Settings: one TOML file and the environment; every fault is reported in one go, secrets are masked.
+
+The environment wins over the file: ``CAMPUSWATCH_WEB__PORT=8080`` is ``port`` in ``[web]``. ``DATABASE_URL`` and
+``MQTT_URL`` are understood too, and yield to ``CAMPUSWATCH_DATABASE__URL`` and ``CAMPUSWATCH_MQTT__URL``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from domain.errors import SettingsError
+
+PREFIX = "CAMPUSWATCH_"
+FILE_VARIABLE = "CAMPUSWATCH_SETTINGS"
+DEFAULT_FILE = Path("campuswatch.toml")
+
+#: Names of loopback: the web role has no accounts yet and refuses to listen anywhere else.
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _loopback(host: str) -> str:
+    if host not in _LOOPBACK:
+        raise ValueError(
+            f"only {', '.join(_LOOPBACK)}: there is no login yet, so the control room stays on this machine; "
+            "put a reverse proxy with a login in front of it to reach it from elsewhere"
+        )
+    return host
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("unknown time zone; expected a name such as Asia/Shanghai") from error
+    return name
+
+
+def _mqtt_url(url: SecretStr) -> SecretStr:
+    scheme, _, rest = url.get_secret_value().partition("://")
+    if scheme not in ("mqtt", "mqtts") or not rest:
+        raise ValueError("expected mqtt://host:1883 or mqtts://user:password@host:8883")
+    return url
+
+
+def _postgres_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("expected postgresql://user:password@host:5432/database")
+    return url
+
+
+def _http_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("expected https://host/path (http:// for this machine only)")
+    return url
+
+
+def _webhook_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if not text.startswith("whsec_") or len(key) < 24:
+        raise ValueError("expected whsec_ and at least 24 random bytes in base64; `campuswatch secret` makes one")
+    return secret
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(_Part):
+    """``url`` empty = the embedded PostgreSQL (`campuswatch demo`)."""
+
+    url: Annotated[SecretStr, AfterValidator(_postgres_url)] | None = None
+
+
+class MqttSettings(_Part):
+    """``url`` empty = the embedded broker. ``client_id`` names the durable session; the lane's name is appended."""
+
+    url: Annotated[SecretStr, AfterValidator(_mqtt_url)] | None = None
+    client_id: str = Field("campuswatch", pattern=r"^[A-Za-z0-9_-]{1,40}$")
+
+
+class IngestSettings(_Part):
+    """Bounds of a plausible time, of a message, and of a batch."""
+
+    future_s: float = Field(300.0, ge=0, le=86_400)
+    oldest_days: float = Field(30.0, gt=0, le=3650)
+    most_bytes: int = Field(1_048_576, ge=1024, le=16_777_216)
+    batch_messages: int = Field(5000, ge=1, le=50_000)
+    batch_age_s: float = Field(0.2, ge=0, le=10)
+    profiles: Path | None = None
+
+
+class LinkSettings(_Part):
+    """One link to police or education: where it listens and the secret that both sides share."""
+
+    url: Annotated[str, AfterValidator(_http_url)]
+    secret: Annotated[SecretStr, AfterValidator(_webhook_secret)]
+
+
+class WebSettings(_Part):
+    """``allowed_hosts``: further names under which browsers reach the page, behind a reverse proxy."""
+
+    host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65_535)
+    allowed_hosts: tuple[str, ...] = ()
+
+
+class MetricsSettings(_Part):
+    """Prometheus: the alarm role listens on ``port``, bulk on the next one, alerting on the one after it; web shows
+    its own under /metrics.
+    """
+
+    host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    port: int = Field(9464, ge=1, le=65_500)
+
+
+class LogSettings(_Part):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(BaseSettings):
+    """All settings. Made by `load_settings`, never by hand outside tests."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    data: Path | None = None
+    zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    database: DatabaseSettings = DatabaseSettings()
+    mqtt: MqttSettings = MqttSettings()
+    ingest: IngestSettings = IngestSettings()
+    links: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")], LinkSettings] = {}
+    web: WebSettings = WebSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Settings:
+        if self.metrics.port <= self.web.port <= self.metrics.port + 2:
+            raise ValueError(f"web.port {self.web.port} collides with the three ports from metrics.port on")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (env_settings, init_settings)  # the environment wins over the file, which comes as arguments
+
+    def database_url(self) -> str:
+        """:raises SettingsError: no database is named."""
+        if self.database.url is None:
+            raise SettingsError(
+                ["database.url: not set; name a database with DATABASE_URL=postgresql://... or use `campuswatch demo`"]
+            )
+        return self.database.url.get_secret_value()
+
+    def mqtt_url(self) -> str:
+        """:raises SettingsError: no broker is named."""
+        if self.mqtt.url is None:
+            raise SettingsError(
+                ["mqtt.url: not set; name a broker with MQTT_URL=mqtt://host:1883 or use `campuswatch demo`"]
+            )
+        return self.mqtt.url.get_secret_value()
+
+
+def load_settings(file: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read ``file`` (or the one that ``CAMPUSWATCH_SETTINGS`` names, or ./campuswatch.toml) and the environment.
+
+    :raises SettingsError: lists every fault with its place; values are not repeated, for they may be secrets.
+    """
+    environment = os.environ if environment is None else environment
+    if file is None and environment.get(FILE_VARIABLE):
+        file = Path(environment[FILE_VARIABLE])
+    if file is None and DEFAULT_FILE.is_file():
+        file = DEFAULT_FILE
+    values = {} if file is None else _read(file)
+    faults = _unknown_variables(environment)
+    if "database" not in values and environment.get("DATABASE_URL"):
+        values["database"] = {"url": environment["DATABASE_URL"]}
+    if "mqtt" not in values and environment.get("MQTT_URL"):
+        values["mqtt"] = {"url": environment["MQTT_URL"]}
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        source = f"{file}: " if file else ""
+        faults += [f"{source}{_place(fault['loc'])}: {_reason(fault)}" for fault in error.errors(include_url=False)]
+        raise SettingsError(faults) from None
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError([f"{file}: cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError([f"{file}: not UTF-8 at byte {error.start}"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([f"{file}: not TOML: {error}"]) from error
+
+
+#: Variables that begin like settings and are none.
+_OTHER_VARIABLES = frozenset({FILE_VARIABLE, "CAMPUSWATCH_SKIP_WEB", "CAMPUSWATCH_SIM_SECRET"})
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    known = {name.upper() for name in Settings.model_fields}
+    return [
+        f"environment variable {name}: no such setting"
+        for name in sorted(environment)
+        if name.startswith(PREFIX)
+        and name not in _OTHER_VARIABLES
+        and name.removeprefix(PREFIX).split("__")[0] not in known
+    ]
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location if part != "[key]") or "settings"
+
+
+def _reason(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "no such setting"
+    return str(fault["msg"]).removeprefix("Value error, ")

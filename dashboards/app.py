@@ -1,0 +1,108 @@
+"""The web application, put together: routes, stream, pages, and who stands at the door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
+
+from dashboards.desk import IncidentDesk, Registrar
+from dashboards.guard import Guard
+from dashboards.metrics import RequestTiming, WebMetrics
+from dashboards.openapi import DESCRIPTION, TAGS, install_openapi
+from dashboards.pages import Pages
+from dashboards.problems import LastResort, install_problem_handlers
+from dashboards.reader import Reader
+from dashboards.routes.health import health_routes, metrics_routes
+from dashboards.routes.incidents import incident_routes
+from dashboards.routes.quarantine import quarantine_routes
+from dashboards.routes.sites import site_routes
+from dashboards.routes.stream import stream_routes
+from dashboards.routes.wall import wall_routes
+from dashboards.services import Services
+from dashboards.settings import WebSettings
+from dashboards.stream import Stream
+from domain.clock import Clock
+from storage.pool import Pool
+
+API_PREFIX = "/api/v1"
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def create_app(
+    *,
+    pool: Pool,
+    desk: IncidentDesk,
+    registrar: Registrar,
+    settings: WebSettings,
+    clock: Clock,
+    version: str,
+    registry: CollectorRegistry | None = None,
+) -> FastAPI:
+    """The application. ``registry`` is what /metrics shows; the application adds its own metrics to it.
+
+    The stream runs from the application's startup to its shutdown.
+    """
+    metrics = WebMetrics(CollectorRegistry() if registry is None else registry)
+    reader = Reader(pool, timeout_s=settings.database_timeout_s)
+    stream = Stream(reader=reader, settings=settings, clock=clock, metrics=metrics)
+    services = Services(
+        reader=reader,
+        desk=desk,
+        registrar=registrar,
+        stream=stream,
+        metrics=metrics,
+        settings=settings,
+        clock=clock,
+        version=version,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        running = asyncio.create_task(stream.run(), name="stream")
+        try:
+            yield
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+    app = FastAPI(
+        title="campuswatch",
+        version=version,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        openapi_url=f"{API_PREFIX}/openapi.json",
+        docs_url=None,  # the usual pages load their scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        lifespan=lifespan,
+    )
+    api = APIRouter(prefix=API_PREFIX)
+    for routes in (
+        wall_routes(services),
+        site_routes(services),
+        incident_routes(services),
+        quarantine_routes(services),
+        health_routes(services),
+        stream_routes(services),
+    ):
+        api.include_router(routes)
+    app.include_router(api)
+    app.include_router(metrics_routes(services))
+    app.router.default = Pages(settings.static_dir)
+    install_problem_handlers(app)
+    install_openapi(app)
+    # The one added last is the outermost.
+    app.add_middleware(LastResort)
+    app.add_middleware(Guard, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestTiming, metrics=metrics)
+    return app

@@ -1,0 +1,29 @@
+"""What the routes ask of others: the desk where incidents are handled, the registrar who adopts devices.
+
+Protocols, because alerting is a sibling that is never imported; the composition root passes them in.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+from uuid import UUID
+
+from domain.device import DeviceKind
+from domain.incident import IncidentAction
+
+
+class IncidentDesk(Protocol):
+    async def act(self, incident_id: UUID, action: IncidentAction, *, actor: str, note: str) -> None:
+        """Do what a person decided.
+
+        :raises UnknownIncident: there is none with this id.
+        :raises IllegalTransition: its state does not allow it; the message says what is possible.
+        """
+
+
+class Registrar(Protocol):
+    async def adopt(self, site_id: str, device_id: str, kind: DeviceKind, name: str, place: str, actor: str) -> None:
+        """Register a device that speaks already.
+
+        :raises RegistryError: refused; `UnknownSite` where the site is not registered.
+        """

@@ -1,0 +1,48 @@
+"""The OpenAPI document, completed with what FastAPI cannot know: problems and the frames of the stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from dashboards.problems import Problem
+from dashboards.schemas import DeltaFrame, SnapshotFrame, TroubleFrame
+
+DESCRIPTION = """\
+Ingestion and alerting of a school-safety control room.
+
+Times are RFC 3339 in UTC. Lists come in pages: `next_cursor` of one is `cursor` of the next. Errors are problem details
+(RFC 9457, `application/problem+json`); a 503 says that the database is away, and nothing older is shown in its place.
+"""
+
+TAGS = [
+    {"name": "wall", "description": "All sites at one glance."},
+    {"name": "stream", "description": "The wall and the queue as they change."},
+    {"name": "incidents", "description": "What people handle. States follow ISA-18.2 / IEC 62682."},
+    {"name": "sites", "description": "Schools and their devices."},
+    {"name": "quarantine", "description": "Messages that were not taken, and devices to adopt."},
+    {"name": "health", "description": "The state of this server."},
+]
+
+_REFERENCES = "#/components/schemas/{model}"
+
+
+def install_openapi(app: FastAPI) -> None:
+    made_by_fastapi = app.openapi
+
+    def document() -> dict[str, Any]:
+        complete = app.openapi_schema is not None
+        schema = made_by_fastapi()
+        if not complete:
+            _, extra = models_json_schema(
+                [(model, "serialization") for model in (Problem, SnapshotFrame, DeltaFrame, TroubleFrame)],
+                ref_template=_REFERENCES,
+            )
+            schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+            for name, definition in extra["$defs"].items():
+                schemas.setdefault(name, definition)
+        return schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -1,0 +1,222 @@
+"""Errors as RFC 9457 problem details. They never hold SQL, a stack trace or where the database is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.errors import (
+    IllegalTransition,
+    RegistryError,
+    StorageError,
+    StorageUnavailable,
+    UnknownDevice,
+    UnknownIncident,
+    UnknownSite,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
+
+log = structlog.get_logger("campuswatch.web")
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of the request."""
+
+    field: str = Field(description="Name of the field, with dots where it is nested; `body` for the whole body.")
+    message: str
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:campuswatch:problem:illegal-transition",
+                    "title": "Conflict",
+                    "status": 409,
+                    "detail": "cannot reset an incident that is raised; possible now: acknowledge, note",
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description="`urn:campuswatch:problem:` and a name, or `about:blank`.")
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = Field(default=None, description="Only with invalid input.")
+
+
+class InvalidField(Exception):
+    """A field has the right type and a value that cannot be."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+_MEANINGS = {
+    403: "The page that sent this request is not one of ours (Origin).",
+    404: "There is none.",
+    409: "The state does not allow it; `detail` says what is possible.",
+    413: "The body is too large.",
+    422: "The input is invalid; `errors` says which field and why.",
+    426: "Only WebSocket is spoken here.",
+    503: "The database is away; try again after `Retry-After` seconds.",
+}
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route documents of its refusals."""
+    return {
+        status: {
+            "description": _MEANINGS[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def problem_response(
+    status: int,
+    detail: str,
+    *,
+    name: str | None = None,
+    errors: Sequence[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    problem = Problem(
+        type=f"urn:campuswatch:problem:{name}" if name else "about:blank",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=None if errors is None else list(errors),
+    )
+    return Response(
+        problem.model_dump_json(exclude_none=True),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers=dict(headers or {}),
+    )
+
+
+def invalid(errors: Sequence[FieldError]) -> Response:
+    detail = "; ".join(f"{error.field}: {error.message}" for error in errors[:3])
+    return problem_response(422, detail, name="invalid-input", errors=errors[:20])
+
+
+def unavailable() -> Response:
+    return problem_response(
+        503,
+        "The database cannot be reached. Nothing is known of the present state; try again shortly.",
+        name="database-unavailable",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+def _field(location: Sequence[Any]) -> str:
+    # A name may come from the request and hold what UTF-8 cannot.
+    parts = [str(part).encode("utf-8", "replace").decode()[:64] for part in location[1:]]
+    return ".".join(parts) or str(location[0] if location else "body")
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return invalid(
+        [
+            FieldError(
+                field="body" if fault["type"] == "json_invalid" else _field(fault["loc"]),
+                message=str(fault["msg"]).encode("utf-8", "replace").decode(),
+            )
+            for fault in error.errors()
+        ]
+    )
+
+
+async def _on_invalid_field(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, InvalidField)
+    return invalid([FieldError(field=error.field, message=error.message)])
+
+
+async def _on_http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem_response(error.status_code, str(error.detail), headers=error.headers)
+
+
+async def _on_unavailable(request: Request, error: Exception) -> Response:
+    log.warning("database away", path=request.url.path, error=str(error))
+    return unavailable()
+
+
+async def _on_storage_error(request: Request, error: Exception) -> Response:
+    log.error("database refused", path=request.url.path, error=str(error))
+    return problem_response(500, "The database refused the request. The log says why.")
+
+
+async def _on_unknown(_request: Request, error: Exception) -> Response:
+    return problem_response(404, str(error), name="unknown")
+
+
+async def _on_illegal_transition(_request: Request, error: Exception) -> Response:
+    return problem_response(409, str(error), name="illegal-transition")
+
+
+async def _on_registry_error(_request: Request, error: Exception) -> Response:
+    return problem_response(409, str(error), name="registry-refused")
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    # Starlette looks along the classes of an error: the nearest wins.
+    for kind, handler in (
+        (RequestValidationError, _on_invalid_request),
+        (InvalidField, _on_invalid_field),
+        (HTTPException, _on_http_error),
+        (StorageUnavailable, _on_unavailable),
+        (StorageError, _on_storage_error),
+        (UnknownIncident, _on_unknown),
+        (UnknownSite, _on_unknown),
+        (UnknownDevice, _on_unknown),
+        (IllegalTransition, _on_illegal_transition),
+        (RegistryError, _on_registry_error),
+    ):
+        app.add_exception_handler(kind, handler)
+
+
+class LastResort:
+    """ASGI middleware: an error nobody expected becomes a log line and a plain 500 problem."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            log.exception("request failed", method=scope["method"], path=scope["path"])
+            if started:
+                raise
+            answer = problem_response(500, "Something went wrong in the server. The log says what.")
+            await answer(scope, receive, send)

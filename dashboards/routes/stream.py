@@ -1,0 +1,95 @@
+"""The live stream over WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from fastapi import APIRouter, Response, WebSocket
+from starlette.websockets import WebSocketDisconnect
+
+from dashboards.problems import problem_response, problem_responses
+from dashboards.services import Services
+from dashboards.viewers import Viewer
+
+#: A viewer that takes nothing for this long is cut off.
+SEND_TIMEOUT_S = 10.0
+
+log = structlog.get_logger("campuswatch.web.stream")
+
+_STREAM = """\
+Open it as a WebSocket. The server sends text frames, each a JSON object told apart by `type`:
+
+- `snapshot` (schema SnapshotFrame) first, and again when a viewer could not keep up or the database was away;
+- `delta` (DeltaFrame) with whatever changed: at most two a second unless an incident changed, at least one every two
+  seconds;
+- `trouble` (TroubleFrame) when nothing is known of the present state, every two seconds until a snapshot follows.
+
+Whatever a viewer sends is ignored. After four seconds of silence a viewer should say so and connect again.
+"""
+
+
+def stream_routes(services: Services) -> APIRouter:
+    routes = APIRouter(tags=["stream"])
+
+    @routes.get(
+        "/stream",
+        summary="The live stream (WebSocket)",
+        description=_STREAM,
+        status_code=101,
+        response_class=Response,
+        responses={101: {"description": "Now it is a WebSocket."}, **problem_responses(403, 426, 503)},
+    )
+    async def explain_stream() -> Response:
+        return problem_response(
+            426, "This is a WebSocket; open it as one.", headers={"upgrade": "websocket", "connection": "upgrade"}
+        )
+
+    @routes.websocket("/stream")
+    async def stream(socket: WebSocket) -> None:
+        if services.stream.full:
+            services.metrics.viewer_drops.labels("full").inc()
+            await socket.send_denial_response(
+                problem_response(503, "There are as many viewers as this server takes.", headers={"retry-after": "5"})
+            )
+            return
+        await socket.accept()
+        viewer = services.stream.join()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                sender = tasks.create_task(_send(socket, viewer, services), name="stream sender")
+                await _until_gone(socket, sender)
+                sender.cancel()
+        finally:
+            services.stream.leave(viewer)
+
+    return routes
+
+
+async def _until_gone(socket: WebSocket, sender: asyncio.Task[None]) -> None:
+    """Return when the viewer has left, or when there is no use in sending to it any more."""
+    listener = asyncio.create_task(_listen(socket), name="stream receiver")
+    try:
+        await asyncio.wait({listener, sender}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        listener.cancel()
+
+
+async def _listen(socket: WebSocket) -> None:
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+
+
+async def _send(socket: WebSocket, viewer: Viewer, services: Services) -> None:
+    try:
+        while True:
+            frame = await viewer.next()
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await socket.send_text(frame)
+    except TimeoutError:
+        services.metrics.viewer_drops.labels("slow").inc()
+        log.info("viewer cut off: it took nothing", timeout_s=SEND_TIMEOUT_S)
+    except (WebSocketDisconnect, RuntimeError):
+        return  # it left between two frames

@@ -1,0 +1,39 @@
+"""The live wall at one moment."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from dashboards.problems import problem_responses
+from dashboards.schemas import WallReply
+from dashboards.services import Services, json_reply
+from dashboards.wall import WallSnapshot, wall_of
+from storage.pool import Connection
+from storage.wall import incident_marks, ingest_view, link_views, site_counts
+
+
+def wall_routes(services: Services) -> APIRouter:
+    routes = APIRouter(tags=["wall"])
+
+    @routes.get(
+        "/wall",
+        summary="The live wall",
+        description="Every site as one tile, with totals, links and the rate of incoming messages. Read from the"
+        " database at this very moment; for a wall that stays up to date use the stream.",
+        response_model=WallReply,
+        responses=problem_responses(503),
+    )
+    async def get_wall() -> Response:
+        async def query(conn: Connection) -> WallSnapshot:
+            now = services.clock.now()
+            return wall_of(
+                now,
+                await site_counts(conn),
+                await incident_marks(conn),
+                await link_views(conn, services.settings.link_ids),
+                await ingest_view(conn, now),
+            )
+
+        return json_reply(await services.reader.read(query))
+
+    return routes

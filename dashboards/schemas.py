@@ -1,0 +1,394 @@
+"""The JSON of the API as pydantic models: what comes in is checked by them, what goes out is documented by them.
+
+What goes out is made of the msgspec structs of `storage` and `dashboards.wall`, serialised as they are; the tests hold
+both to each other.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from dashboards.wall import TileState
+from domain.delivery import DeliveryChannel, DeliveryState, Notice
+from domain.device import DeviceKind
+from domain.finding import Category, Severity
+from domain.incident import IncidentState
+from domain.quarantine import Reason
+from domain.site import SiteKind
+from storage.wall import LinkCondition
+
+Item = TypeVar("Item")
+
+_AT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not hold NUL characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Actor = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    AfterValidator(_storable),
+    Field(description="Who does it, as it will stand in the timeline.", examples=["值班员 张伟"]),
+]
+SiteId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$", description="Site.", examples=["s001"])]
+DeviceId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Device.", examples=["s001-btn-01"])]
+IncidentId = Annotated[UUID, Path(description="Incident.")]
+
+
+class Reply(BaseModel):
+    """Anything we send: exactly the documented fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageReply(Reply, Generic[Item]):
+    """A page of a list."""
+
+    items: list[Item]
+    next_cursor: str | None = Field(description="For `?cursor=`; null on the last page.")
+
+
+class WorstReply(Reply):
+    incident_id: UUID
+    category: Category
+    severity: Severity
+
+
+class SiteTileReply(Reply):
+    """One site on the wall."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "site_id": "s001",
+                    "name": "前黄实验学校",
+                    "name_en": "Qianhuang Experimental School",
+                    "township": "前黄镇",
+                    "kind": "nine_year",
+                    "state": "alarm",
+                    "worst": {
+                        "incident_id": "0198f3a4-6f2e-7d7a-9c39-0d4cf5b8f001",
+                        "category": "panic",
+                        "severity": "critical",
+                    },
+                    "open": 2,
+                    "unacknowledged": 1,
+                    "devices": 108,
+                    "online": 105,
+                    "offline": 1,
+                    "unknown": 2,
+                }
+            ]
+        },
+    )
+
+    site_id: str
+    name: str
+    name_en: str
+    township: str
+    kind: SiteKind
+    state: TileState = Field(
+        description="alarm: an open incident is critical; warning: major; fault: minor, or devices are offline;"
+        " unknown: no device has proved alive yet; ok otherwise."
+    )
+    worst: WorstReply | None
+    open: int
+    unacknowledged: int
+    devices: int
+    online: int = Field(description="Devices that proved alive lately.")
+    offline: int
+    unknown: int = Field(description="Never heard, or behind something that is offline.")
+
+
+class TotalsReply(Reply):
+    sites: int
+    devices: int
+    online: int
+    offline: int
+    unknown: int
+    open_incidents: int = Field(description="Also those that belong to no site.")
+    unacknowledged: int
+
+
+class LinkReply(Reply):
+    link_id: str
+    state: LinkCondition = Field(
+        description="failing: the newest delivery that came to an end failed, or one waits that was tried in vain;"
+        " unknown: nothing was ever sent."
+    )
+    last_receipt_at: datetime | None
+    queued: int
+
+
+class IngestReply(Reply):
+    messages_per_s: float = Field(description="Mean of the last 10 s.")
+    last_received_at: datetime | None
+    quarantined_1h: int
+
+
+class WallReply(Reply):
+    """The whole wall at one moment."""
+
+    at: datetime
+    sites: list[SiteTileReply]
+    totals: TotalsReply
+    links: list[LinkReply]
+    ingest: IngestReply
+
+
+class SiteReply(Reply):
+    """A site and its tile of this moment."""
+
+    site_id: str
+    name: str
+    name_en: str
+    kind: SiteKind
+    township: str
+    address: str
+    longitude: float | None = Field(description="Degrees, WGS 84.")
+    latitude: float | None = Field(description="Degrees, WGS 84.")
+    contact_name: str
+    contact_phone: str
+    tile: SiteTileReply
+
+
+class ReadingReply(Reply):
+    value: float | None
+    at: datetime = Field(description="By the device's own clock.")
+
+
+class DeviceReply(Reply):
+    """A device and what it last said (of the last 24 hours)."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "site_id": "s001",
+                    "device_id": "s001-tmp-01",
+                    "kind": "temperature",
+                    "name": "食堂温度",
+                    "place": "食堂",
+                    "parent_id": "s001-gw-01",
+                    "profile": "",
+                    "connectivity": "online",
+                    "since": _AT.isoformat(),
+                    "last_seen_at": _AT.isoformat(),
+                    "battery_pct": 87.5,
+                    "readings": {"temperature_c": {"value": 21.5, "at": _AT.isoformat()}},
+                    "open_incident_id": None,
+                }
+            ]
+        },
+    )
+
+    site_id: str
+    device_id: str
+    kind: DeviceKind
+    name: str
+    place: str
+    parent_id: str
+    profile: str
+    connectivity: Literal["online", "offline", "unknown"]
+    since: datetime | None
+    last_seen_at: datetime | None
+    battery_pct: float | None
+    readings: dict[str, ReadingReply] = Field(description="By metric; the unit is the end of its name.")
+    open_incident_id: UUID | None
+
+
+class IncidentReply(Reply):
+    """An incident. States and their order: ISA-18.2 / IEC 62682."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "incident_id": "0198f3a4-6f2e-7d7a-9c39-0d4cf5b8f001",
+                    "number": 1042,
+                    "rule": "one_key_alarm",
+                    "category": "panic",
+                    "severity": "critical",
+                    "life_safety": True,
+                    "test": False,
+                    "drill": False,
+                    "site_id": "s001",
+                    "site_name": "前黄实验学校",
+                    "site_name_en": "Qianhuang Experimental School",
+                    "device_id": "s001-btn-01",
+                    "device_name": "门卫一键报警",
+                    "place": "门卫室",
+                    "state": "raised",
+                    "raised_at": _AT.isoformat(),
+                    "last_event_at": _AT.isoformat(),
+                    "occurrences": 1,
+                    "acknowledged_at": None,
+                    "acknowledged_by": None,
+                    "returned_at": None,
+                    "reset_at": None,
+                    "closed_at": None,
+                    "detail": {},
+                }
+            ]
+        },
+    )
+
+    incident_id: UUID
+    number: int | None = Field(description="The short one that people say aloud.")
+    rule: str
+    category: Category
+    severity: Severity
+    life_safety: bool = Field(description="Ends only through a person's acknowledgement and reset.")
+    test: bool
+    drill: bool
+    site_id: str
+    site_name: str
+    site_name_en: str
+    device_id: str
+    device_name: str
+    place: str
+    state: IncidentState
+    raised_at: datetime
+    last_event_at: datetime
+    occurrences: int
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    returned_at: datetime | None
+    reset_at: datetime | None
+    closed_at: datetime | None
+    detail: dict[str, Any]
+
+
+class TimelineReply(Reply):
+    at: datetime
+    kind: str
+    actor: str
+    detail: dict[str, Any]
+
+
+class DeliveryReply(Reply):
+    delivery_id: UUID
+    channel: DeliveryChannel
+    recipient: str = Field(description="Link or duty leader; of an address only the scheme is shown.")
+    notice: Notice
+    state: DeliveryState
+    attempts: int
+    created_at: datetime
+    sent_at: datetime | None
+    received_at: datetime | None = Field(description="When the other side says it had it.")
+    receipt_id: str | None
+    last_error: str | None
+
+
+class IncidentDetailReply(IncidentReply):
+    """An incident with what was done (the newest 500 entries) and who was told."""
+
+    timeline: list[TimelineReply]
+    deliveries: list[DeliveryReply]
+
+
+class QuarantineReply(Reply):
+    """A message that was put aside."""
+
+    quarantine_no: int
+    received_at: datetime
+    topic: str
+    site_id: str
+    device_id: str
+    reason: Reason
+    detail: str
+    payload: str = Field(description="As text, cut at 2 KiB; U+FFFD stands for what is no text.")
+    size: int = Field(description="Bytes of the whole message.")
+
+
+class UnregisteredReply(Reply):
+    """A device that speaks and is not registered."""
+
+    site_id: str
+    device_id: str
+    channels: list[str]
+    count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+class HealthReply(Reply):
+    status: Literal["ok", "degraded"]
+    version: str
+    database: Literal["ok", "away"]
+    roles: list[str] = Field(description="Roles that did something in the database in the last 60 s.")
+
+
+class ActionBody(BaseModel):
+    """A person's decision."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "值班员 张伟", "note": "已电话核实"}]})
+
+    actor: Actor
+    note: Text = Field(default="", max_length=2000)
+
+
+class NoteBody(BaseModel):
+    """A remark for the timeline."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "值班员 张伟", "note": "民警已到场"}]})
+
+    actor: Actor
+    note: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+
+
+class AdoptBody(BaseModel):
+    """What a newly registered device is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"kind": "smoke", "name": "三楼烟感", "place": "教学楼三楼", "actor": "值班员 张伟"}]
+        }
+    )
+
+    kind: DeviceKind
+    name: Text = Field(default="", max_length=200)
+    place: Text = Field(default="", max_length=200)
+    actor: Actor
+
+
+class SnapshotFrame(Reply):
+    """First frame of the stream, and again when a viewer could not keep up or the database was away."""
+
+    type: Literal["snapshot"]
+    wall: WallReply
+    incidents: list[IncidentReply] = Field(description="Open ones, at most 200, in the order of the queue.")
+
+
+class DeltaFrame(Reply):
+    """What changed. At most two a second unless an incident changed, at least one every two seconds."""
+
+    type: Literal["delta"]
+    at: datetime
+    sites: list[SiteTileReply]
+    totals: TotalsReply
+    links: list[LinkReply]
+    ingest: IngestReply
+    incidents: list[IncidentReply] = Field(description="New, changed and ended ones.")
+
+
+class TroubleFrame(Reply):
+    """Nothing is known of the present state. Repeated every two seconds; a snapshot ends it."""
+
+    type: Literal["trouble"]
+    at: datetime
+    what: Literal["database", "server"]

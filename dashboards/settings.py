@@ -1,0 +1,25 @@
+"""What the web process has to be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """``hosts`` are the names or addresses, without port, that the pages may be called by beside the loopback ones.
+
+    ``dsn`` is for the connection that listens for notices; ``link_ids`` are the links to police and education.
+    """
+
+    dsn: str = field(repr=False)
+    link_ids: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    static_dir: Path = Path(__file__).parent / "static"
+    max_viewers: int = 512
+    max_body_bytes: int = 64 * 1024
+    #: After this long without an answer of the database a request is answered with 503.
+    database_timeout_s: float = 5.0
+    #: The same for the stream, which then tells its viewers.
+    stream_timeout_s: float = 2.0

@@ -1,0 +1,296 @@
+"""The live stream: one look at the database for all viewers, the same frames for everyone.
+
+::
+
+    notices ──► Pace ──► look ──► difference ──► Audience ──► viewers
+                 ▲                    │
+                 └── 1 s, or 2 s while nobody watches
+
+A look that fails makes the stream say ``trouble`` until one succeeds; what was known before is not shown any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from dashboards.changes import SNAPSHOT_INCIDENTS, changed_incidents, changed_tiles, head_of_queue
+from dashboards.metrics import WebMetrics
+from dashboards.pace import Pace
+from dashboards.reader import Reader
+from dashboards.settings import WebSettings
+from dashboards.viewers import Audience, Viewer
+from dashboards.wall import SiteTile, Totals, WallSnapshot, wall_of
+from domain.clock import Clock
+from domain.errors import StorageError
+from storage.incident_views import IncidentView, incidents_by_id
+from storage.notices import NoticeChannel, listen
+from storage.pool import Connection, connect, wrapped_errors
+from storage.wall import (
+    IncidentMark,
+    IngestView,
+    LinkView,
+    SiteCounts,
+    incident_marks,
+    ingest_view,
+    link_views,
+    site_counts,
+)
+
+Trouble = Literal["database", "server"]
+
+#: A look sends a frame after this long also when nothing changed: looks are a second apart, frames at most two.
+HEARTBEAT_S = 0.9
+TROUBLE_S = 1.5
+RECONNECT_S = 1.0
+
+log = structlog.get_logger("campuswatch.web.stream")
+
+
+class SnapshotFrame(msgspec.Struct, frozen=True, tag_field="type", tag="snapshot"):
+    wall: WallSnapshot
+    incidents: list[IncidentView]
+
+
+class DeltaFrame(msgspec.Struct, frozen=True, tag_field="type", tag="delta"):
+    at: datetime
+    sites: list[SiteTile]
+    totals: Totals
+    links: list[LinkView]
+    ingest: IngestView
+    incidents: list[IncidentView]
+
+
+class TroubleFrame(msgspec.Struct, frozen=True, tag_field="type", tag="trouble"):
+    at: datetime
+    what: Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one look saw. ``views`` holds the head of the queue, and what changed since the look before."""
+
+    counts: list[SiteCounts]
+    marks: Mapping[UUID, IncidentMark]
+    changed: list[UUID]
+    head: list[UUID]
+    views: Mapping[UUID, IncidentView]
+    wall: WallSnapshot
+
+
+def _text(frame: object) -> str:
+    return msgspec.json.encode(frame).decode()
+
+
+class Stream:
+    """Run `run` once; `join` and `leave` for each viewer."""
+
+    def __init__(self, *, reader: Reader, settings: WebSettings, clock: Clock, metrics: WebMetrics) -> None:
+        self._reader = reader
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._audience = Audience(limit=settings.max_viewers, metrics=metrics)
+        self._pace = Pace()
+        self._wake = asyncio.Event()
+        self._sight: Sight | None = None
+        self._snapshot: str | None = None
+        self._trouble: Trouble | None = None
+        self._names_changed = False
+        self._last_frame_s = float("-inf")
+
+    @property
+    def full(self) -> bool:
+        return self._audience.full
+
+    def join(self) -> Viewer:
+        """A new viewer: its first frame is a snapshot, or the trouble that there is none."""
+        self._pace.notice()
+        viewer = self._audience.join(self._first_frame)
+        self._wake.set()
+        return viewer
+
+    def leave(self, viewer: Viewer) -> None:
+        self._audience.leave(viewer)
+
+    async def run(self) -> None:
+        while True:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._listen(), name="stream listener")
+                    tasks.create_task(self._watch(), name="stream")
+                    tasks.create_task(self._pulse(), name="stream pulse")
+            except* Exception:
+                log.exception("the stream failed and begins again")
+                self._in_trouble("server", RuntimeError("the stream failed"))
+            await asyncio.sleep(RECONNECT_S)
+
+    def _first_frame(self) -> str | None:
+        if self._trouble is not None:
+            return self._trouble_frame(self._trouble)
+        if self._sight is None:
+            return None  # the first look is under way
+        if self._snapshot is None:
+            views = self._sight.views
+            self._snapshot = _text(SnapshotFrame(self._sight.wall, [views[i] for i in self._sight.head if i in views]))
+        return self._snapshot
+
+    # --- being woken -------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        """Notices only save waiting; while the connection is down, the looks go on at their own pace."""
+        heard = True
+        while True:
+            try:
+                conn = await connect(self._settings.dsn, name="web stream")
+                try:
+                    async with wrapped_errors():
+                        await listen(
+                            conn,
+                            NoticeChannel.INCIDENT,
+                            NoticeChannel.DEVICE,
+                            NoticeChannel.REGISTRY,
+                            NoticeChannel.DELIVERY,
+                        )
+                        if not heard:
+                            log.info("listening for notices again")
+                        heard = True
+                        self._notice(NoticeChannel.REGISTRY)
+                        async for notice in conn.notifies():
+                            self._notice(notice.channel)
+                finally:
+                    await conn.close()
+            except StorageError as error:
+                if heard:
+                    log.warning("not listening for notices", error=str(error))
+                heard = False
+            await asyncio.sleep(RECONNECT_S)
+
+    def _notice(self, channel: str) -> None:
+        if channel == NoticeChannel.INCIDENT:
+            self._pace.incident(time.monotonic())
+        else:
+            self._names_changed = self._names_changed or channel == NoticeChannel.REGISTRY
+            self._pace.notice()
+        self._wake.set()
+
+    # --- looking -----------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        while True:
+            await self._until_due()
+            began = time.monotonic()
+            full = self._pace.look(began)
+            try:
+                await self._look(full=full)
+            except StorageError as error:
+                self._in_trouble("database", error)
+            except Exception as error:  # a wall that stands still without a word is the worst of all
+                self._in_trouble("server", error)
+                log.exception("look at the wall failed")
+            else:
+                self._pace.seen(full=full)
+                self._metrics.looks.labels("full" if full else "incidents").observe(time.monotonic() - began)
+
+    async def _until_due(self) -> None:
+        while True:
+            self._wake.clear()
+            wait_s = self._pace.due(watched=len(self._audience) > 0) - time.monotonic()
+            if wait_s <= 0:
+                return
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+
+    async def _look(self, *, full: bool) -> None:
+        before = self._sight
+        names_changed, self._names_changed = self._names_changed, False
+        try:
+            sight = await self._reader.read(
+                lambda conn: self._see(conn, before, full=full, names_changed=names_changed),
+                timeout_s=self._settings.stream_timeout_s,
+            )
+        except BaseException:
+            self._names_changed = names_changed
+            raise
+        self._sight, self._snapshot = sight, None
+        self._metrics.database_up.set(1)
+        if self._trouble is not None:
+            log.info("the wall is live again", after=self._trouble)
+            self._trouble = None
+        self._tell(before, sight)
+
+    async def _see(self, conn: Connection, before: Sight | None, *, full: bool, names_changed: bool) -> Sight:
+        now = self._clock.now()
+        if full or before is None:
+            counts = await site_counts(conn)
+            links = await link_views(conn, self._settings.link_ids)
+            ingest = await ingest_view(conn, now)
+        else:
+            counts, links, ingest = before.counts, before.wall.links, before.wall.ingest
+        marks = {mark.incident_id: mark for mark in await incident_marks(conn)}
+        changed = [] if before is None else changed_incidents(before.marks, marks)
+        head = head_of_queue(marks.values())
+        known = {} if before is None or names_changed else before.views
+        # More than a snapshot holds are not told one by one.
+        wanted = set(changed) if len(changed) <= SNAPSHOT_INCIDENTS else set()
+        kept = {i: known[i] for i in head if i in known and i not in changed}
+        fetched = await incidents_by_id(conn, [*wanted.union(head).difference(kept)])
+        wall = wall_of(now, counts, marks.values(), links, ingest)
+        return Sight(counts, marks, changed, head, {**kept, **fetched}, wall)
+
+    # --- telling -----------------------------------------------------------------------------------------------
+
+    def _tell(self, before: Sight | None, sight: Sight) -> None:
+        tiles = None if before is None else changed_tiles(before.wall, sight.wall)
+        if tiles is None or before is None or len(sight.changed) > SNAPSHOT_INCIDENTS:
+            self._metrics.frames.labels("snapshot").inc()
+            self._audience.refresh()
+            self._last_frame_s = time.monotonic()
+            return
+        wall = sight.wall
+        quiet = not (tiles or sight.changed) and _rest(wall) == _rest(before.wall)
+        if quiet and time.monotonic() - self._last_frame_s < HEARTBEAT_S:
+            return
+        incidents = [sight.views[i] for i in sight.changed if i in sight.views]
+        if len(self._audience):
+            delta = DeltaFrame(wall.at, tiles, wall.totals, wall.links, wall.ingest, incidents)
+            self._broadcast("delta", _text(delta))
+
+    def _in_trouble(self, what: Trouble, error: Exception) -> None:
+        self._pace.failed()
+        self._metrics.database_up.set(0)
+        if self._trouble == what:
+            return
+        log.warning("the wall knows nothing of the present", what=what, error=str(error))
+        self._trouble, self._sight, self._snapshot = what, None, None
+        self._audience.refresh()
+        self._last_frame_s = time.monotonic()
+
+    async def _pulse(self) -> None:
+        """Trouble is told again and again: a viewer must be able to tell it from a dead connection."""
+        while True:
+            await asyncio.sleep(TROUBLE_S)
+            if self._trouble is not None:
+                self._broadcast("trouble", self._trouble_frame(self._trouble))
+
+    def _trouble_frame(self, what: Trouble) -> str:
+        return _text(TroubleFrame(self._clock.now(), what))
+
+    def _broadcast(self, kind: str, frame: str) -> None:
+        self._last_frame_s = time.monotonic()
+        self._audience.broadcast(kind, frame)
+
+
+def _rest(wall: WallSnapshot) -> tuple[object, ...]:
+    return wall.totals, wall.links, wall.ingest

@@ -1,0 +1,114 @@
+// The HTTP API, typed. Every refusal becomes an ApiError that carries the server's own words.
+
+import type {
+  DeviceKind,
+  DeviceView,
+  IncidentAction,
+  IncidentDetail,
+  IncidentView,
+  Page,
+  QuarantinedMessage,
+  Reason,
+  SiteDetail,
+  UnregisteredDevice,
+} from './types'
+
+const ROOT = '/api/v1'
+const TIMEOUT_MS = 10_000
+const PAGES_AT_MOST = 20
+
+export class ApiError extends Error {
+  /** `status` 0 means that no answer came at all. */
+  constructor(
+    readonly status: number,
+    readonly detail: string,
+  ) {
+    super(detail)
+  }
+}
+
+interface Problem {
+  title?: string
+  detail?: string
+  errors?: unknown
+}
+
+async function call<Answer>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+  const request: RequestInit = {
+    method,
+    headers: { Accept: 'application/json' },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }
+  if (body !== undefined) {
+    request.headers = { ...request.headers, 'Content-Type': 'application/json' }
+    request.body = JSON.stringify(body)
+  }
+  let answer: Response
+  try {
+    answer = await fetch(ROOT + path, request)
+  } catch (error) {
+    throw new ApiError(0, error instanceof Error ? error.message : String(error))
+  }
+  if (!answer.ok) {
+    const problem = (await answer.json().catch(() => ({}))) as Problem
+    const faults = problem.errors === undefined ? '' : ` ${JSON.stringify(problem.errors)}`
+    throw new ApiError(answer.status, (problem.detail ?? problem.title ?? answer.statusText) + faults)
+  }
+  return (await answer.json()) as Answer
+}
+
+function query(values: Record<string, string | number | null | undefined>): string {
+  const chosen = new URLSearchParams()
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== null && value !== undefined && value !== '') chosen.set(name, String(value))
+  }
+  const text = chosen.toString()
+  return text === '' ? '' : `?${text}`
+}
+
+const part = encodeURIComponent
+
+export function incidents(choice: { state?: string; site_id?: string; limit?: number; cursor?: string | null }) {
+  return call<Page<IncidentView>>('GET', `/incidents${query(choice)}`)
+}
+
+export function incident(id: string) {
+  return call<IncidentDetail>('GET', `/incidents/${part(id)}`)
+}
+
+export function act(id: string, action: IncidentAction, actor: string, note: string) {
+  return call<IncidentView>('POST', `/incidents/${part(id)}/${action}`, { actor, note })
+}
+
+export function site(id: string) {
+  return call<SiteDetail>('GET', `/sites/${part(id)}`)
+}
+
+/** All devices of a site, page by page. */
+export async function devices(siteId: string): Promise<DeviceView[]> {
+  const found: DeviceView[] = []
+  let cursor: string | null = null
+  for (let page = 0; page < PAGES_AT_MOST; page += 1) {
+    const answer: Page<DeviceView> = await call('GET', `/sites/${part(siteId)}/devices${query({ limit: 100, cursor })}`)
+    found.push(...answer.items)
+    cursor = answer.next_cursor
+    if (cursor === null) break
+  }
+  return found
+}
+
+export function quarantine(choice: { reason?: Reason | ''; limit?: number; cursor?: string | null }) {
+  return call<Page<QuarantinedMessage>>('GET', `/quarantine${query(choice)}`)
+}
+
+export function unregistered(choice: { limit?: number; cursor?: string | null }) {
+  return call<Page<UnregisteredDevice>>('GET', `/unregistered${query(choice)}`)
+}
+
+export function adopt(
+  siteId: string,
+  deviceId: string,
+  body: { kind: DeviceKind; name: string; place: string; actor: string },
+) {
+  return call<DeviceView>('POST', `/unregistered/${part(siteId)}/${part(deviceId)}/adopt`, body)
+}

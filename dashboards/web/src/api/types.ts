@@ -1,0 +1,218 @@
+// What the server sends, as /api/v1 and its stream say it. All times are RFC 3339 in UTC.
+
+export type Time = string
+
+export type SiteState = 'alarm' | 'warning' | 'fault' | 'ok' | 'unknown'
+export type Severity = 'critical' | 'major' | 'minor' | 'advice'
+export type Category = 'panic' | 'fire' | 'intrusion' | 'device' | 'system'
+export type IncidentState = 'raised' | 'acknowledged' | 'returned' | 'normal' | 'reset' | 'closed'
+export type Connectivity = 'online' | 'offline' | 'unknown'
+export type LinkState = 'ok' | 'failing' | 'unknown'
+export type SiteKind =
+  | 'kindergarten'
+  | 'primary'
+  | 'middle'
+  | 'high'
+  | 'nine_year'
+  | 'vocational'
+  | 'special'
+  | 'teaching_point'
+export type DeviceKind =
+  | 'one_key_alarm'
+  | 'smoke'
+  | 'temperature'
+  | 'gas'
+  | 'camera'
+  | 'intrusion_zone'
+  | 'access_control'
+  | 'patrol_point'
+  | 'barrier'
+  | 'gateway'
+export type DeliveryState = 'queued' | 'sent' | 'received' | 'failed' | 'cancelled'
+export type Reason =
+  | 'bad_topic'
+  | 'empty_payload'
+  | 'too_large'
+  | 'bad_json'
+  | 'bad_field'
+  | 'bad_version'
+  | 'unknown_site'
+  | 'unknown_device'
+  | 'absurd_value'
+  | 'from_the_future'
+  | 'too_old'
+
+export interface SiteTile {
+  site_id: string
+  name: string
+  name_en: string
+  township: string
+  kind: SiteKind
+  state: SiteState
+  worst: { incident_id: string; category: Category; severity: Severity } | null
+  open: number
+  unacknowledged: number
+  devices: number
+  online: number
+  offline: number
+  unknown: number
+}
+
+export interface Totals {
+  sites: number
+  devices: number
+  online: number
+  offline: number
+  unknown: number
+  open_incidents: number
+  unacknowledged: number
+}
+
+export interface LinkStatus {
+  link_id: string
+  state: LinkState
+  last_receipt_at: Time | null
+  queued: number
+}
+
+export interface IngestStatus {
+  messages_per_s: number
+  last_received_at: Time | null
+  quarantined_1h: number
+}
+
+export interface WallSnapshot {
+  at: Time
+  sites: SiteTile[]
+  totals: Totals
+  links: LinkStatus[]
+  ingest: IngestStatus
+}
+
+export interface IncidentView {
+  incident_id: string
+  number: number | null
+  rule: string
+  category: Category
+  severity: Severity
+  life_safety: boolean
+  test: boolean
+  drill: boolean
+  site_id: string
+  site_name: string
+  site_name_en: string
+  device_id: string
+  device_name: string
+  place: string
+  state: IncidentState
+  raised_at: Time
+  last_event_at: Time
+  occurrences: number
+  acknowledged_at: Time | null
+  acknowledged_by: string | null
+  returned_at: Time | null
+  reset_at: Time | null
+  closed_at: Time | null
+  detail: Record<string, unknown>
+}
+
+export interface TimelineEntry {
+  at: Time
+  kind: string
+  actor: string | null
+  detail: unknown
+}
+
+export interface DeliveryView {
+  delivery_id: string
+  channel: string
+  recipient: string
+  notice: string
+  state: DeliveryState
+  attempts: number
+  created_at: Time
+  sent_at: Time | null
+  received_at: Time | null
+  receipt_id: string | null
+  last_error: string | null
+}
+
+export interface IncidentDetail extends IncidentView {
+  timeline: TimelineEntry[]
+  deliveries: DeliveryView[]
+}
+
+export interface SiteDetail {
+  site_id: string
+  name: string
+  name_en: string
+  kind: SiteKind
+  township: string
+  address: string
+  longitude: number | null
+  latitude: number | null
+  contact_name: string
+  contact_phone: string
+}
+
+export interface DeviceView {
+  site_id: string
+  device_id: string
+  kind: DeviceKind
+  name: string
+  place: string
+  parent_id: string
+  profile: string
+  connectivity: Connectivity
+  since: Time | null
+  last_seen_at: Time | null
+  battery_pct: number | null
+  readings: Record<string, { value: number; at: Time }>
+  open_incident_id: string | null
+}
+
+export interface QuarantinedMessage {
+  quarantine_no: number
+  received_at: Time
+  topic: string
+  site_id: string
+  device_id: string
+  reason: Reason
+  detail: string
+  payload: string
+  size: number
+}
+
+export interface UnregisteredDevice {
+  site_id: string
+  device_id: string
+  channels: string[]
+  count: number
+  first_seen_at: Time
+  last_seen_at: Time
+}
+
+export interface Page<Item> {
+  items: Item[]
+  next_cursor: string | null
+}
+
+export interface SnapshotFrame {
+  type: 'snapshot'
+  wall: WallSnapshot
+  incidents: IncidentView[]
+}
+
+export interface DeltaFrame {
+  type: 'delta'
+  at: Time
+  sites: SiteTile[]
+  totals: Totals
+  links: LinkStatus[]
+  ingest: IngestStatus
+  incidents: IncidentView[]
+}
+
+export type StreamFrame = SnapshotFrame | DeltaFrame
+
+export type IncidentAction = 'acknowledge' | 'reset' | 'close' | 'notes'

@@ -1,0 +1,100 @@
+// One WebSocket that never gives up: connects, watches for silence, reconnects with growing pauses.
+
+import { ref } from 'vue'
+
+import type { StreamFrame } from '../api/types'
+
+/** The server speaks at least every 2 s; after this silence the wall counts as lost. */
+export const SILENCE_MS = 4_000
+/** A closed socket is forgiven this long, so that a server restart does not make the wall blink. */
+export const GRACE_MS = 1_500
+const WATCH_MS = 250
+const CONNECT_TIMEOUT_MS = 4_000
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 5_000
+
+export type ConnectionState = 'live' | 'lost'
+
+export class Stream {
+  readonly state = ref<ConnectionState>('lost')
+  /** Browser time of the last frame; null before the first one. */
+  readonly lastFrameAt = ref<number | null>(null)
+  /** Browser time of the next try; null while one is under way or the stream is up. */
+  readonly retryAt = ref<number | null>(null)
+
+  private socket: WebSocket | null = null
+  private openedAt = 0
+  private closedAt: number | null = null
+  private pause = FIRST_PAUSE_MS
+  private watch: number | undefined
+
+  constructor(
+    private readonly url: string,
+    private readonly onFrame: (frame: StreamFrame) => void,
+  ) {}
+
+  start(): void {
+    this.connect()
+    this.watch = window.setInterval(() => this.check(), WATCH_MS)
+    window.addEventListener('online', this.hurry)
+    document.addEventListener('visibilitychange', this.hurry)
+  }
+
+  stop(): void {
+    window.clearInterval(this.watch)
+    window.removeEventListener('online', this.hurry)
+    document.removeEventListener('visibilitychange', this.hurry)
+    this.drop()
+  }
+
+  private connect(): void {
+    this.retryAt.value = null
+    this.openedAt = Date.now()
+    const socket = new WebSocket(this.url)
+    this.socket = socket
+    socket.onmessage = (message: MessageEvent<string>) => {
+      if (this.socket !== socket) return
+      this.onFrame(JSON.parse(message.data) as StreamFrame)
+      this.lastFrameAt.value = Date.now()
+      this.closedAt = null
+      this.pause = FIRST_PAUSE_MS
+      this.state.value = 'live'
+    }
+    socket.onclose = () => {
+      if (this.socket === socket) this.retryLater()
+    }
+  }
+
+  private check(): void {
+    const now = Date.now()
+    if (this.retryAt.value !== null && now >= this.retryAt.value) this.connect()
+    const last = this.lastFrameAt.value
+    const silent = last === null || now - last > SILENCE_MS
+    const closed = this.closedAt !== null && now - this.closedAt > GRACE_MS
+    if (silent || closed) this.state.value = 'lost'
+    // A half-open connection says nothing and never closes by itself.
+    const heardAt = Math.max(last ?? 0, this.openedAt)
+    if (this.socket !== null && now - heardAt > Math.max(SILENCE_MS, CONNECT_TIMEOUT_MS)) this.retryLater()
+  }
+
+  private retryLater(): void {
+    this.drop()
+    this.closedAt ??= Date.now()
+    // A random part, so that 300 walls do not come back in the same instant.
+    this.retryAt.value = Date.now() + this.pause * (0.5 + Math.random() * 0.5)
+    this.pause = Math.min(this.pause * 2, LONGEST_PAUSE_MS)
+  }
+
+  private drop(): void {
+    const socket = this.socket
+    this.socket = null
+    if (socket === null) return
+    socket.onmessage = null
+    socket.onclose = null
+    socket.close()
+  }
+
+  private readonly hurry = (): void => {
+    if (this.retryAt.value !== null) this.retryAt.value = Date.now()
+  }
+}

@@ -1,0 +1,1 @@
+"""How devices speak: topics, payloads and the decoder that turns both into observations."""

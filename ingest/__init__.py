@@ -1,0 +1,1 @@
+"""Collectors and lanes: from the broker to a commit, and only then the acknowledgement."""

@@ -1,0 +1,67 @@
+"""What a lane shows on /metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ingest.parcel import Counts, Parcel
+
+
+class LaneMeters:
+    """Metrics of one lane, in the registry of its process."""
+
+    def __init__(self, registry: CollectorRegistry, lane: str) -> None:
+        self._outcomes = Counter(
+            "campuswatch_ingest_observations",
+            "Observations by what became of them",
+            ["lane", "outcome"],
+            registry=registry,
+        )
+        self._messages = Counter("campuswatch_ingest_messages", "MQTT messages committed", ["lane"], registry=registry)
+        self._rejected = Counter(
+            "campuswatch_ingest_rejected", "Observations put aside, by reason", ["lane", "reason"], registry=registry
+        )
+        self._commit = Histogram(
+            "campuswatch_ingest_commit_seconds",
+            "Time to commit one parcel",
+            ["lane"],
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
+        self._connected = Gauge(
+            "campuswatch_broker_connected", "1 while the lane's MQTT session is up", ["lane"], registry=registry
+        )
+        self._pending = Gauge(
+            "campuswatch_ingest_pending",
+            "Messages waiting in the process (bounded; the network pauses at the bound)",
+            ["lane"],
+            registry=registry,
+        )
+        self._database = Gauge("campuswatch_database_reachable", "1 while commits succeed", ["lane"], registry=registry)
+        self._findings = Counter(
+            "campuswatch_findings", "Findings by rule and kind", ["lane", "rule", "kind"], registry=registry
+        )
+        self._lane = lane
+        self._connected.labels(lane).set(0)
+        self._database.labels(lane).set(1)
+
+    def connection(self, up: bool) -> None:
+        self._connected.labels(self._lane).set(1 if up else 0)
+
+    def database(self, up: bool) -> None:
+        self._database.labels(self._lane).set(1 if up else 0)
+
+    def committed(self, parcel: Parcel, counts: dict[int, Counts], seconds: float, pending: int) -> None:
+        lane = self._lane
+        self._messages.labels(lane).inc(len(parcel.messages))
+        self._commit.labels(lane).observe(seconds)
+        self._pending.labels(lane).set(pending)
+        stored = sum(c.stored for c in counts.values())
+        duplicate = sum(c.duplicate for c in counts.values())
+        self._outcomes.labels(lane, "stored").inc(stored)
+        self._outcomes.labels(lane, "duplicate").inc(duplicate)
+        self._outcomes.labels(lane, "rejected").inc(len(parcel.rejected))
+        for rejected in parcel.rejected:
+            self._rejected.labels(lane, rejected.reason.value).inc()
+        for finding in parcel.findings:
+            self._findings.labels(lane, finding.rule, finding.kind.value).inc()

@@ -1,0 +1,40 @@
+"""What a simulator refuses or cannot do.
+
+::
+
+    CampuswatchError
+    └── SimulatorError
+        ├── RemoteBrokerRefused    the broker is not on this machine and nobody allowed that
+        ├── BrokerUnreachable      nothing answers at the broker's address
+        ├── BrokerRefused          the broker answers and does not let us in
+        ├── OrderRefused           a control order names something that is not there, or makes no sense
+        └── NoFleet                no running fleet answered a control order
+"""
+
+from __future__ import annotations
+
+from domain.errors import CampuswatchError
+
+
+class SimulatorError(CampuswatchError):
+    """A simulator cannot do what was asked."""
+
+
+class RemoteBrokerRefused(SimulatorError):
+    """The broker is not on this machine."""
+
+
+class BrokerUnreachable(SimulatorError):
+    """Nothing answers at the broker's address."""
+
+
+class BrokerRefused(SimulatorError):
+    """The broker does not let the simulator in."""
+
+
+class OrderRefused(SimulatorError):
+    """The order cannot be carried out."""
+
+
+class NoFleet(SimulatorError):
+    """No running fleet answered."""

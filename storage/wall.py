@@ -1,0 +1,198 @@
+"""What the live wall is made of, cut so that the dear part (20,000 devices) is not asked as often as the cheap ones.
+
+On two cores and plain PostgreSQL: `site_counts` 8 ms for 19,872 devices, the others 1 ms each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from domain.finding import Category, Severity
+from domain.incident import OPEN_STATES, IncidentState
+from domain.site import SiteKind
+from storage.instants import utc, utc_or_none
+from storage.pool import Connection
+
+LinkCondition = Literal["ok", "failing", "unknown"]
+
+#: Seconds over which the ingest rate is the mean.
+RATE_WINDOW_S = 10
+
+#: Reset incidents wait for somebody to close them; the wall follows the newest ones only.
+RESET_LIMIT = 500
+
+_SITE_COUNTS = """
+SELECT s.site_no, s.site_id, s.name, s.name_en, s.township, s.kind,
+       coalesce(c.devices, 0), coalesce(c.online, 0), coalesce(c.offline, 0)
+FROM site AS s
+LEFT JOIN (
+    SELECT d.site_no,
+           count(*) AS devices,
+           count(*) FILTER (WHERE st.connectivity = 'online') AS online,
+           count(*) FILTER (WHERE st.connectivity = 'offline') AS offline
+    FROM device AS d LEFT JOIN device_state AS st USING (device_no)
+    WHERE d.retired_at IS NULL
+    GROUP BY d.site_no
+) AS c USING (site_no)
+ORDER BY s.site_id
+"""
+
+# xmin is the version of the row: it tells every change, whoever made it and whatever the clocks say.
+_INCIDENT_MARKS = """
+SELECT incident_id, xmin::text::bigint, number, site_no, category, severity, state, raised_at
+FROM incident
+WHERE state IN ('raised', 'acknowledged', 'returned', 'normal')
+UNION ALL
+(SELECT incident_id, xmin::text::bigint, number, site_no, category, severity, state, raised_at
+ FROM incident
+ WHERE state = 'reset'
+ ORDER BY changed_at DESC
+ LIMIT %s)
+"""
+
+# Along delivery_by_recipient backwards: the newest that arrived, the newest that came to an end.
+_LINKS = """
+SELECT link.link_id, arrived.received_at, finished.state, coalesce(waiting.queued, 0), coalesce(waiting.tried, false)
+FROM unnest(%s::text[]) WITH ORDINALITY AS link (link_id, place)
+LEFT JOIN LATERAL (
+    SELECT d.received_at FROM delivery AS d
+    WHERE d.recipient = link.link_id AND d.channel = 'webhook' AND d.received_at IS NOT NULL
+    ORDER BY d.created_at DESC LIMIT 1
+) AS arrived ON true
+LEFT JOIN LATERAL (
+    SELECT d.state FROM delivery AS d
+    WHERE d.recipient = link.link_id AND d.channel = 'webhook' AND d.state IN ('sent', 'received', 'failed')
+    ORDER BY d.created_at DESC LIMIT 1
+) AS finished ON true
+LEFT JOIN (
+    SELECT d.recipient, count(*) AS queued, bool_or(d.attempts > 0) AS tried
+    FROM delivery AS d
+    WHERE d.state = 'queued' AND d.channel = 'webhook'
+    GROUP BY d.recipient
+) AS waiting ON waiting.recipient = link.link_id
+ORDER BY link.place
+"""
+
+_INGEST = """
+SELECT (SELECT coalesce(sum(u.received), 0)::bigint
+        FROM ledger_entry AS e, LATERAL unnest(e.received) AS u (received)
+        WHERE e.ts > %(since)s AND e.ts <= %(now)s),
+       (SELECT max(ts) FROM ledger_entry WHERE ts <= %(now)s),
+       (SELECT count(*) FROM quarantine WHERE received_at > %(hour_ago)s)
+"""
+
+
+class SiteCounts(msgspec.Struct, frozen=True, gc=False):
+    """A site and how many of its devices are in which condition; the rest is unknown."""
+
+    site_no: int
+    site_id: str
+    name: str
+    name_en: str
+    township: str
+    kind: SiteKind
+    devices: int
+    online: int
+    offline: int
+
+    @property
+    def unknown(self) -> int:
+        return self.devices - self.online - self.offline
+
+
+class IncidentMark(msgspec.Struct, frozen=True, gc=False):
+    """As little of an incident as colours a tile, and the ``version`` that changes with every write."""
+
+    incident_id: UUID
+    version: int
+    number: int
+    site_no: int
+    category: Category
+    severity: Severity
+    state: IncidentState
+    raised_at: datetime
+
+    @property
+    def open(self) -> bool:
+        return self.state in OPEN_STATES
+
+    @property
+    def unacknowledged(self) -> bool:
+        return self.state in (IncidentState.RAISED, IncidentState.RETURNED)
+
+
+class LinkView(msgspec.Struct, frozen=True, gc=False):
+    """A link to police or education: does what is sent there arrive?"""
+
+    link_id: str
+    state: LinkCondition
+    last_receipt_at: datetime | None
+    queued: int
+
+
+class IngestView(msgspec.Struct, frozen=True, gc=False):
+    messages_per_s: float
+    last_received_at: datetime | None
+    quarantined_1h: int
+
+
+async def site_counts(conn: Connection) -> list[SiteCounts]:
+    cursor = await conn.execute(_SITE_COUNTS)
+    return [
+        SiteCounts(no, site_id, name, name_en, township, SiteKind(kind), devices, online, offline)
+        for no, site_id, name, name_en, township, kind, devices, online, offline in await cursor.fetchall()
+    ]
+
+
+async def incident_marks(conn: Connection) -> list[IncidentMark]:
+    """Every open incident, and those that are reset and wait to be closed."""
+    cursor = await conn.execute(_INCIDENT_MARKS, (RESET_LIMIT,))
+    return [
+        IncidentMark(
+            incident_id, version, number, site_no, Category(category), Severity(severity), IncidentState(state), utc(at)
+        )
+        for incident_id, version, number, site_no, category, severity, state, at in await cursor.fetchall()
+    ]
+
+
+def link_condition(*, arrived: bool, newest_finished: str | None, retrying: bool) -> LinkCondition:
+    """``failing`` while something waits that was tried in vain, or when the newest that came to an end failed."""
+    if retrying or newest_finished == "failed":
+        return "failing"
+    return "ok" if arrived or newest_finished is not None else "unknown"
+
+
+async def link_views(conn: Connection, link_ids: Sequence[str]) -> list[LinkView]:
+    """In the order of ``link_ids``; a link that nothing was ever sent to is there as unknown."""
+    if not link_ids:
+        return []
+    cursor = await conn.execute(_LINKS, (list(link_ids),))
+    return [
+        LinkView(
+            link_id,
+            link_condition(arrived=received_at is not None, newest_finished=finished, retrying=tried),
+            utc_or_none(received_at),
+            queued,
+        )
+        for link_id, received_at, finished, queued, tried in await cursor.fetchall()
+    ]
+
+
+async def ingest_view(conn: Connection, now: datetime) -> IngestView:
+    cursor = await conn.execute(
+        _INGEST,
+        {
+            "now": now,
+            "since": now - timedelta(seconds=RATE_WINDOW_S),
+            "hour_ago": now - timedelta(hours=1),
+        },
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    received, newest, quarantined = row
+    return IngestView(received / RATE_WINDOW_S, utc_or_none(newest), quarantined)

@@ -1,0 +1,1 @@
+"""Registry, formats, profiles, import and export."""
