@@ -120,15 +120,16 @@ class Desk:
 
     async def _raise(self, conn: Connection, finding: Finding, *, now: datetime, lease_links: bool) -> Case:
         incident_id = incident_id_of(finding)
-        opened = await incidents.open_incident(conn, incident_id, finding)
+        opened = None
         while opened is None:
+            # Look first: an INSERT that meets an open one would still use up a number that people then miss.
             incident = await incidents.lock_open_incident(conn, finding.key)
             if incident is not None:
                 return await self._raise_again(conn, incident, finding, now=now)
             if await incidents.incident_known(conn, incident_id):
                 # What this finding had opened is over: the finding is an old one, seen again.
                 return Case(incident_id=incident_id, opened=False)
-            # A person ended the open one between our two looks: this is a new incident after all.
+            # None where somebody else opened one between our look and now: then it is theirs to repeat.
             opened = await incidents.open_incident(conn, incident_id, finding)
         await incidents.add_entry(conn, incident_id, at=finding.at, kind="raised", actor=SYSTEM, detail=finding.detail)
         links = tuple(

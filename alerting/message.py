@@ -40,8 +40,9 @@ def subject_text(
     where_zh = where_en = ""
     if place.device is not None:
         kind_zh, kind_en = DEVICE_WORDS[place.device.kind]
-        where_zh = f" {place.device.place or place.device.name} {kind_zh}".replace("  ", " ")
-        where_en = f", {place.device.place or place.device.name} {kind_en}".replace("  ", " ")
+        spot = place.device.place or place.device.name
+        where_zh = f" {spot}" if kind_zh == what_zh else f" {spot} {kind_zh}"
+        where_en = f", {spot}" if kind_en.lower() == what_en.lower() else f", {spot} ({kind_en})"
     before_zh, before_en = _NOTICE_WORDS[notice]
     return (
         f"{mark_zh}{before_zh}【{grave_zh}】{what_zh} {site_zh}{where_zh}",

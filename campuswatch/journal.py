@@ -29,6 +29,8 @@ def open_journal(*, level: str, form: str, role: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(role=role)
+    # We say ourselves, once, when the database goes and when it comes back; the pool would say it for each try.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     # Libraries say only what is wrong; httpx would otherwise log every request.
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s [%(levelname)s] %(name)s %(message)s"

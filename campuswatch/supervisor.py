@@ -58,7 +58,7 @@ class Worker:
             self._output.parent.mkdir(parents=True, exist_ok=True)
             sink = self._output.open("ab")
         try:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
                 tethered(self._command, account=None, parting_signal=signal.SIGTERM),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,

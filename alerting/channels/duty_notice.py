@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from domain.delivery import Delivery, Receipt
 from domain.errors import PermanentFailure, TemporaryFailure
@@ -19,6 +20,11 @@ class DutyNotice:
     def __init__(self, contacts: Callable[[int], Awaitable[Sequence[str]]], *, timeout_s: float = 15.0) -> None:
         self._contacts = contacts
         self._timeout_s = timeout_s
+
+    @staticmethod
+    async def prepare() -> None:
+        """Load Apprise, which takes most of a second, before the first notice needs it."""
+        await asyncio.to_thread(_load)
 
     async def send(self, delivery: Delivery) -> Receipt | None:
         """:raises TemporaryFailure: no service took it. :raises PermanentFailure: there is no usable contact."""
@@ -39,11 +45,18 @@ class DutyNotice:
         return None
 
 
-def _notify(urls: Sequence[str], title: str, text: str) -> tuple[bool, int]:
-    """Blocking. Whether any service took it, and how many addresses were understood."""
+def _load() -> Any:
+    # Heavy, and needed by the process that sends notices alone.
     import apprise
 
-    sender = apprise.Apprise()
+    # What it knows of services is read when the first address is added.
+    apprise.Apprise().add("json://127.0.0.1/")
+    return apprise
+
+
+def _notify(urls: Sequence[str], title: str, text: str) -> tuple[bool, int]:
+    """Blocking. Whether any service took it, and how many addresses were understood."""
+    sender = _load().Apprise()
     for url in urls:
         sender.add(url)
     taken = False

@@ -73,4 +73,5 @@ async def run(around: Surroundings) -> None:
             )
             tasks.create_task(intake.run(), name="intake")
             tasks.create_task(dispatcher.run(), name="dispatcher")
+            tasks.create_task(DutyNotice.prepare(), name="prepare duty notices")
             tasks.create_task(keep_up(pool, around.clock), name="upkeep")
