@@ -19,6 +19,7 @@
     ├── DeliveryError          a link or channel did not take a delivery
     │   ├── TemporaryFailure       worth another try
     │   └── PermanentFailure       the other side will never take it as it is
+    ├── SpoolFull              the spool on local disk takes no more
     └── EmbeddedError          the embedded broker or database did not start
 """
 
@@ -109,6 +110,10 @@ class TemporaryFailure(DeliveryError):
 
 class PermanentFailure(DeliveryError):
     """The other side refused the delivery for good."""
+
+
+class SpoolFull(CampuswatchError):
+    """The spool on local disk takes no more; nothing of it was lost, nothing more may be acknowledged."""
 
 
 class EmbeddedError(CampuswatchError):
