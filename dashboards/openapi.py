@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from dashboards.problems import Problem
-from dashboards.schemas import DeltaFrame, SnapshotFrame, TroubleFrame
+from dashboards.schemas import DeltaFrame, DeviceReply, SnapshotFrame, TroubleFrame
 
 DESCRIPTION = """\
 Ingestion and alerting of a school-safety control room.
@@ -26,6 +26,7 @@ TAGS = [
     {"name": "health", "description": "The state of this server."},
 ]
 
+_COMPLETED = (Problem, SnapshotFrame, DeltaFrame, TroubleFrame, DeviceReply)
 _REFERENCES = "#/components/schemas/{model}"
 
 
@@ -37,12 +38,14 @@ def install_openapi(app: FastAPI) -> None:
         schema = made_by_fastapi()
         if not complete:
             _, extra = models_json_schema(
-                [(model, "serialization") for model in (Problem, SnapshotFrame, DeltaFrame, TroubleFrame)],
+                [(model, "serialization") for model in _COMPLETED],
                 ref_template=_REFERENCES,
             )
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
             for name, definition in extra["$defs"].items():
-                schemas.setdefault(name, definition)
+                known = schemas.setdefault(name, definition)
+                if "examples" in definition:  # FastAPI takes the nulls out of them, which are part of the format
+                    known["examples"] = definition["examples"]
         return schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from dashboards.wall import TileState
 from domain.delivery import DeliveryChannel, DeliveryState, Notice
@@ -29,7 +30,7 @@ _AT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 
 def _storable(text: str) -> str:
     if "\x00" in text:
-        raise ValueError("must not hold NUL characters")
+        raise PydanticCustomError("nul_character", "must not hold NUL characters")
     return text
 
 
@@ -348,7 +349,9 @@ class NoteBody(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "值班员 张伟", "note": "民警已到场"}]})
 
     actor: Actor
-    note: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    note: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(_storable)
+    ]
 
 
 class AdoptBody(BaseModel):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 
+from dashboards.routes import API_PREFIX
 from dashboards.schemas import HealthReply
 from dashboards.services import Services
 from domain.errors import StorageError
@@ -18,7 +19,7 @@ HEALTH_TIMEOUT_S = 2.0
 
 
 def health_routes(services: Services) -> APIRouter:
-    routes = APIRouter(tags=["health"])
+    routes = APIRouter(prefix=API_PREFIX, tags=["health"])
 
     @routes.get(
         "/health",

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.problems import problem_responses
+from dashboards.routes import API_PREFIX
 from dashboards.schemas import ActionBody, IncidentDetailReply, IncidentId, IncidentReply, NoteBody, PageReply
 from dashboards.services import Services, json_reply
 from domain.errors import UnknownIncident
@@ -38,7 +39,7 @@ def _known(found: dict[UUID, IncidentView], incident_id: UUID) -> IncidentView:
 
 
 def incident_routes(services: Services) -> APIRouter:
-    routes = APIRouter(prefix="/incidents", tags=["incidents"])
+    routes = APIRouter(prefix=f"{API_PREFIX}/incidents", tags=["incidents"])
 
     @routes.get(
         "",

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
 from dashboards.problems import problem_responses
+from dashboards.routes import API_PREFIX
 from dashboards.schemas import (
     AdoptBody,
     DeviceId,
@@ -39,7 +40,7 @@ class _AfterSpeaker(msgspec.Struct, frozen=True, array_like=True, forbid_unknown
 
 
 def quarantine_routes(services: Services) -> APIRouter:
-    routes = APIRouter(tags=["quarantine"])
+    routes = APIRouter(prefix=API_PREFIX, tags=["quarantine"])
 
     @routes.get(
         "/quarantine",

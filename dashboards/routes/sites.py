@@ -10,12 +10,14 @@ from fastapi import APIRouter, Response
 
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.problems import problem_responses
+from dashboards.routes import API_PREFIX
 from dashboards.schemas import DeviceReply, PageReply, SiteId, SiteReply
 from dashboards.services import Services, json_reply
 from dashboards.wall import wall_of
+from storage import registry
 from storage.device_views import devices
 from storage.pool import Connection
-from storage.registry import RegisteredSite, get_site, list_sites
+from storage.registry import RegisteredSite
 from storage.wall import IngestView, incident_marks, site_counts
 
 
@@ -26,15 +28,13 @@ class _After(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 
 def site_routes(services: Services) -> APIRouter:
-    routes = APIRouter(prefix="/sites", tags=["sites"])
+    routes = APIRouter(prefix=f"{API_PREFIX}/sites", tags=["sites"])
 
     async def with_tiles(conn: Connection, found: Sequence[RegisteredSite]) -> list[dict[str, Any]]:
         now = services.clock.now()
         wall = wall_of(now, await site_counts(conn), await incident_marks(conn), [], IngestView(0, None, 0))
         tiles = {tile.site_id: tile for tile in wall.sites}
-        # A site that was registered between the two queries has no tile yet; the next request has it.
-        sites = [one.site for one in found if one.site.site_id in tiles]
-        return [{**msgspec.structs.asdict(site), "tile": tiles[site.site_id]} for site in sites]
+        return [{**msgspec.structs.asdict(one.site), "tile": tiles[one.site.site_id]} for one in found]
 
     @routes.get(
         "",
@@ -43,11 +43,13 @@ def site_routes(services: Services) -> APIRouter:
         response_model=PageReply[SiteReply],
         responses=problem_responses(422, 503),
     )
-    async def list_all_sites(limit: Limit = 100, cursor: Cursor = None) -> Response:
+    async def list_sites(limit: Limit = 100, cursor: Cursor = None) -> Response:
         after = decode_cursor(cursor, _After)
 
         async def query(conn: Connection) -> list[dict[str, Any]]:
-            return await with_tiles(conn, await list_sites(conn, limit=limit + 1, after=after.id if after else ""))
+            return await with_tiles(
+                conn, await registry.list_sites(conn, limit=limit + 1, after=after.id if after else "")
+            )
 
         found = await services.reader.read(query)
         return json_reply(page_of(found, limit, lambda last: _After(last["site_id"])))
@@ -59,9 +61,9 @@ def site_routes(services: Services) -> APIRouter:
         response_model=SiteReply,
         responses=problem_responses(404, 422, 503),
     )
-    async def get_one_site(site_id: SiteId) -> Response:
+    async def get_site(site_id: SiteId) -> Response:
         async def query(conn: Connection) -> list[dict[str, Any]]:
-            return await with_tiles(conn, [await get_site(conn, site_id)])
+            return await with_tiles(conn, [await registry.get_site(conn, site_id)])
 
         (found,) = await services.reader.read(query)
         return json_reply(found)
@@ -79,7 +81,7 @@ def site_routes(services: Services) -> APIRouter:
         now = services.clock.now()
 
         async def query(conn: Connection) -> Response:
-            await get_site(conn, site_id)  # raises when there is none
+            await registry.get_site(conn, site_id)  # raises when there is none
             found = await devices(conn, site_id, now=now, limit=limit + 1, after=after.id if after else "")
             return json_reply(page_of(found, limit, lambda last: _After(last.device_id)))
 

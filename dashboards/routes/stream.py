@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from dashboards.problems import problem_response, problem_responses
+from dashboards.routes import API_PREFIX
 from dashboards.services import Services
 from dashboards.viewers import Viewer
 
@@ -30,7 +31,7 @@ Whatever a viewer sends is ignored. After four seconds of silence a viewer shoul
 
 
 def stream_routes(services: Services) -> APIRouter:
-    routes = APIRouter(tags=["stream"])
+    routes = APIRouter(prefix=API_PREFIX, tags=["stream"])
 
     @routes.get(
         "/stream",

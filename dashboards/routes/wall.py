@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from dashboards.problems import problem_responses
+from dashboards.routes import API_PREFIX
 from dashboards.schemas import WallReply
 from dashboards.services import Services, json_reply
 from dashboards.wall import WallSnapshot, wall_of
@@ -13,7 +14,7 @@ from storage.wall import incident_marks, ingest_view, link_views, site_counts
 
 
 def wall_routes(services: Services) -> APIRouter:
-    routes = APIRouter(tags=["wall"])
+    routes = APIRouter(prefix=API_PREFIX, tags=["wall"])
 
     @routes.get(
         "/wall",

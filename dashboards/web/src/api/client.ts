@@ -89,7 +89,7 @@ export async function devices(siteId: string): Promise<DeviceView[]> {
   const found: DeviceView[] = []
   let cursor: string | null = null
   for (let page = 0; page < PAGES_AT_MOST; page += 1) {
-    const answer: Page<DeviceView> = await call('GET', `/sites/${part(siteId)}/devices${query({ limit: 100, cursor })}`)
+    const answer: Page<DeviceView> = await call('GET', `/sites/${part(siteId)}/devices${query({ limit: 500, cursor })}`)
     found.push(...answer.items)
     cursor = answer.next_cursor
     if (cursor === null) break

@@ -119,8 +119,8 @@ export interface IncidentView {
 export interface TimelineEntry {
   at: Time
   kind: string
-  actor: string | null
-  detail: unknown
+  actor: string
+  detail: Record<string, unknown>
 }
 
 export interface DeliveryView {
@@ -167,7 +167,7 @@ export interface DeviceView {
   since: Time | null
   last_seen_at: Time | null
   battery_pct: number | null
-  readings: Record<string, { value: number; at: Time }>
+  readings: Record<string, { value: number | null; at: Time }>
   open_incident_id: string | null
 }
 
@@ -213,6 +213,13 @@ export interface DeltaFrame {
   incidents: IncidentView[]
 }
 
-export type StreamFrame = SnapshotFrame | DeltaFrame
+/** The server runs but does not know the present state; a snapshot ends it. */
+export interface TroubleFrame {
+  type: 'trouble'
+  at: Time
+  what: 'database' | 'server'
+}
+
+export type StreamFrame = SnapshotFrame | DeltaFrame | TroubleFrame
 
 export type IncidentAction = 'acknowledge' | 'reset' | 'close' | 'notes'

@@ -4,7 +4,7 @@ import { ref, shallowRef } from 'vue'
 
 import * as api from '../api/client'
 import type { IncidentAction, IncidentView } from '../api/types'
-import { title } from '../words/incident'
+import { incidentStateKey, title } from '../words/incident'
 import { t } from '../words/language'
 import { tellDone, tellError } from './notices'
 import { operatorName } from './operator'
@@ -32,6 +32,13 @@ export async function answerQuestion(note: string | null): Promise<void> {
   if (asked !== null && note !== null) await send(asked.incident, asked.action, note)
 }
 
+function standing(incident: IncidentView): string {
+  return t('error.now', {
+    state: t(incidentStateKey(incident.state)),
+    name: incident.acknowledged_by ?? t('common.dash'),
+  })
+}
+
 async function send(incident: IncidentView, action: IncidentAction, note: string): Promise<void> {
   const id = incident.incident_id
   if (busy.value.has(id)) return
@@ -42,9 +49,10 @@ async function send(incident: IncidentView, action: IncidentAction, note: string
     take(await api.act(id, action, actor, note))
     tellDone(action === 'notes' ? t('done.notes') : t(`done.${action}`, { title: title(incident) }))
   } catch (error) {
-    tellError(error)
     // Somebody else may have been faster: show how it stands.
-    await api.incident(id).then(take, () => undefined)
+    const now = await api.incident(id).catch(() => null)
+    if (now !== null) take(now)
+    tellError(error, now === null ? '' : standing(now))
   } finally {
     busy.value.delete(id)
   }

@@ -35,8 +35,8 @@ export function tellDone(text: string): void {
   window.setTimeout(() => dismiss(id), DONE_SHOWN_MS)
 }
 
-export function tellError(error: unknown): void {
-  add('error', errorText(error))
+export function tellError(error: unknown, more = ''): void {
+  add('error', more === '' ? errorText(error) : `${errorText(error)}\n${more}`)
 }
 
 export function errorText(error: unknown): string {

@@ -2,14 +2,13 @@
 
 import { ref } from 'vue'
 
-import type { StreamFrame } from '../api/types'
+import type { DeltaFrame, SnapshotFrame, StreamFrame, TroubleFrame } from '../api/types'
 
 /** The server speaks at least every 2 s; after this silence the wall counts as lost. */
 export const SILENCE_MS = 4_000
 /** A closed socket is forgiven this long, so that a server restart does not make the wall blink. */
 export const GRACE_MS = 1_500
 const WATCH_MS = 250
-const CONNECT_TIMEOUT_MS = 4_000
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 5_000
 
@@ -17,20 +16,23 @@ export type ConnectionState = 'live' | 'lost'
 
 export class Stream {
   readonly state = ref<ConnectionState>('lost')
-  /** Browser time of the last frame; null before the first one. */
+  /** What the server itself complains of, while it does. */
+  readonly trouble = ref<TroubleFrame['what'] | null>(null)
+  /** Browser time of the last frame that told the state of things; null before the first one. */
   readonly lastFrameAt = ref<number | null>(null)
   /** Browser time of the next try; null while one is under way or the stream is up. */
   readonly retryAt = ref<number | null>(null)
 
   private socket: WebSocket | null = null
-  private openedAt = 0
+  /** When anything was heard last, or when the connection was begun. */
+  private heardAt = 0
   private closedAt: number | null = null
   private pause = FIRST_PAUSE_MS
   private watch: number | undefined
 
   constructor(
     private readonly url: string,
-    private readonly onFrame: (frame: StreamFrame) => void,
+    private readonly onFrame: (frame: SnapshotFrame | DeltaFrame) => void,
   ) {}
 
   start(): void {
@@ -49,15 +51,23 @@ export class Stream {
 
   private connect(): void {
     this.retryAt.value = null
-    this.openedAt = Date.now()
+    this.heardAt = Date.now()
     const socket = new WebSocket(this.url)
     this.socket = socket
     socket.onmessage = (message: MessageEvent<string>) => {
       if (this.socket !== socket) return
-      this.onFrame(JSON.parse(message.data) as StreamFrame)
-      this.lastFrameAt.value = Date.now()
+      this.heardAt = Date.now()
       this.closedAt = null
       this.pause = FIRST_PAUSE_MS
+      const frame = JSON.parse(message.data) as StreamFrame
+      if (frame.type === 'trouble') {
+        this.trouble.value = frame.what
+        this.state.value = 'lost'
+        return
+      }
+      this.onFrame(frame)
+      this.lastFrameAt.value = this.heardAt
+      this.trouble.value = null
       this.state.value = 'live'
     }
     socket.onclose = () => {
@@ -72,9 +82,9 @@ export class Stream {
     const silent = last === null || now - last > SILENCE_MS
     const closed = this.closedAt !== null && now - this.closedAt > GRACE_MS
     if (silent || closed) this.state.value = 'lost'
+    if (closed) this.trouble.value = null
     // A half-open connection says nothing and never closes by itself.
-    const heardAt = Math.max(last ?? 0, this.openedAt)
-    if (this.socket !== null && now - heardAt > Math.max(SILENCE_MS, CONNECT_TIMEOUT_MS)) this.retryLater()
+    if (this.socket !== null && now - this.heardAt > SILENCE_MS) this.retryLater()
   }
 
   private retryLater(): void {

@@ -4,12 +4,13 @@ import { computed, shallowReactive, shallowRef } from 'vue'
 
 import * as api from '../api/client'
 import type {
+  DeltaFrame,
   IncidentView,
   IngestStatus,
   LinkStatus,
   Severity,
   SiteTile,
-  StreamFrame,
+  SnapshotFrame,
   Totals,
 } from '../api/types'
 import { isOpen, isUnacknowledged, takesOver } from '../words/incident'
@@ -79,7 +80,7 @@ export function take(incident: IncidentView): void {
   else incidents.set(incident.incident_id, incident)
 }
 
-function takeFrame(frame: StreamFrame): void {
+function takeFrame(frame: SnapshotFrame | DeltaFrame): void {
   if (frame.type === 'snapshot') {
     heardServerTime(frame.wall.at)
     const present = new Set(frame.wall.sites.map((site) => site.site_id))

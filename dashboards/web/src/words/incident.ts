@@ -1,7 +1,7 @@
 // How an incident is called and what may be done with it.
 
 import type { DeviceKind, IncidentState, IncidentView, SiteKind, SiteState } from '../api/types'
-import { language, wordOr } from './language'
+import { language, t, wordOr } from './language'
 import type { Key } from './zh'
 
 export function title(incident: Pick<IncidentView, 'rule'>): string {
@@ -14,13 +14,14 @@ export function siteName(site: { site_id: string; name: string; name_en: string 
 }
 
 export function incidentSite(incident: IncidentView): string {
+  if (incident.site_id === '') return t('incident.no_site')
   return siteName({ site_id: incident.site_id, name: incident.site_name, name_en: incident.site_name_en })
 }
 
 export function incidentPlace(incident: IncidentView): string {
   const parts = [incident.place, incident.device_name]
   const named = parts.filter((part, index) => part && parts.indexOf(part) === index)
-  return named.join(' · ') || incident.device_id
+  return named.join(' · ') || incident.device_id || t('common.dash')
 }
 
 export const OPEN_STATES: readonly IncidentState[] = ['raised', 'acknowledged', 'returned', 'normal']
