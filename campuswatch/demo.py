@@ -19,7 +19,7 @@ from campuswatch.journal import open_journal
 from campuswatch.secrets import kept_secret
 from campuswatch.settings import Settings
 from campuswatch.supervisor import Worker, watch
-from domain.errors import EmbeddedError
+from domain.errors import CampuswatchError, EmbeddedError
 
 log = structlog.get_logger("campuswatch.demo")
 
@@ -55,13 +55,17 @@ class Demo:
             await asyncio.wait({running, stopping}, timeout=None, return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 running.result()
-            return 0
+        except* _Over:
+            pass
+        except* CampuswatchError as group:
+            # What went wrong first is what has to be mended; the rest followed from it.
+            raise _first(group) from None
         finally:
             running.cancel()
             stopping.cancel()
-            with suppress(asyncio.CancelledError, EmbeddedError, Exception):
-                await running
+            await asyncio.wait({running, stopping})
             await self._stop(started)
+        return 0
 
     # -- up ---------------------------------------------------------------------------------------------------------
 
@@ -179,6 +183,14 @@ class Demo:
         servers = [ward for ward in started if not isinstance(ward, Worker)]
         for group in (workers, servers):
             await asyncio.gather(*(ward.stop() for ward in group), return_exceptions=True)
+
+
+def _first(group: BaseExceptionGroup[CampuswatchError]) -> CampuswatchError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, CampuswatchError)
+    return error
 
 
 class _Over(Exception):

@@ -45,9 +45,7 @@ def devices() -> None:
 )
 @_LANGUAGE
 @click.pass_context
-def import_command(
-    ctx: click.Context, file: Path, dry_run: bool, profiles: Path | None, language: str
-) -> None:
+def import_command(ctx: click.Context, file: Path, dry_run: bool, profiles: Path | None, language: str) -> None:
     """Import sites and devices from FILE (.xlsx or .csv), all or nothing.
 
     An XLSX may hold both in two sheets; a CSV holds one kind, told by its headings. Headings are Chinese or English,
@@ -83,9 +81,7 @@ def list_command(ctx: click.Context, site: str | None, language: str) -> None:
     run_list(ctx.obj.dsn(), site, language)
 
 
-def run_import(
-    dsn: str, file: Path, dry_run: bool, language: str = "zh", profiles: Path | None = None
-) -> None:
+def run_import(dsn: str, file: Path, dry_run: bool, language: str = "zh", profiles: Path | None = None) -> None:
     """:param profiles: folder of makers' profiles beside the shipped ones.
     :raises click.ClickException: refused; nothing was changed."""
 

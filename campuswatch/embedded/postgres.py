@@ -30,7 +30,7 @@ import psycopg
 from campuswatch.embedded.account import ServerAccount, first_closed, own_name, server_account
 from campuswatch.embedded.child import Child, last_lines, tethered
 from campuswatch.embedded.postgres_program import PostgresProgram, reachable_program, wheel_program
-from campuswatch.embedded.postgres_settings import hba_conf, ident_conf, server_conf
+from campuswatch.embedded.postgres_settings import LOCAL_FILE, hba_conf, ident_conf, server_conf
 from domain.errors import EmbeddedError
 
 #: Bytes that the kernel takes as the address of a Unix socket, without the closing zero.
@@ -206,7 +206,12 @@ class EmbeddedPostgres:
             )
 
     def _write_configuration(self, account: ServerAccount | None, user: str) -> None:
-        conf = server_conf(socket_dir=str(self._socket_dir), log_dir=str(self._data_dir / "log"), more=self._settings)
+        conf = server_conf(
+            socket_dir=str(self._socket_dir),
+            log_dir=str(self._data_dir / "log"),
+            more=self._settings,
+            with_local_file=(self._cluster / LOCAL_FILE).exists(),
+        )
         for file_name, text in (
             ("postgresql.conf", conf),
             ("pg_hba.conf", hba_conf()),

@@ -18,6 +18,8 @@ _SETTINGS: dict[str, str] = {
     "effective_cache_size": "512MB",
     "maintenance_work_mem": "64MB",
     "huge_pages": "off",
+    # As the interlock of the data directory, so nothing more is asked of a container (/dev/shm is often closed there).
+    "dynamic_shared_memory_type": "sysv",
     "jit": "off",
     "io_method": "sync",  # the default starts three more processes
     "max_worker_processes": "4",
@@ -62,7 +64,7 @@ def quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def server_conf(*, socket_dir: str, log_dir: str, more: Mapping[str, str]) -> str:
+def server_conf(*, socket_dir: str, log_dir: str, more: Mapping[str, str], with_local_file: bool) -> str:
     """postgresql.conf. ``more`` wins over our settings, `LOCAL_FILE` over both."""
     settings = {**_SETTINGS, "unix_socket_directories": socket_dir, "log_directory": log_dir, **more}
     lines = [f"{name} = {quoted(value)}" for name, value in settings.items()]
@@ -70,7 +72,7 @@ def server_conf(*, socket_dir: str, log_dir: str, more: Mapping[str, str]) -> st
         [
             f"# Written by campuswatch at every start; put your own settings into {LOCAL_FILE}.",
             *lines,
-            f"include_if_exists = {quoted(LOCAL_FILE)}",
+            f"include = {quoted(LOCAL_FILE)}" if with_local_file else "",
             "",
         ]
     )

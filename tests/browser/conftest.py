@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.running_demo import RunningDemo, running_demo
+from tests.servers import MissingPart
+
+CHROMIUM = Path("/usr/bin/chromium")
+#: A headless browser that asks nobody on the internet for anything.
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def demo(server_directory: Path) -> Iterator[RunningDemo]:
+    """A demo of eight sites."""
+    directory = server_directory / "demo-browser"
+    directory.mkdir(mode=0o755)
+    with running_demo(directory, sites=8) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _chromium_is_there() -> None:
+    if not CHROMIUM.exists():
+        raise MissingPart("Chromium is not installed; `make debian-packages` installs it")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        await browser.close()

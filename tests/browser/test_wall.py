@@ -1,0 +1,84 @@
+"""The first wall as an operator sees it, in Chromium, with the whole program behind it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from playwright.async_api import Browser, Page, expect
+
+from tests.running_demo import RunningDemo
+
+#: Far above what is promised; machines are shared.
+SOON_MS = 20_000
+
+
+async def _open(browser: Browser, demo: RunningDemo) -> tuple[Page, list[str]]:
+    page = await browser.new_page(viewport={"width": 1920, "height": 1080}, locale="zh-CN")
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((demo.url, f"ws://127.0.0.1:{demo.web_port}", "data:"))
+            else troubles.append(f"asked the internet for {request.url}")
+        ),
+    )
+    await page.goto(demo.url)
+    await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=SOON_MS)
+    return page, troubles
+
+
+async def test_operator_sees_the_sites_takes_an_alarm_and_switches_language(
+    browser: Browser, demo: RunningDemo
+) -> None:
+    page, troubles = await _open(browser, demo)
+    await expect(page.locator('[data-testid^="tile-"]')).to_have_count(demo.sites, timeout=SOON_MS)
+    await expect(page.get_by_text("区校园安全监控中心")).to_be_visible()
+
+    await asyncio.to_thread(demo.publish, "campus/v1/s003/s003-btn-01/alarm", '{"alarm":"panic"}')
+    takeover = page.get_by_test_id("takeover")
+    await expect(takeover).to_be_visible(timeout=SOON_MS)
+    await expect(takeover).to_contain_text("一键报警")
+    await expect(page.get_by_test_id("tile-s003")).to_have_attribute("data-state", "alarm", timeout=SOON_MS)
+    queued = page.locator('[data-testid^="incident-"][data-severity="critical"]').first
+    await expect(queued).to_have_attribute("data-state", "raised")
+
+    await page.get_by_test_id("takeover-ack").click(timeout=SOON_MS)
+    name = page.get_by_test_id("operator-name")
+    await expect(name).to_be_visible()
+    await name.fill("值班员甲")
+    await name.press("Enter")
+    await expect(takeover).to_be_hidden(timeout=SOON_MS)
+    await expect(queued).to_have_attribute("data-state", "acknowledged", timeout=SOON_MS)
+    ((actor,),) = await asyncio.to_thread(
+        demo.query, "SELECT acknowledged_by FROM incident WHERE device_id = %s", "s003-btn-01"
+    )
+    assert actor == "值班员甲"
+
+    await page.get_by_test_id("lang-switch").click()
+    await expect(page.get_by_test_id("queue")).to_contain_text("One-key alarm", timeout=SOON_MS)
+    assert troubles == []
+    await page.close()
+
+
+async def test_site_panel_shows_the_devices_of_the_site(browser: Browser, demo: RunningDemo) -> None:
+    page, troubles = await _open(browser, demo)
+    await page.get_by_test_id("tile-s001").click(timeout=SOON_MS)
+    panel = page.get_by_test_id("site-panel")
+    await expect(panel).to_be_visible(timeout=SOON_MS)
+    await expect(panel.locator('[data-testid^="device-"]').first).to_be_visible(timeout=SOON_MS)
+    site = await asyncio.to_thread(demo.get, "/sites/s001")
+    await expect(panel).to_contain_text(site["name"])
+    assert troubles == []
+    await page.close()
+
+
+async def test_lost_server_is_said_and_greys_the_wall(browser: Browser, demo: RunningDemo) -> None:
+    """Last: it ends the demo."""
+    page, _ = await _open(browser, demo)
+    await asyncio.to_thread(demo.interrupt)
+    await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "lost", timeout=SOON_MS)
+    await expect(page.get_by_test_id("lost-banner")).to_be_visible(timeout=SOON_MS)
+    await page.close()
