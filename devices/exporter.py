@@ -136,6 +136,9 @@ def to_xlsx(sites: Sequence[Site], devices: Sequence[Device], language: str) -> 
 
 
 def _xlsx_value(value: _Value) -> _Value:
+    if isinstance(value, float):
+        # openpyxl writes 16 digits; a coordinate that needs 17 goes out as text, or it would come back changed.
+        return value if float(f"{value:.16g}") == value else repr(value)
     if not isinstance(value, str):
         return value
     return neutralise(ILLEGAL_CHARACTERS_RE.sub("", value)) or None

@@ -12,6 +12,8 @@ from domain.finding import Category, Finding, FindingKind, Severity
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
+_TAKER_LOCK = 0x63775F666E64  # "cw_fnd": one process at a time takes findings over
+
 _COLUMNS = (
     "finding_id, kind, rule, key, category, severity, life_safety, site_no, site_id, device_no, device_id,"
     " at, found_at, test, drill, detail"
@@ -52,12 +54,17 @@ async def store_findings(conn: Connection, findings: Sequence[Finding]) -> None:
 
 
 async def claim_findings(conn: Connection, *, limit: int) -> list[Finding]:
-    """The oldest waiting findings, locked until the transaction ends; another process gets the next ones.
+    """The oldest waiting findings. While a transaction that claimed some is under way, everybody else gets none.
 
-    Those of one key stay in order because the whole batch is taken by number.
+    So the findings of one key are handled in the order of their numbers: an end that overtook its beginning in another
+    process would find nothing to end.
     """
+    cursor = await conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (_TAKER_LOCK,))
+    row = await cursor.fetchone()
+    if row is None or not row[0]:
+        return []
     cursor = await conn.execute(
-        f"SELECT {_COLUMNS} FROM finding WHERE handled_at IS NULL ORDER BY finding_no LIMIT %s FOR UPDATE SKIP LOCKED",
+        f"SELECT {_COLUMNS} FROM finding WHERE handled_at IS NULL ORDER BY finding_no LIMIT %s FOR UPDATE",
         (limit,),
     )
     return [

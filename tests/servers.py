@@ -130,7 +130,9 @@ class TimescalePostgres:
 
     async def _start(self) -> None:
         await self._run(
-            "set -e; install -d -o postgres -m 0700 {home}; printf %s {password} >{home}/password;"
+            # first what a killed test run left behind
+            "set -e; find /srv -mindepth 1 -maxdepth 1 -name 'campuswatch-*' -mmin +600 -exec rm -rf {{}} +;"
+            " install -d -o postgres -m 0700 {home}; printf %s {password} >{home}/password;"
             " chown postgres {home}/password; setpriv --reuid=postgres --regid=postgres --init-groups"
             " {bin}/initdb --pgdata={home}/cluster --encoding=UTF8 --locale=C --auth=scram-sha-256"
             " --pwfile={home}/password --no-sync >{home}/initdb.log"

@@ -186,11 +186,13 @@ class Decoder:
                 decoded.observations.append(route.observe(device, entry, received_at, self._limits))
             except Exception as error:
                 fault = _fault(error, raw)
+                if not device_id:
+                    device_id = _device_of(raw)
+                    if DEVICE_ID.fullmatch(device_id) and self._registry.device(route.site_id, device_id) is None:
+                        fault = _unknown_entry(device_id)  # as for a single message: who comes before what
                 fault = PayloadError(fault.reason, f"batch[{place}].{fault.detail}")
                 # Kept as a batch of one on the same topic, so that it can be replayed as it is.
                 payload = b'{"batch":[' + bytes(raw) + b"]}"
-                if DEVICE_ID.fullmatch(device_id) is None:
-                    device_id = _device_of(raw)
                 decoded.rejected.append(
                     _reject(topic, route.site_id, device_id, route.channel, payload, received_at, fault)
                 )

@@ -48,6 +48,7 @@ def parse_profile(text: str, name: str) -> Profile:
     try:
         document = yaml.safe_load(text)
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        json.dumps(document, default=str)  # refuses an alias that holds itself
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ProfileError(f"{name}: no YAML: {error}") from error
     errors = sorted(_validator().iter_errors(document), key=lambda error: [str(key) for key in error.absolute_path])

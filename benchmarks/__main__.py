@@ -1,0 +1,75 @@
+"""``python -m benchmarks [NAME...]``: run benchmarks one after the other, print their tables, keep them as JSON."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+
+import click
+
+from benchmarks.sheet import Plan, Sheet
+
+#: Every benchmark and what it measures. Each is a module with ``measure(plan) -> Sheet``.
+BENCHMARKS = {
+    "ingest": "messages a second committed and acknowledged by the bulk lane, beside a bare loop",
+    "footprint": "CPU and memory of the whole server under the district's traffic, and an account of every message",
+    "alarm": "from a pressed button to the police link's receipt, idle and under load",
+}
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--list", "listing", is_flag=True, help="Say which benchmarks there are.")
+@click.option("--quick", is_flag=True, help="Short runs: they show that the benchmarks work, not how fast we are.")
+@click.option("--messages", type=click.IntRange(1000, 400_000), help="ingest: messages of one round.")
+@click.option("--rounds", type=click.IntRange(1, 50), help="ingest: rounds of lane and bare loop.")
+@click.option("--server", type=click.Choice(["postgresql", "timescaledb"]), default="postgresql", show_default=True,
+              help="ingest: the embedded PostgreSQL, or the tests' TimescaleDB.")  # fmt: skip
+@click.option("--broker", type=click.Choice(["mosquitto", "embedded"]), default="mosquitto", show_default=True,
+              help="ingest: Mosquitto with room for everything, or the embedded broker.")  # fmt: skip
+@click.option("--minutes", type=click.FloatRange(0.2, 24 * 60), help="footprint: how long to watch.")
+@click.option("--presses", type=click.IntRange(5, 200), help="alarm: buttons pressed one at a time under each load.")
+def main(
+    names: tuple[str, ...],
+    listing: bool,
+    quick: bool,
+    messages: int | None,
+    rounds: int | None,
+    server: str,
+    broker: str,
+    minutes: float | None,
+    presses: int | None,
+) -> None:
+    """Run the benchmarks named, or all of them. Exit code 1: one of them lost a message or passed a limit."""
+    if listing:
+        for name, purpose in BENCHMARKS.items():
+            click.echo(f"{name:10}  {purpose}")
+        return
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        raise click.BadParameter(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    plan = Plan(
+        quick=quick,
+        server=server,
+        broker=broker,
+        messages=messages,
+        rounds=rounds,
+        minutes=minutes,
+        presses=presses,
+    )
+    failed = False
+    for name in names or BENCHMARKS:
+        click.echo(f"\n{name}: {BENCHMARKS[name]}")
+        measure: Callable[[Plan], Sheet] = import_module(f"benchmarks.{name}").measure
+        began = time.monotonic()
+        sheet = measure(plan)
+        file = sheet.write(name, plan)
+        click.echo(f"\n{sheet.text()}\n({time.monotonic() - began:.0f} s; {file})")
+        failed = failed or bool(sheet.faults)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""A demo of our own: its data, its ports, its processes; started, waited for and ended like any user's."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, LiteralString
+
+import psycopg
+
+from campuswatch.embedded import EmbeddedPostgres
+from tests.servers import free_port
+
+_UP_S = 90.0
+_END_S = 20.0
+
+
+class ControlRoom:
+    """``campuswatch demo`` with ``options``; ``environment`` is added to ours. Use as ``with``: it is up inside."""
+
+    def __init__(self, directory: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
+        directory.mkdir(exist_ok=True)
+        self.data = directory / "data"
+        self.port = free_port()
+        self.mqtt_port = free_port()
+        self.words = directory / "demo.log"
+        self.dsn = EmbeddedPostgres(self.data / "postgresql").dsn
+        self._options = options
+        self._environment = dict(environment or {})
+
+    @property
+    def mqtt_url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.mqtt_port}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __enter__(self) -> ControlRoom:
+        where = ["--data", str(self.data), "--port", str(self.port), "--mqtt-port", str(self.mqtt_port)]
+        self._process = program(["demo", *where, *self._options], self.words, self._environment)
+        try:
+            self._wait_until_up()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        end(self._process)
+
+    def number(self, statement: LiteralString, *values: object) -> int:
+        """The one number that ``statement`` asks the database for."""
+        with psycopg.connect(self.dsn) as conn:
+            row: Any = conn.execute(statement, values or None).fetchone()
+        return int(row[0] or 0)
+
+    def roles_began_again(self) -> int:
+        """How often a process had to be started anew."""
+        return self.words.read_text(errors="replace").count("process ended")
+
+    def _wait_until_up(self) -> None:
+        deadline = time.monotonic() + _UP_S
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            if "campuswatch is up" in self.words.read_text(errors="replace"):
+                with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/health"):
+                    return
+            time.sleep(0.2)
+        raise RuntimeError(f"the demo did not come up:\n{self.words.read_text(errors='replace')[-2000:]}")
+
+
+def program(
+    arguments: Sequence[str], words: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start ``campuswatch <arguments>``; what it says goes to the file ``words``."""
+    with words.open("wb") as sink:
+        return subprocess.Popen(
+            [sys.executable, "-m", "campuswatch", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            env={**os.environ, **(environment or {})},
+        )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end, and insist after a while."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+#: What the server put into its tables and into its ledger.
+RECEIVED: LiteralString = "SELECT sum(n) FROM ledger_entry, unnest(received) AS n WHERE lane = 'bulk'"
+
+
+def fleet_progress(log: Path) -> dict[str, float]:
+    """The newest figures of a fleet that is running; empty before the first."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if "fleet_progress" in line]
+    if not lines:
+        return {}
+    return {name: float(value) for name, value in re.findall(r"(\w+)=([0-9.]+)(?=\s|$)", lines[-1])}
+
+
+def wait_for_progress(log: Path, seconds: float, **wanted: float) -> dict[str, float]:
+    """Wait for a line of progress in which each figure is at least what is ``wanted``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(FileNotFoundError):
+            figures = fleet_progress(log)
+            if figures and all(figures.get(name, -1) >= least for name, least in wanted.items()):
+                return figures
+        time.sleep(0.5)
+    raise RuntimeError(f"the fleet does not get on; its last words:\n{log.read_text(errors='replace')[-1000:]}")

@@ -1,0 +1,55 @@
+"""The desk and the registrar that the program would pass in, as small as they can be."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from dashboards.settings import WebSettings
+from domain.device import Device, DeviceKind
+from domain.errors import RegistryError
+from domain.incident import IncidentAction, next_state
+from storage.incidents import add_entry, lock_incident, move_incident
+from storage.pool import Pool
+from storage.registry import get_registered, upsert_devices
+from tests.integration.dashboards.district import SetClock
+
+
+class Desk:
+    """Moves incidents by the real table of transitions."""
+
+    def __init__(self, pool: Pool, clock: SetClock) -> None:
+        self._pool = pool
+        self._clock = clock
+        #: What the next act raises instead, or waits for without end.
+        self.error: Exception | None = None
+        self.hangs = False
+
+    async def act(self, incident_id: UUID, action: IncidentAction, *, actor: str, note: str) -> None:
+        if self.error is not None:
+            raise self.error
+        if self.hangs:
+            await asyncio.Event().wait()
+        now = self._clock.now()
+        async with self._pool.connection() as conn, conn.transaction():
+            incident = await lock_incident(conn, incident_id)
+            state = next_state(incident.state, action, life_safety=incident.life_safety)
+            await move_incident(conn, incident_id, action, state, at=now, actor=actor)
+            await add_entry(conn, incident_id, at=now, kind=action.value, actor=actor, detail={"note": note})
+
+
+class Registrar:
+    def __init__(self, pool: Pool, clock: SetClock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def adopt(self, site_id: str, device_id: str, kind: DeviceKind, name: str, place: str, actor: str) -> None:
+        device = Device(site_id=site_id, device_id=device_id, kind=kind, name=name, place=place)
+        async with self._pool.connection() as conn:
+            if await get_registered(conn, site_id, device_id) is not None:
+                raise RegistryError(f"{site_id}/{device_id} is registered already")
+            await upsert_devices(conn, [device], actor=actor, at=self._clock.now())
+
+
+def web_settings(dsn: str) -> WebSettings:
+    return WebSettings(dsn=dsn, link_ids=("police", "education"), hosts=("wall.example",))

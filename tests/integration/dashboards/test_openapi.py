@@ -1,0 +1,150 @@
+"""The document is complete: whoever reads it needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from dashboards import schemas as models
+from dashboards.schemas import DeltaFrame, SnapshotFrame, TroubleFrame
+
+
+@pytest.fixture
+def database(plain_database: str) -> str:
+    return plain_database
+
+
+@pytest.fixture
+async def document(client: httpx.AsyncClient) -> dict[str, Any]:
+    response = await client.get("/openapi.json")
+    assert response.status_code == 200
+    parsed: dict[str, Any] = response.json()
+    return parsed
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from _references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _references(value)
+
+
+def test_every_path_of_the_contract_is_there(document: dict[str, Any]) -> None:
+    assert {(method.upper(), path.removeprefix("/api/v1")) for path, method, _ in _operations(document)} == {
+        ("GET", "/wall"),
+        ("GET", "/sites"),
+        ("GET", "/sites/{site_id}"),
+        ("GET", "/sites/{site_id}/devices"),
+        ("GET", "/incidents"),
+        ("GET", "/incidents/{incident_id}"),
+        ("POST", "/incidents/{incident_id}/acknowledge"),
+        ("POST", "/incidents/{incident_id}/reset"),
+        ("POST", "/incidents/{incident_id}/close"),
+        ("POST", "/incidents/{incident_id}/notes"),
+        ("GET", "/quarantine"),
+        ("GET", "/unregistered"),
+        ("POST", "/unregistered/{site_id}/{device_id}/adopt"),
+        ("GET", "/health"),
+        ("GET", "/stream"),
+        ("GET", "/metrics"),
+    }
+
+
+def test_every_operation_says_what_it_is_for(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    seen = set()
+    for path, method, operation in _operations(document):
+        where = f"{method} {path}"
+        assert operation["summary"], where
+        assert operation["description"], where
+        assert set(operation["tags"]) <= tags, where
+        assert len(operation["tags"]) == 1, where
+        assert operation["operationId"].isidentifier(), where
+        seen.add(operation["operationId"])
+    assert len(seen) == sum(1 for _ in _operations(document))
+
+
+def test_every_operation_documents_its_answers_and_refusals(document: dict[str, Any]) -> None:
+    for path, method, operation in _operations(document):
+        where = f"{method} {path}"
+        answers = operation["responses"]
+        if path.endswith(("/stream", "/metrics")):
+            continue
+        assert "$ref" in answers["200"]["content"]["application/json"]["schema"], where
+        if path.endswith("/health"):
+            continue
+        assert "503" in answers, where
+        if "{" in path:
+            assert {"404", "422"} <= answers.keys(), where
+        if operation.get("parameters"):
+            assert "422" in answers, where
+        if method == "post":
+            assert {"403", "404", "409", "413", "422"} <= answers.keys(), where
+        for status, answer in answers.items():
+            assert answer["description"], f"{where} {status}"
+            if int(status) >= 400:
+                schema = answer["content"]["application/problem+json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Problem"}, f"{where} {status}"
+
+
+def test_every_parameter_is_described(document: dict[str, Any]) -> None:
+    for path, method, operation in _operations(document):
+        for parameter in operation.get("parameters", ()):
+            assert parameter.get("description"), f"{method} {path} {parameter['name']}"
+
+
+def test_every_body_and_every_main_answer_has_an_example(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name in (
+        "ActionBody",
+        "NoteBody",
+        "AdoptBody",
+        "Problem",
+        "SiteTileReply",
+        "IncidentReply",
+        "DeviceReply",
+    ):
+        assert schemas[name]["examples"], name
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    references = set(_references(document))
+    assert references
+    assert {reference.rsplit("/", 1)[-1] for reference in references} <= schemas.keys()
+    assert {"SnapshotFrame", "DeltaFrame", "TroubleFrame"} <= schemas.keys()
+
+
+def test_examples_are_what_the_models_accept(document: dict[str, Any]) -> None:
+    for name in ("ActionBody", "NoteBody", "AdoptBody", "SiteTileReply", "IncidentReply", "DeviceReply"):
+        for example in document["components"]["schemas"][name]["examples"]:
+            getattr(models, name).model_validate(example)
+
+
+def test_the_frames_of_the_stream_are_the_documented_ones(document: dict[str, Any]) -> None:
+    for frame in (SnapshotFrame, DeltaFrame, TroubleFrame):
+        documented = document["components"]["schemas"][frame.__name__]
+        assert set(documented["properties"]) == set(frame.model_fields)
+
+
+async def test_no_page_asks_the_internet_for_its_scripts(client: httpx.AsyncClient) -> None:
+    for path in ("/docs", "/redoc", "/api/v1/docs"):
+        assert "cdn" not in (await client.get(f"http://localhost{path}")).text
+
+
+def test_the_document_is_made_once(app: FastAPI) -> None:
+    assert app.openapi() is app.openapi()
