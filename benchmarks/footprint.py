@@ -11,12 +11,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
 
 import click
+import psycopg
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from benchmarks.control_room import RECEIVED, ControlRoom, wait_for_progress
+from benchmarks.control_room import RECEIVED, ControlRoom, fleet_progress, wait_for_progress
 from benchmarks.processes import SERVER, WORLD, Use, used
 from benchmarks.sheet import Plan, Sheet
 from benchmarks.wire import Wire
@@ -138,11 +142,13 @@ def _beside(value: float, baseline: float) -> tuple[float, float, str]:
 
 def _account(sheet: Sheet, room: ControlRoom) -> None:
     """Silence every site, let the server catch up, and hold its books against the fleet's."""
+    log = room.data / "log" / "fleet.log"
+    rate_per_s = fleet_progress(log).get("rate_per_s", 0.0)
     district = build_district()
     orders = [(CONTROL_TOPIC, f'{{"op":"cut","site":"{site.site_id}"}}'.encode()) for site in district.sites]
     with Wire(room.mqtt_url, "bench-silence", clean=True) as wire:
         wire.publish(orders, window=50)
-    fleet = wait_for_progress(room.data / "log" / "fleet.log", 60, cut=len(district.devices))
+    fleet = wait_for_progress(log, 60, cut=len(district.devices))
     published = int(fleet["published"])
     deadline = time.monotonic() + 30
     while room.number(RECEIVED) < published and time.monotonic() < deadline:
@@ -157,7 +163,7 @@ def _account(sheet: Sheet, room: ControlRoom) -> None:
     quarantined = room.number("SELECT count(*) FROM quarantine")
     sheet.notes.append(
         f"fleet: published {published:,}, acknowledged {int(fleet['acknowledged']):,}, dropped {int(fleet['dropped'])},"
-        f" {fleet['rate_per_s']:.0f}/s\nserver: received {ledger['received']:,}, stored {ledger['stored']:,},"
+        f" {rate_per_s:.0f}/s\nserver: received {ledger['received']:,}, stored {ledger['stored']:,},"
         f" rejected {ledger['rejected']:,}, duplicate {ledger['duplicate']:,}; rows {rows:,},"
         f" quarantined {quarantined:,}"
     )
@@ -165,6 +171,7 @@ def _account(sheet: Sheet, room: ControlRoom) -> None:
         "published": published,
         "acknowledged": int(fleet["acknowledged"]),
         "dropped": int(fleet["dropped"]),
+        "rate_per_s": rate_per_s,
         **ledger,
         "rows": rows,
         "quarantined": quarantined,
@@ -181,6 +188,25 @@ def _account(sheet: Sheet, room: ControlRoom) -> None:
         "processes started anew": (room.roles_began_again(), 0),
     }
     sheet.faults += [f"{name}: expected {want:,}, got {got:,}" for name, (got, want) in expected.items() if got != want]
+    if ledger["received"] != published:
+        sheet.notes.append(_where_it_is_missing(room, log))
+
+
+def _where_it_is_missing(room: ControlRoom, log: Path) -> str:
+    """Devices' own times of what was stored: a late beginning, or seconds of which more than half is missing."""
+    started = next(line for line in log.read_text(errors="replace").splitlines() if "fleet_started" in line)
+    began_at = datetime.fromisoformat(started[:19]).replace(tzinfo=UTC)
+    with psycopg.connect(room.dsn) as conn:
+        seconds: list[tuple[datetime, int]] = conn.execute(
+            "SELECT date_trunc('second', ts), count(*) FROM (SELECT ts FROM heartbeat UNION ALL SELECT ts FROM reading)"
+            " GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    usual = median(count for _, count in seconds)
+    thin = [at.astimezone(UTC).strftime("%H:%M:%S") for at, count in seconds[1:-1] if count < usual / 2]
+    return (
+        f"the fleet began at {began_at:%H:%M:%S}, the first message that was stored is of"
+        f" {seconds[0][0].astimezone(UTC):%H:%M:%S}; seconds of which more than half is missing: {', '.join(thin) or 'none'}"
+    )
 
 
 @contextmanager

@@ -96,6 +96,7 @@ class Demo:
         secret = kept_secret(data / "demo-link-secret")
         phone = f"json://127.0.0.1:{receivers_port}/phone" if self.simulate else ""
         environment = {
+            "CAMPUSWATCH_DATA": str(data),
             "CAMPUSWATCH_DATABASE__URL": dsn,
             "CAMPUSWATCH_MQTT__URL": mqtt_url,
             "CAMPUSWATCH_WEB__PORT": str(web_port),
@@ -148,8 +149,9 @@ class Demo:
             settings_file=self.settings_file,
         )
         await worker.start()
-        code = await worker.finished(START_S)
-        if code is None:
+        try:
+            code = await worker.finished(START_S)
+        finally:
             await worker.stop()
         if code != 0:
             raise EmbeddedError("the database could not be prepared; what is wrong stands above")

@@ -15,9 +15,12 @@ class Connectivity(StrEnum):
 
 
 class LivenessChange(msgspec.Struct, frozen=True, kw_only=True):
-    """``since`` is when the state began, ``last_seen_at`` the last proof of life (both aware UTC)."""
+    """``since`` is when the state began, ``last_seen_at`` when the last proof of life reached us, ``said_at`` the newest
+    time that the device itself named lately, where that is known; its clock may be wrong (all aware UTC).
+    """
 
     device_no: int
     connectivity: Connectivity
     since: datetime
     last_seen_at: datetime | None
+    said_at: datetime | None = None

@@ -2,12 +2,14 @@
 
 ::
 
-    broker ──► decode ──► detect ──┬──► links, at once            (AlarmHandler.begin)
-                                   └──► commit ──► acknowledge    (AlarmHandler.write)
+    broker ──► journal on disk ──► decode ──► detect ──┬──► links, at once     (AlarmHandler.begin)
+                   │ synced                            └──► commit, in order   (AlarmHandler.write)
+                   └──► acknowledge                              └──► strike from the journal
 
-The way to the links does not wait for the database. The way to the database is tried until it succeeds, in order, and
-only then is the message acknowledged. A process that dies in between gets the message again and comes to the same ids,
-so that receivers and tables recognise what they have.
+The way to the links does not wait for the database. The way to the database is tried until it succeeds. A message is
+acknowledged when it is synced to the journal, or, where the disk takes nothing, when it is committed. A process that
+dies in between finds the message in its journal (or gets it again) and comes to the same ids, so that receivers and
+tables recognise what they have. A disk that hangs delays an alarm by `DISK_PATIENCE_S` and no longer.
 """
 
 from __future__ import annotations
@@ -16,19 +18,22 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
 
 from devices.formats.decode import Decoder
 from domain.clock import Clock
-from domain.errors import StorageError, StorageUnavailable
+from domain.errors import SpoolFull, StorageError, StorageUnavailable
 from domain.finding import Finding
 from domain.observation import Observation
 from domain.quarantine import Rejected
+from ingest.journal import Journal
 from ingest.meters import LaneMeters
-from ingest.parcel import Counts, Parcel
+from ingest.parcel import Counts, Parcel, Share
 from ingest.session import BrokerSession, Inbound
+from ingest.spool import Position
 from storage.pool import Connection, connect, wrapped_errors
 
 log = structlog.get_logger("ingest.alarm")
@@ -36,6 +41,8 @@ log = structlog.get_logger("ingest.alarm")
 LANE = "alarm"
 #: Parcels that may wait for the database; the broker keeps the rest.
 MOST_WAITING = 10_000
+#: What the journal's sync may cost an alarm on its way to the links.
+DISK_PATIENCE_S = 0.05
 
 
 class AlarmDetector(Protocol):
@@ -57,8 +64,11 @@ class AlarmHandler(Protocol):
 
 @dataclass(slots=True)
 class _Waiting:
+    """``safe``: where the journal holds these messages; fails where it does not."""
+
     parcel: Parcel
     decided_at: datetime
+    safe: asyncio.Future[Position]
 
 
 class AlarmLane:
@@ -69,7 +79,9 @@ class AlarmLane:
         *,
         session: BrokerSession,
         dsn: str,
+        journal: Journal,
         decoder: Decoder,
+        share: Share,
         detector: AlarmDetector,
         handler: AlarmHandler,
         doubt: Callable[[Rejected, int], Finding | None],
@@ -78,7 +90,9 @@ class AlarmLane:
     ) -> None:
         self._session = session
         self._dsn = dsn
+        self._journal = journal
         self._decoder = decoder
+        self._share = share
         self._detector = detector
         self._handler = handler
         self._doubt = doubt
@@ -86,6 +100,7 @@ class AlarmLane:
         self._meters = meters
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
         self._conn: Connection | None = None
+        self._disk_full = False
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -94,23 +109,46 @@ class AlarmLane:
             tasks.create_task(self._write(), name="alarm lane: write")
 
     async def _listen(self) -> None:
+        await self._take_up()
         while True:
             messages = await self._session.batch(most=200, age_s=0.0, quiet_s=0.0)
-            parcel = self._decide(messages)
-            await self._waiting.put(parcel)
+            safe = self._journal.append(messages)
+            safe.add_done_callback(partial(self._journalled, messages))
+            await asyncio.wait({safe}, timeout=DISK_PATIENCE_S)
+            parcel, now = self._decide(messages)
+            await self._waiting.put(_Waiting(parcel, now, safe))
 
-    def _decide(self, messages: Sequence[Inbound]) -> _Waiting:
+    async def _take_up(self) -> None:
+        """What an earlier process had acknowledged and not committed: tell the links again, under the same ids."""
+        messages, position = await self._journal.peek(MOST_WAITING)
+        if not messages:
+            return
+        log.warning("alarms of an earlier process taken up", messages=len(messages))
+        safe: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        safe.set_result(position)
+        parcel, now = self._decide(messages)
+        await self._waiting.put(_Waiting(parcel, now, safe))
+
+    def _journalled(self, messages: Sequence[Inbound], safe: asyncio.Future[Position]) -> None:
+        error = None if safe.cancelled() else safe.exception()
+        if error is None and not safe.cancelled():
+            self._session.acknowledge(messages)
+        if error is not None and not self._disk_full:
+            log.error("alarm journal takes nothing; alarms are acknowledged after the commit", error=str(error))
+        self._disk_full = error is not None
+
+    def _decide(self, messages: Sequence[Inbound]) -> tuple[Parcel, datetime]:
         """Decode, detect and start telling the links. Nothing here waits."""
         now = self._clock.now()
         parcel = Parcel()
-        for observation in parcel.open(messages, self._decoder):
+        for observation in parcel.open(messages, self._decoder, self._share):
             parcel.findings.extend(self._detector.observe(observation))
         for rejected, site_no in zip(parcel.rejected, parcel.rejected_sites, strict=True):
             finding = self._doubt(rejected, site_no)
             if finding is not None:
                 parcel.findings.append(finding)
         self._handler.begin(parcel.findings, now=now)
-        return _Waiting(parcel, now)
+        return parcel, now
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
@@ -119,8 +157,18 @@ class AlarmLane:
             started = loop.time()
             counts = await self._commit(waiting)
             self._handler.committed(waiting.parcel.findings)
-            self._session.acknowledge(waiting.parcel.messages)
+            await self._strike(waiting)
             self._meters.committed(waiting.parcel, counts, loop.time() - started, self._waiting.qsize())
+
+    async def _strike(self, waiting: _Waiting) -> None:
+        """The database has it: the journal may forget it, and what the journal never had can be acknowledged now."""
+        messages = waiting.parcel.messages
+        try:
+            position = await waiting.safe
+        except SpoolFull:
+            self._session.acknowledge(messages)
+        else:
+            await self._journal.consume(position, len(messages))
 
     async def _commit(self, waiting: _Waiting) -> dict[int, Counts]:
         """Commit, however long the database is away."""

@@ -1,8 +1,16 @@
 """The bulk lane: heartbeats, readings, events and states, in batches.
 
-One loop: collect → decode → detect → commit → acknowledge. Observations, detector state, findings and the ledger's row
-are one transaction; the acknowledgement follows it. While the database is away the batch is kept and tried again, the
-broker keeps the rest. Detection has happened once for the batch, however often the commit is tried.
+::
+
+    live      collect → decode → detect → commit → acknowledge
+                                             │ database away                     ▲ journal empty
+                                             ▼                                   │
+    detour    collect → journal on disk → acknowledge        journal → decode → detect → commit → strike
+
+Observations, detector state, findings and the ledger's row are one transaction; the acknowledgement follows it. While
+the database is away the batch in hand and what comes after it go to the journal on disk; when the database is back the
+journal is worked off in order, and only then does the lane go live again. When the journal is full nothing more is
+taken, and the broker keeps the rest.
 """
 
 from __future__ import annotations
@@ -16,13 +24,15 @@ import structlog
 
 from devices.formats.decode import Decoder
 from domain.clock import Clock
-from domain.errors import StorageError, StorageUnavailable
+from domain.errors import SpoolFull, StorageError, StorageUnavailable
 from domain.finding import Finding
 from domain.liveness import LivenessChange
 from domain.observation import Observation
+from ingest.journal import Journal
 from ingest.meters import LaneMeters
-from ingest.parcel import Counts, Parcel
-from ingest.session import BrokerSession
+from ingest.parcel import Counts, Parcel, Share
+from ingest.session import BrokerSession, Inbound
+from ingest.spool import Position
 from storage.pool import Pool, wrapped_errors
 
 log = structlog.get_logger("ingest.bulk")
@@ -57,7 +67,9 @@ class BulkLane:
         *,
         session: BrokerSession,
         pool: Pool,
+        journal: Journal,
         decoder: Decoder,
+        share: Share,
         detector: Detector,
         clock: Clock,
         meters: LaneMeters,
@@ -68,7 +80,9 @@ class BulkLane:
     ) -> None:
         self._session = session
         self._pool = pool
+        self._journal = journal
         self._decoder = decoder
+        self._share = share
         self._detector = detector
         self._clock = clock
         self._meters = meters
@@ -79,6 +93,17 @@ class BulkLane:
 
     async def run(self) -> None:
         """Until cancelled. Messages of an unfinished batch stay unacknowledged and come again."""
+        held: Parcel | None = None
+        if self._journal.records:
+            log.info("working off the journal of an earlier process", messages=self._journal.records)
+            held = Parcel()
+        while True:
+            if held is not None:
+                await self._detour(held)
+            held = await self._live()
+
+    async def _live(self) -> Parcel:
+        """Until the database is away: the batch that could not be committed."""
         loop = asyncio.get_running_loop()
         ticked = next_tick = loop.time()
         while True:
@@ -88,7 +113,7 @@ class BulkLane:
                     messages = await self._session.batch(most=self._most, age_s=self._age_s, quiet_s=self._quiet_s)
             except TimeoutError:
                 messages = []
-            for observation in parcel.open(messages, self._decoder):
+            for observation in parcel.open(messages, self._decoder, self._share):
                 parcel.findings.extend(self._detector.observe(observation))
             now_s = loop.time()
             if now_s >= next_tick and self._session.connected and self._session.pending < self._most:
@@ -100,40 +125,115 @@ class BulkLane:
                 ticked = now_s
             if now_s >= next_tick:
                 next_tick = now_s + self._tick_s
-            changes = self._detector.changes()
-            parcel.liveness.extend(changes.liveness)
-            parcel.rule_states.extend(changes.states)
+            self._collect_changes(parcel)
             if parcel.empty:
                 continue
-            await self._commit(parcel)
+            try:
+                await self._commit(parcel)
+            except StorageUnavailable as error:
+                log.warning("database away; messages go to the journal on disk", error=str(error))
+                return parcel
             self._session.acknowledge(parcel.messages)
 
-    async def _commit(self, parcel: Parcel) -> None:
-        """Commit ``parcel``, however long the database is away."""
-        loop = asyncio.get_running_loop()
-        wait_s, away = 0.1, False
-        while True:
-            started = loop.time()
-            try:
-                try:
-                    counts = await self._write(parcel)
-                except StorageUnavailable:
-                    raise
-                except StorageError as error:
-                    log.error("database refused a batch", error=str(error), messages=len(parcel.messages))
-                    counts = await self._commit_singly(parcel)
-                break
-            except StorageUnavailable as error:
-                if not away:
-                    log.warning("database away; the batch is kept", error=str(error), messages=len(parcel.messages))
-                    self._meters.database(False)
-                away = True
-            await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 2, 5.0)
-        if away:
-            log.info("database back")
+    # -- while the database is away -----------------------------------------------------------------------------------
+
+    async def _detour(self, held: Parcel) -> None:
+        """Until ``held`` is committed and the journal is empty."""
+        self._meters.database(False)
+        done = asyncio.Event()
+        kept = await self._keep(held.messages)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._set_aside(done), name="bulk lane: to the journal")
+            # Detection has happened for this batch, so it is committed from memory; its copy on disk is for a crash.
+            await self._commit_at_last(held)
+            if kept is not None:
+                await self._journal.consume(kept, len(held.messages))
+            self._session.acknowledge(held.messages)
             self._meters.database(True)
-        self._meters.committed(parcel, counts, loop.time() - started, self._session.pending)
+            log.info("database back", journal=self._journal.records)
+            while self._journal.records:
+                await self._work_off()
+            done.set()
+        # What came between the last look and now: not lost, only not worked off yet.
+        while self._journal.records:
+            await self._work_off()
+        self._meters.journal(self._journal.records, self._journal.fill)
+        log.info("journal empty; live again")
+
+    async def _keep(self, messages: Sequence[Inbound]) -> Position | None:
+        """Put ``messages`` in front of the empty journal and acknowledge them; None where the disk takes nothing."""
+        if not messages:
+            return None
+        try:
+            position = await self._journal.append(messages)
+        except SpoolFull as error:
+            log.error("journal takes nothing; the broker keeps what comes", error=str(error))
+            return None
+        self._session.acknowledge(messages)
+        return position
+
+    async def _set_aside(self, done: asyncio.Event) -> None:
+        """What comes in goes to the journal, until ``done``."""
+        full = False
+        while not done.is_set():
+            try:
+                async with asyncio.timeout(self._tick_s):
+                    messages = await self._session.batch(most=self._most, age_s=self._age_s, quiet_s=self._quiet_s)
+            except TimeoutError:
+                continue
+            while True:
+                try:
+                    await self._journal.append(messages)
+                    break
+                except SpoolFull as error:
+                    if not full:
+                        log.error("journal takes nothing more; the broker keeps the rest", error=str(error))
+                    full = True
+                    await asyncio.sleep(self._tick_s)
+            self._session.acknowledge(messages)
+            self._meters.journal(self._journal.records, self._journal.fill)
+
+    async def _work_off(self) -> None:
+        """Commit the oldest messages of the journal, and strike them from it."""
+        messages, position = await self._journal.peek(self._most)
+        parcel = Parcel()
+        for observation in parcel.open(messages, self._decoder, self._share):
+            parcel.findings.extend(self._detector.observe(observation))
+        self._collect_changes(parcel)
+        await self._commit_at_last(parcel)
+        await self._journal.consume(position, len(messages))
+        self._meters.journal(self._journal.records, self._journal.fill)
+
+    async def _commit_at_last(self, parcel: Parcel) -> None:
+        """Commit ``parcel``, however long the database is away."""
+        wait_s = 0.1
+        while True:
+            try:
+                await self._commit(parcel)
+                return
+            except StorageUnavailable:
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, 2.0)
+
+    # -- the database -------------------------------------------------------------------------------------------------
+
+    def _collect_changes(self, parcel: Parcel) -> None:
+        changes = self._detector.changes()
+        parcel.liveness.extend(changes.liveness)
+        parcel.rule_states.extend(changes.states)
+
+    async def _commit(self, parcel: Parcel) -> None:
+        """:raises StorageUnavailable: nothing was committed; try the same parcel again."""
+        started = asyncio.get_running_loop().time()
+        try:
+            counts = await self._write(parcel)
+        except StorageUnavailable:
+            raise
+        except StorageError as error:
+            log.error("database refused a batch", error=str(error), messages=len(parcel.messages))
+            counts = await self._commit_singly(parcel)
+        seconds = asyncio.get_running_loop().time() - started
+        self._meters.committed(parcel, counts, seconds, self._session.pending)
 
     async def _commit_singly(self, parcel: Parcel) -> dict[int, Counts]:
         """One message the database refuses must not stop the others: each in a transaction of its own, and the refused
@@ -144,7 +244,7 @@ class BulkLane:
         await self._write(concluded)
         for message in parcel.messages:
             single = Parcel()
-            single.open([message], self._decoder)
+            single.open([message], self._decoder, self._share)
             try:
                 written = await self._write(single)
             except StorageUnavailable:

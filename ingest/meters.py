@@ -41,6 +41,15 @@ class LaneMeters:
         self._findings = Counter(
             "campuswatch_findings", "Findings by rule and kind", ["lane", "rule", "kind"], registry=registry
         )
+        self._journal = Gauge(
+            "campuswatch_journal_messages", "Messages in the journal on disk", ["lane"], registry=registry
+        )
+        self._journal_fill = Gauge(
+            "campuswatch_journal_fill_ratio",
+            "How much of the journal's bound is used, 0 to 1",
+            ["lane"],
+            registry=registry,
+        )
         self._lane = lane
         self._connected.labels(lane).set(0)
         self._database.labels(lane).set(1)
@@ -50,6 +59,10 @@ class LaneMeters:
 
     def database(self, up: bool) -> None:
         self._database.labels(self._lane).set(1 if up else 0)
+
+    def journal(self, messages: int, fill: float) -> None:
+        self._journal.labels(self._lane).set(messages)
+        self._journal_fill.labels(self._lane).set(fill)
 
     def committed(self, parcel: Parcel, counts: dict[int, Counts], seconds: float, pending: int) -> None:
         lane = self._lane

@@ -22,6 +22,25 @@ from storage.findings import store_findings
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
+#: Topics of our own format: their channel says which lane they belong to.
+OWN_TOPICS = b"campus/"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a lane keeps. The topics of ``both``, makers' profiles that can carry an alarm, go to both lanes: each takes
+    its own part, and what cannot be understood is the alarm lane's.
+    """
+
+    alarms: bool
+    both: frozenset[str]
+
+    def keeps(self, observation: Observation) -> bool:
+        return isinstance(observation, Alarm) is self.alarms
+
+    def keeps_rejected(self, rejected: Rejected) -> bool:
+        return self.alarms or rejected.channel not in self.both
+
 
 @dataclass(slots=True)
 class Counts:
@@ -53,16 +72,19 @@ class Parcel:
     liveness: list[LivenessChange] = field(default_factory=list)
     rule_states: list[tuple[str, int, dict[str, Any] | None]] = field(default_factory=list)
 
-    def open(self, messages: Sequence[Inbound], decoder: Decoder) -> list[Observation]:
-        """Decode ``messages`` into this parcel; the observations in the order in which they came."""
+    def open(self, messages: Sequence[Inbound], decoder: Decoder, share: Share) -> list[Observation]:
+        """Decode ``messages`` into this parcel, as far as they are of this lane; its observations as they came."""
         self.messages.extend(messages)
         said: list[Observation] = []
         for message in messages:
             decoded = decoder.decode(message.topic, message.payload, message.received_at)
-            said.extend(decoded.observations)
-            if decoded.rejected:
-                self.rejected.extend(decoded.rejected)
-                self.rejected_sites.extend([decoded.site_no] * len(decoded.rejected))
+            if not decoded.rejected and message.topic.startswith(OWN_TOPICS):
+                said.extend(decoded.observations)  # our own channels belong to one lane as a whole
+                continue
+            said.extend(filter(share.keeps, decoded.observations))
+            for rejected in filter(share.keeps_rejected, decoded.rejected):
+                self.rejected.append(rejected)
+                self.rejected_sites.append(decoded.site_no)
         for observation in said:
             if isinstance(observation, Heartbeat):
                 self.heartbeats.append(observation)

@@ -15,7 +15,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -33,11 +33,13 @@ log = structlog.get_logger("ingest.session")
 MOST_PENDING = 20_000
 #: Seconds; a broker that is silent for one and a half times this is given up (MQTT 3.1.1, 3.1.2.10).
 KEEPALIVE_S = 30
+_TICK = timedelta(microseconds=1)
 
 
 class Inbound(msgspec.Struct, gc=False):
     """One message as it came. ``topic`` is bytes: it may not even be UTF-8. ``session_no`` is the connection it came
-    over; a packet id of an earlier connection must not be acknowledged on a later one.
+    over; a packet id of an earlier connection must not be acknowledged on a later one. No two messages of a session
+    have the same ``received_at``, so that it can tell apart what carries no id of its own.
     """
 
     topic: bytes
@@ -46,6 +48,7 @@ class Inbound(msgspec.Struct, gc=False):
     packet_id: int
     session_no: int
     retained: bool
+    safe: bool = False  # may be acknowledged
 
 
 class BrokerAddress(msgspec.Struct, frozen=True):
@@ -95,11 +98,13 @@ class BrokerSession:
         self._on_connection = on_connection
         self._most_pending = most_pending
         self._arrived: deque[Inbound] = deque()
+        self._outstanding: deque[Inbound] = deque()  # given out by `batch`, not acknowledged yet
         self._room = threading.Event()
         self._room.set()
         self._closing = False
         self._session_no = 0
         self._said_down = False
+        self._newest = datetime.min.replace(tzinfo=UTC)
 
     async def __aenter__(self) -> BrokerSession:
         self._loop = asyncio.get_running_loop()
@@ -155,15 +160,22 @@ class BrokerSession:
                 if len(self._arrived) == before:
                     break
         taken = [self._arrived.popleft() for _ in range(min(most, len(self._arrived)))]
+        self._outstanding.extend(taken)
         if not self._room.is_set() and len(self._arrived) < self._most_pending // 2:
             self._room.set()
         return taken
 
     def acknowledge(self, messages: Sequence[Inbound]) -> None:
-        """Tell the broker that these are safe. Those of an earlier connection are left: the broker sends them again."""
-        session_no = self._session_no
-        ack = self._client.ack
+        """These are safe: tell the broker, in the order in which they came (MQTT 3.1.1, 4.6; rumqttd closes the
+        connection of a client that does otherwise). Those of an earlier connection are left: the broker sends them
+        again.
+        """
         for message in messages:
+            message.safe = True
+        session_no = self._session_no
+        outstanding, ack = self._outstanding, self._client.ack
+        while outstanding and outstanding[0].safe:
+            message = outstanding.popleft()
             if message.session_no == session_no and message.packet_id:
                 ack(message.packet_id, 1)
 
@@ -176,11 +188,12 @@ class BrokerSession:
     def _message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
         # The raw topic: .topic would raise for one that is not UTF-8, and costs a decoding for every message.
         raw_topic: bytes = message._topic
+        self._newest = max(datetime.now(UTC), self._newest + _TICK)
         self._arrived.append(
             Inbound(
                 raw_topic,
                 bytes(message.payload),
-                datetime.now(UTC),
+                self._newest,
                 message.mid if message.qos else 0,
                 self._session_no,
                 message.retain,

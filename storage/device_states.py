@@ -32,19 +32,24 @@ async def store_liveness(conn: Connection, changes: Sequence[LivenessChange]) ->
 
 
 async def load_liveness(conn: Connection, *, proofs_since: datetime) -> list[LivenessChange]:
-    """What is known of each device's life: its stored state, brought up to date with what was stored afterwards."""
+    """What is known of each device's life: its stored state, brought up to date with what was stored afterwards.
+
+    Seen is by our clock and said by the device's; one that is minutes slow would otherwise seem silent.
+    """
     cursor = await conn.execute(
-        "SELECT s.device_no, s.connectivity, s.since, greatest(s.last_seen_at, h.seen, r.seen)"
+        "SELECT s.device_no, s.connectivity, s.since, greatest(s.last_seen_at, h.seen, r.seen), greatest(h.said, r.said)"
         " FROM device_state AS s"
-        " LEFT JOIN (SELECT device_no, max(least(ts, received_at)) AS seen FROM heartbeat WHERE ts > %(since)s"
+        " LEFT JOIN (SELECT device_no, max(received_at) AS seen, max(ts) AS said FROM heartbeat WHERE ts > %(since)s"
         "            GROUP BY device_no) AS h USING (device_no)"
-        " LEFT JOIN (SELECT device_no, max(least(ts, received_at)) AS seen FROM reading WHERE ts > %(since)s"
+        " LEFT JOIN (SELECT device_no, max(received_at) AS seen, max(ts) AS said FROM reading WHERE ts > %(since)s"
         "            GROUP BY device_no) AS r USING (device_no)",
         {"since": proofs_since},
     )
     return [
-        LivenessChange(device_no=no, connectivity=Connectivity(connectivity), since=since, last_seen_at=seen)
-        for no, connectivity, since, seen in await cursor.fetchall()
+        LivenessChange(
+            device_no=no, connectivity=Connectivity(connectivity), since=since, last_seen_at=seen, said_at=said
+        )
+        for no, connectivity, since, seen, said in await cursor.fetchall()
     ]
 
 

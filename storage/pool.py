@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -28,14 +29,33 @@ _KEEPALIVE: dict[str, Any] = {
 }
 
 
+#: psycopg counts these as operational, yet no waiting helps (SQLSTATE class 54).
+_NEVER = (
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+    psycopg.errors.TooManyColumns,
+    psycopg.errors.TooManyArguments,
+)
+#: Worth another try: what cannot be reached, and a standby that has not taken over yet.
+_AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    PoolTimeout,
+    OSError,
+)
+
+
 @asynccontextmanager
 async def wrapped_errors() -> AsyncIterator[None]:
     """psycopg's errors as ours: away (worth another try) or refused."""
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError) as error:
+    except _NEVER as error:
+        raise StorageError(f"the database refused: {error}") from error
+    except _AWAY as error:
         raise StorageUnavailable(f"the database cannot be reached: {error}") from error
-    except psycopg.Error as error:
+    except (psycopg.Error, UnicodeEncodeError) as error:
         raise StorageError(f"the database refused: {error}") from error
 
 
@@ -50,10 +70,25 @@ async def connect(dsn: str, *, name: str) -> Connection:
         )
 
 
+class _CancellablePool(AsyncConnectionPool[Connection]):
+    """Below Python 3.12 psycopg_pool waits with `asyncio.wait_for`, which swallows a cancellation that comes in the
+    same moment as the connection; the loop that was to end would go on for ever.
+    """
+
+    async def getconn(self, timeout: float | None = None) -> Connection:
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        conn = await super().getconn(timeout)
+        if task is not None and task.cancelling() > before:
+            await self.putconn(conn)
+            raise asyncio.CancelledError
+        return conn
+
+
 @asynccontextmanager
 async def open_pool(dsn: str, *, name: str, max_size: int = 4) -> AsyncIterator[Pool]:
     """A pool of autocommit connections; it comes up even while the database is away and reconnects by itself."""
-    pool: Pool = AsyncConnectionPool(
+    pool: Pool = _CancellablePool(
         dsn,
         connection_class=psycopg.AsyncConnection[Any],
         kwargs={"autocommit": True, "application_name": f"campuswatch {name}", **_KEEPALIVE},

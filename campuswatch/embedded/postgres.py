@@ -173,6 +173,7 @@ class EmbeddedPostgres:
                 *(program.binary("initdb"), "--pgdata", str(new), "--username", _DATABASE, "--data-checksums"),
                 *("--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
                 *("--auth-local", "peer", "--auth-host", "reject", "--no-instructions"),
+                *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
             ],
             account,
         )

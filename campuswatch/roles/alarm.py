@@ -12,6 +12,7 @@ from alerting.desk import Desk
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.links import open_links
 from campuswatch.roles.listening import react
+from campuswatch.roles.places import journal_directory
 from campuswatch.roles.registry import FirstRegistry
 from campuswatch.roles.surroundings import Surroundings
 from detectors.engine import Engine
@@ -24,8 +25,11 @@ from domain.finding import Finding
 from domain.observation import Channel
 from domain.quarantine import Rejected
 from ingest.alarm_lane import LANE, AlarmLane
+from ingest.journal import Journal
 from ingest.meters import LaneMeters
+from ingest.parcel import Share
 from ingest.session import BrokerAddress, BrokerSession
+from ingest.spool import Spool
 from storage.incidents import open_keys
 from storage.notices import NoticeChannel
 from storage.pool import Connection, open_pool
@@ -72,6 +76,7 @@ async def run(around: Surroundings) -> None:
     async with (
         open_pool(dsn, name="alarm", max_size=4) as pool,
         open_links(around) as links,
+        Journal(Spool(journal_directory(settings, LANE))) as journal,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(react(dsn, reactions, name="alarm registry", poll_s=5.0), name="registry and cases")
@@ -89,7 +94,9 @@ async def run(around: Surroundings) -> None:
             lane = AlarmLane(
                 session=session,
                 dsn=dsn,
+                journal=journal,
                 decoder=decoder,
+                share=Share(alarms=True, both=profiles.alarm_names),
                 detector=Engine(alarm_rules()),
                 handler=path,
                 doubt=doubt,

@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from campuswatch.roles.listening import react
+from campuswatch.roles.places import journal_directory
 from campuswatch.roles.registry import FirstRegistry
 from campuswatch.roles.surroundings import Surroundings
 from detectors.engine import Engine
@@ -18,8 +19,11 @@ from devices.formats.decode import Decoder
 from devices.profiles.loading import load_profiles
 from devices.registry import EMPTY_REGISTRY, load_registry
 from ingest.bulk_lane import LANE, BulkLane
+from ingest.journal import Journal
 from ingest.meters import LaneMeters
+from ingest.parcel import Share
 from ingest.session import BrokerAddress, BrokerSession
+from ingest.spool import Spool
 from storage.device_states import load_liveness, load_rule_states
 from storage.notices import NoticeChannel
 from storage.pool import Connection, open_pool
@@ -66,7 +70,11 @@ async def run(around: Surroundings) -> None:
         ],
         on_connection=meters.connection,
     )
-    async with open_pool(dsn, name="bulk", max_size=2) as pool, asyncio.TaskGroup() as tasks:
+    async with (
+        open_pool(dsn, name="bulk", max_size=2) as pool,
+        Journal(Spool(journal_directory(settings, LANE))) as journal,
+        asyncio.TaskGroup() as tasks,
+    ):
         tasks.create_task(react(dsn, {NoticeChannel.REGISTRY: reload}, name="bulk registry"), name="registry")
         # Without the registry every device would be unknown: first the registry, then the first message.
         await first.wait()
@@ -74,7 +82,9 @@ async def run(around: Surroundings) -> None:
             lane = BulkLane(
                 session=session,
                 pool=pool,
+                journal=journal,
                 decoder=decoder,
+                share=Share(alarms=False, both=profiles.alarm_names),
                 detector=engine,
                 clock=clock,
                 meters=meters,

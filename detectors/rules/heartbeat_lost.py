@@ -137,7 +137,10 @@ class HeartbeatLost(Rule):
                 continue
             seen_s = known.last_seen_at.timestamp() if known.last_seen_at else 0.0
             life = self._lives[known.device_no] = _Life(
-                connectivity=known.connectivity, since_s=known.since.timestamp(), said_s=seen_s, proof_s=seen_s
+                connectivity=known.connectivity,
+                since_s=known.since.timestamp(),
+                said_s=known.said_at.timestamp() if known.said_at else 0.0,
+                proof_s=seen_s,
             )
             if known.connectivity is Connectivity.OFFLINE or known.last_seen_at is None:
                 continue

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -143,7 +143,7 @@ def observe_alarm(device: RegisteredDevice, message: AlarmMessage, received_at: 
         device,
         at,
         received_at,
-        _uid(device, Channel.ALARM, message.id),
+        _uid(device, Channel.ALARM, message, received_at),
         kind,
         message.active is not False,
         message.test is True,
@@ -160,7 +160,7 @@ def observe_event(device: RegisteredDevice, message: EventMessage, received_at: 
         detail = _object_or_none(message.detail)
     except ValueError as error:
         raise PayloadError(Reason.BAD_FIELD, f"detail: {error}") from error
-    uid = _uid(device, Channel.EVENT, message.id)
+    uid = _uid(device, Channel.EVENT, message, received_at)
     return Event(device, at, received_at, uid, kind, message.active is not False, detail)
 
 
@@ -175,7 +175,7 @@ def observe_state(
         raise PayloadError(Reason.BAD_FIELD, f"state: {error}") from error
     if state is None:
         raise missing("state")
-    return StateReport(device, at, received_at, _uid(device, Channel.STATE, message.id), state)
+    return StateReport(device, at, received_at, _uid(device, Channel.STATE, message, received_at), state)
 
 
 #: A message is of the struct that `devices.formats.payload` names for the channel.
@@ -215,7 +215,14 @@ def _object_or_none(raw: Raw | UnsetType) -> dict[str, Any] | None:
     return decode_object(raw)
 
 
-def _uid(device: RegisteredDevice, channel: Channel, message_id: str | None) -> UUID:
-    if not message_id:
-        return uuid4()
+def _uid(
+    device: RegisteredDevice,
+    channel: Channel,
+    message: AlarmMessage | EventMessage | StateMessage,
+    received_at: datetime,
+) -> UUID:
+    """From the id that the device gave; without one from the moment it reached us, which no other message shares. So a
+    message that is decoded again, from the journal on disk, is the same observation.
+    """
+    message_id = message.id or f"@{received_at.isoformat()}|{message.ts}"
     return observation_uid(device.site_id, device.device_id, channel, message_id)

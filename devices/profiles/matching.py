@@ -81,6 +81,11 @@ class ProfileSet:
         return tuple(sorted(self._profiles))
 
     @property
+    def alarm_names(self) -> frozenset[str]:
+        """The profiles whose topics `alarm_filters` cover."""
+        return frozenset(name for name, profile in self._profiles.items() if profile.carries_alarms)
+
+    @property
     def alarm_filters(self) -> tuple[str, ...]:
         """Of the profiles that can carry an alarm, the alarm lane takes all topics."""
         return self._filters(carries_alarms=True)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
@@ -43,9 +43,10 @@ def translate(
     faults: list[PayloadError] = []
 
     def uid(channel: Channel, what: str) -> UUID:
-        if own_time is None:
-            return uuid4()
-        return observation_uid(device.site_id, device.device_id, channel, f"{at.isoformat()}/{what}")
+        # Without a time of its own the moment of arrival, which no other message shares, makes it the same again when
+        # it is decoded once more.
+        when = f"@{received_at.isoformat()}" if own_time is None else at.isoformat()
+        return observation_uid(device.site_id, device.device_id, channel, f"{when}/{what}")
 
     for alarm in rules.alarms:
         value = _value(alarm, device, document)

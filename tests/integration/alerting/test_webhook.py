@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import httpx
+import msgspec
+import pytest
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from alerting.channels.webhook import WebhookLink
+from alerting.courier import Courier
+from alerting.desk import Desk
+from domain.delivery import Delivery
+from domain.errors import PermanentFailure, TemporaryFailure
+from tests.integration.alerting.far_side import FarSide, Posted, receipt, reply
+from tests.servers import free_port
+from tests.unit.alerting.findings import NOW, SetClock, press
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of both sides, 32 bytes").decode()
+
+
+@pytest.fixture
+async def far_side() -> AsyncIterator[FarSide]:
+    async with FarSide().listen() as listening:
+        yield listening
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=httpx.Timeout(0.3, connect=0.3), trust_env=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def link(far_side: FarSide, client: httpx.AsyncClient) -> WebhookLink:
+    return WebhookLink("police", far_side.url, SECRET, client=client, clock=SetClock(datetime.now(UTC)))
+
+
+@pytest.fixture
+def delivery(desk: Desk) -> Delivery:
+    return desk.link_deliveries(press(), now=NOW)[0]
+
+
+async def test_a_receipt_for_this_delivery_proves_its_arrival(
+    far_side: FarSide, link: WebhookLink, delivery: Delivery
+) -> None:
+    received = await link.send(delivery)
+    assert (received.receipt_id, received.received_at) == ("JJ-0001", NOW)
+    (posted,) = far_side.posted
+    assert posted.webhook_id == f"msg_{delivery.delivery_id.hex}"
+    assert msgspec.json.decode(posted.body) == delivery.body
+    assert posted.headers["content-type"] == "application/json"
+
+
+async def test_the_signature_verifies_and_covers_body_id_and_time(
+    far_side: FarSide, link: WebhookLink, delivery: Delivery
+) -> None:
+    await link.send(delivery)
+    (posted,) = far_side.posted
+    other_side = Webhook(SECRET)
+    assert other_side.verify(posted.body, posted.headers)["data"]["text"]["zh"].startswith("【紧急】一键报警")
+    forged = [
+        (posted.body.replace(b"false", b"true"), posted.headers),
+        (posted.body, {**posted.headers, "webhook-id": "msg_other"}),
+        (posted.body, {**posted.headers, "webhook-timestamp": str(int(posted.headers["webhook-timestamp"]) + 1)}),
+    ]
+    for body, headers in forged:
+        with pytest.raises(WebhookVerificationError):
+            other_side.verify(body, headers)
+
+
+async def test_every_try_goes_out_under_the_same_id(far_side: FarSide, link: WebhookLink, delivery: Delivery) -> None:
+    await link.send(delivery)
+    await link.send(msgspec.structs.replace(delivery, attempts=7))
+    assert len({posted.webhook_id for posted in far_side.posted}) == 1
+
+
+async def test_a_receipt_without_a_time_counts_from_now(
+    far_side: FarSide, link: WebhookLink, delivery: Delivery
+) -> None:
+    far_side.answers(reply("202 Accepted", receipt(f"msg_{delivery.delivery_id.hex}", received_at=None)))
+    received = await link.send(delivery)
+    assert received.received_at.tzinfo is not None
+    assert received.detail == {"status": 202}
+
+
+OTHERS = receipt("msg_00000000000000000000000000000000")
+DEEP = b'{"webhook_id":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (reply("200 OK", OTHERS), "another delivery"),
+        (reply("200 OK", b"<html>welcome</html>"), "without a receipt"),
+        (reply("200 OK", b""), "without a receipt"),
+        (reply("204 No Content", b""), "without a receipt"),
+        (reply("200 OK", b"[]"), "without a receipt"),
+        (reply("200 OK", b'{"webhook_id":"msg_1"}'), "without a receipt"),
+        (reply("200 OK", b'{"webhook_id":7,"receipt_id":8}'), "without a receipt"),
+        (reply("200 OK", b"\xff\xfe"), "without a receipt"),
+        (reply("302 Found", b"", "location: http://127.0.0.1:1/elsewhere"), "302"),
+        (reply("408 Request Timeout", b""), "408"),
+        (reply("425 Too Early", b""), "425"),
+        (reply("429 Too Many Requests", b""), "429"),
+        (reply("500 Internal Server Error", b"oops"), "500"),
+        (reply("503 Service Unavailable", OTHERS), "503"),
+        (reply("200 OK", b"x" * 200_000), "longer than"),
+        (reply("200 OK", gzip.compress(b" " * 9_000_000), "content-encoding: gzip"), "longer than"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\nhalf of it", "not reached"),
+        (b"", "not reached"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "not reached"),
+    ],
+    ids=lambda value: None if isinstance(value, bytes) else value.replace(" ", "-"),
+)
+async def test_what_is_no_receipt_is_tried_again(
+    far_side: FarSide, link: WebhookLink, delivery: Delivery, answer: bytes, says: str
+) -> None:
+    far_side.answers(answer)
+    with pytest.raises(TemporaryFailure, match=says):
+        await link.send(delivery)
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "401 Unauthorized", "404 Not Found", "410 Gone", "422 No"])
+async def test_a_refusal_is_final_and_says_why(
+    far_side: FarSide, link: WebhookLink, delivery: Delivery, status: str
+) -> None:
+    far_side.answers(reply(status, "签名不对".encode()))
+    with pytest.raises(PermanentFailure, match=status[:3]):
+        await link.send(delivery)
+
+
+async def test_a_link_that_hangs_is_given_up_in_time(far_side: FarSide, link: WebhookLink, delivery: Delivery) -> None:
+    async def hang(posted: Posted, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(5)
+
+    far_side.answers(hang)
+    with pytest.raises(TemporaryFailure, match="no answer in time"):
+        await asyncio.wait_for(link.send(delivery), 2)
+
+
+async def test_a_link_that_drips_its_answer_is_given_up_by_the_courier(
+    far_side: FarSide, link: WebhookLink, delivery: Delivery
+) -> None:
+    async def drip(posted: Posted, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+        while True:
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    far_side.answers(drip)
+    outcome = await asyncio.wait_for(Courier({"police": link}, timeout_s=0.5).carry(delivery), 3)
+    assert (outcome.taken, outcome.permanent, outcome.error) == (False, False, "no answer within 0.5 s")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://nowhere.invalid/", "http://[bad", "ftp://x/"])
+async def test_an_address_where_nobody_answers_is_a_temporary_failure_of_the_courier(
+    client: httpx.AsyncClient, delivery: Delivery, url: str
+) -> None:
+    link = WebhookLink("police", url.format(port=free_port()), SECRET, client=client, clock=SetClock())
+    outcome = await Courier({"police": link}).carry(delivery)
+    assert (outcome.taken, outcome.permanent, outcome.attempts) == (False, False, 1)
+    assert outcome.error
+
+
+async def test_the_courier_survives_an_answer_that_no_parser_likes(
+    far_side: FarSide, link: WebhookLink, delivery: Delivery
+) -> None:
+    far_side.answers(reply("200 OK", DEEP))
+    outcome = await Courier({"police": link}).carry(delivery)
+    assert (outcome.taken, outcome.permanent) == (False, False)
