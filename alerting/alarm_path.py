@@ -61,6 +61,11 @@ class OpenCases:
         self._keys.add(key)
 
     @property
+    def keys(self) -> set[str]:
+        """The keys whose incidents are committed, as far as this process knows."""
+        return set(self._keys)
+
+    @property
     def step(self) -> int:
         """Take it before asking the database, and give it to `refresh`."""
         return self._step
@@ -82,14 +87,17 @@ class AlarmPath:
         pool: Pool,
         clock: Clock,
         tasks: asyncio.TaskGroup,
+        keep_cases: Callable[[set[str]], None] = lambda keys: None,
         on_outcome: Callable[[Outcome, float], None] = lambda outcome, seconds: None,
     ) -> None:
+        """:param keep_cases: puts the open keys on local disk (blocking); a restart without the database needs them."""
         self._desk = desk
         self._courier = courier
         self._cases = cases
         self._pool = pool
         self._clock = clock
         self._tasks = tasks
+        self._keep_cases = keep_cases
         self._on_outcome = on_outcome
         self._carried: dict[UUID, asyncio.Event] = {}
         self._unconfirmed: dict[UUID, list[asyncio.Event]] = {}
@@ -111,13 +119,16 @@ class AlarmPath:
             if case.leased:
                 self._leased[finding.finding_id] = case.leased
 
-    def committed(self, findings: Sequence[Finding]) -> None:
+    async def committed(self, findings: Sequence[Finding]) -> None:
+        known = self._cases.keys
         for finding in findings:
             if finding.kind is FindingKind.RAISED:
                 self._cases.confirm(finding.key)
             self._carry(finding, self._leased.pop(finding.finding_id, ()))
             for event in self._unconfirmed.pop(finding.finding_id, ()):
                 event.set()
+        if (keys := self._cases.keys) != known:
+            await asyncio.to_thread(self._keep_cases, keys)
 
     def _carry(self, finding: Finding, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from alerting.place import Place
 from domain.device import Device
 from domain.site import Site
@@ -23,11 +25,23 @@ class RegistryGazetteer:
 
     async def load(self, conn: Connection) -> None:
         """Read the whole registry anew."""
-        sites = {registered.site.site_id: registered.site for registered in await list_sites(conn, limit=None)}
-        devices: dict[str, dict[str, Device]] = {site_id: {} for site_id in sites}
+        sites = [registered.site for registered in await list_sites(conn, limit=None)]
+        devices: list[Device] = []
         after = ("", "")
         while page := await list_devices(conn, after=after, limit=_PAGE):
-            for device in page:
-                devices.setdefault(device.site_id, {})[device.device_id] = device
+            devices.extend(page)
             after = (page[-1].site_id, page[-1].device_id)
-        self._sites, self._devices = sites, devices
+        self.fill(sites, devices)
+
+    def fill(self, sites: Iterable[Site], devices: Iterable[Device]) -> None:
+        """Know these, and nothing else."""
+        by_site: dict[str, dict[str, Device]] = {}
+        for device in devices:
+            by_site.setdefault(device.site_id, {})[device.device_id] = device
+        self._sites, self._devices = {site.site_id: site for site in sites}, by_site
+
+    def sites(self) -> list[Site]:
+        return list(self._sites.values())
+
+    def devices(self) -> list[Device]:
+        return [device for at_site in self._devices.values() for device in at_site.values()]

@@ -15,8 +15,8 @@ class Connectivity(StrEnum):
 
 
 class LivenessChange(msgspec.Struct, frozen=True, kw_only=True):
-    """``since`` is when the state began, ``last_seen_at`` when the last proof of life reached us, ``said_at`` the newest
-    time that the device itself named lately, where that is known; its clock may be wrong (all aware UTC).
+    """``since`` is when the state began, ``last_seen_at`` when the last proof of life reached us, ``said_at`` the
+    newest time that the device itself named lately, where that is known; its clock may be wrong (all aware UTC).
     """
 
     device_no: int

@@ -58,8 +58,8 @@ class AlarmHandler(Protocol):
     async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
         """Incidents, timeline and outbox, inside the caller's transaction."""
 
-    def committed(self, findings: Sequence[Finding]) -> None:
-        """What `write` wrote is durable."""
+    async def committed(self, findings: Sequence[Finding]) -> None:
+        """What `write` wrote is durable. The journal forgets the messages after this."""
 
 
 @dataclass(slots=True)
@@ -156,7 +156,7 @@ class AlarmLane:
             waiting = await self._waiting.get()
             started = loop.time()
             counts = await self._commit(waiting)
-            self._handler.committed(waiting.parcel.findings)
+            await self._handler.committed(waiting.parcel.findings)
             await self._strike(waiting)
             self._meters.committed(waiting.parcel, counts, loop.time() - started, self._waiting.qsize())
 

@@ -37,7 +37,8 @@ async def load_liveness(conn: Connection, *, proofs_since: datetime) -> list[Liv
     Seen is by our clock and said by the device's; one that is minutes slow would otherwise seem silent.
     """
     cursor = await conn.execute(
-        "SELECT s.device_no, s.connectivity, s.since, greatest(s.last_seen_at, h.seen, r.seen), greatest(h.said, r.said)"
+        "SELECT s.device_no, s.connectivity, s.since, greatest(s.last_seen_at, h.seen, r.seen),"
+        " greatest(h.said, r.said)"
         " FROM device_state AS s"
         " LEFT JOIN (SELECT device_no, max(received_at) AS seen, max(ts) AS said FROM heartbeat WHERE ts > %(since)s"
         "            GROUP BY device_no) AS h USING (device_no)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 from prometheus_client import Counter, Histogram
 
 from alerting.alarm_path import AlarmPath, OpenCases
@@ -12,8 +13,9 @@ from alerting.desk import Desk
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.links import open_links
 from campuswatch.roles.listening import react
-from campuswatch.roles.places import journal_directory
+from campuswatch.roles.places import journal_directory, state_directory
 from campuswatch.roles.registry import FirstRegistry
+from campuswatch.roles.snapshot import Snapshot
 from campuswatch.roles.surroundings import Surroundings
 from detectors.engine import Engine
 from detectors.rules import alarm_rules
@@ -33,6 +35,11 @@ from ingest.spool import Spool
 from storage.incidents import open_keys
 from storage.notices import NoticeChannel
 from storage.pool import Connection, open_pool
+
+log = structlog.get_logger("campuswatch.alarm")
+
+#: Seconds that a start waits for the database before it goes by the snapshot.
+DATABASE_PATIENCE_S = 3.0
 
 
 def doubt(rejected: Rejected, site_no: int) -> Finding | None:
@@ -55,16 +62,34 @@ async def run(around: Surroundings) -> None:
     gazetteer = RegistryGazetteer()
     cases = OpenCases()
     first = FirstRegistry()
+    snapshot = Snapshot(state_directory(settings) / "snapshot" / settings.mqtt.client_id)
 
     async def reload(conn: Connection) -> None:
         registry = await load_registry(conn)
         await gazetteer.load(conn)
         decoder.use(registry)
         first.done(len(registry))
+        await asyncio.to_thread(snapshot.save_registry, registry, gazetteer)
 
     async def refresh_cases(conn: Connection) -> None:
         step = cases.step
-        cases.refresh(await open_keys(conn), asked_at_step=step)
+        keys = await open_keys(conn)
+        cases.refresh(keys, asked_at_step=step)
+        await asyncio.to_thread(snapshot.save_cases, keys)
+
+    async def make_do() -> None:
+        """Start from the snapshot where the database does not answer: a restart must not silence the buttons."""
+        try:
+            async with asyncio.timeout(DATABASE_PATIENCE_S):
+                await first.wait()
+        except TimeoutError:
+            registry = await asyncio.to_thread(snapshot.load_registry, gazetteer)
+            if registry is not None and not first.loaded:
+                log.warning("database away at the start; going by the snapshot", devices=len(registry))
+                cases.refresh(await asyncio.to_thread(snapshot.load_cases), asked_at_step=cases.step)
+                decoder.use(registry)
+                first.done(len(registry))
+        await first.wait()
 
     session = BrokerSession(
         BrokerAddress.parse(settings.mqtt_url()),
@@ -80,7 +105,7 @@ async def run(around: Surroundings) -> None:
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(react(dsn, reactions, name="alarm registry", poll_s=5.0), name="registry and cases")
-        await first.wait()
+        await make_do()
         path = AlarmPath(
             desk=Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone),
             courier=Courier(links),
@@ -88,6 +113,7 @@ async def run(around: Surroundings) -> None:
             pool=pool,
             clock=clock,
             tasks=tasks,
+            keep_cases=snapshot.save_cases,
             on_outcome=_Meter(around),
         )
         async with session:

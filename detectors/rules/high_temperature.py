@@ -17,7 +17,7 @@ from domain.observation import Reading
 METRIC = "temperature_c"
 RAISE_C = 57.0
 CLEAR_C = 50.0
-#: Readings that took longer to arrive are history and raise nothing.
+#: Readings that took longer to arrive are history: they raise nothing, and a cool one of an hour ago ends no fire.
 LATE_AFTER_S = 900.0
 
 
@@ -36,12 +36,12 @@ class HighTemperature(Rule):
 
     def _observe(self, reading: Reading) -> Sequence[Finding]:
         value_c = reading.values.get(METRIC)
-        if value_c is None:
+        if value_c is None or (reading.received_at - reading.at).total_seconds() > LATE_AFTER_S:
             return NOTHING
         device_no = reading.device.device_no
         peak_c = self._hot.get(device_no)
         if peak_c is None:
-            if value_c < RAISE_C or (reading.received_at - reading.at).total_seconds() > LATE_AFTER_S:
+            if value_c < RAISE_C:
                 return NOTHING
             kind, self._hot[device_no] = FindingKind.RAISED, value_c
         elif value_c <= CLEAR_C:

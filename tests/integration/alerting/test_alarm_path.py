@@ -31,7 +31,7 @@ class _Lane:
     async def commit(self, conn: Connection, found: Sequence[Finding]) -> None:
         async with conn.transaction():
             await self.path.write(conn, found, now=NOW)
-        self.path.committed(found)
+        await self.path.committed(found)
 
     async def step(self, conn: Connection, *found: Finding) -> None:
         self.path.begin(found, now=NOW)

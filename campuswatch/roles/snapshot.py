@@ -1,0 +1,87 @@
+"""What the alarm role needs to know when it starts while the database is away: devices, places, open incidents.
+
+Written to local disk whenever it was read from the database, replaced atomically. It may be a little old; a device that
+was registered since then is a doubtful alarm until the database is back, never a lost one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from campuswatch.gazetteer import RegistryGazetteer
+from devices.registry import Address, Registry
+from domain.device import Device, RegisteredDevice
+from domain.site import Site
+
+log = structlog.get_logger("campuswatch.snapshot")
+
+
+class _Registry(msgspec.Struct, array_like=True):
+    site_nos: dict[str, int]
+    sites: list[Site]
+    registered: list[RegisteredDevice]
+    devices: list[Device]
+
+
+class Snapshot:
+    """Two files in ``directory``: the registry, and the keys of open incidents, which change more often."""
+
+    def __init__(self, directory: Path) -> None:
+        self._registry = directory / "registry.msgpack"
+        self._cases = directory / "open-cases.msgpack"
+        self._saved_cases: set[str] | None = None
+
+    def save_registry(self, registry: Registry, gazetteer: RegistryGazetteer) -> None:
+        """Blocking: some megabytes for a district."""
+        _replace(
+            self._registry,
+            msgspec.msgpack.encode(
+                _Registry(
+                    site_nos=dict(registry.sites),
+                    sites=gazetteer.sites(),
+                    registered=list(registry),
+                    devices=gazetteer.devices(),
+                )
+            ),
+        )
+
+    def load_registry(self, gazetteer: RegistryGazetteer) -> Registry | None:
+        """Fill ``gazetteer`` and give the registry, or None where there is no usable snapshot."""
+        try:
+            kept = msgspec.msgpack.decode(self._registry.read_bytes(), type=_Registry)
+        except (OSError, msgspec.MsgspecError) as error:
+            log.warning("no registry snapshot", file=str(self._registry), error=str(error))
+            return None
+        gazetteer.fill(kept.sites, kept.devices)
+        numbers = {(device.site_id, device.device_id): device.device_no for device in kept.registered}
+        addresses = [
+            Address(numbers[device.site_id, device.device_id], device.profile, device.address)
+            for device in kept.devices
+            if device.profile and (device.site_id, device.device_id) in numbers
+        ]
+        return Registry(kept.site_nos, kept.registered, addresses)
+
+    def save_cases(self, keys: set[str]) -> None:
+        if keys != self._saved_cases:
+            _replace(self._cases, msgspec.msgpack.encode(sorted(keys)))
+            self._saved_cases = set(keys)
+
+    def load_cases(self) -> set[str]:
+        try:
+            return set(msgspec.msgpack.decode(self._cases.read_bytes(), type=list[str]))
+        except (OSError, msgspec.MsgspecError):
+            return set()
+
+
+def _replace(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = file.with_suffix(".new")
+    with fresh.open("wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+    fresh.replace(file)
