@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -32,8 +33,11 @@ from devices.profiles.loading import load_profiles
 from devices.registry import load_registry
 from domain.clock import SystemClock
 from ingest.bulk_lane import LANE, BulkLane
+from ingest.journal import Journal
 from ingest.meters import LaneMeters
+from ingest.parcel import Share
 from ingest.session import BrokerAddress, BrokerSession, Inbound
+from ingest.spool import Spool
 from storage.device_states import load_liveness, load_rule_states
 from storage.pool import connect, open_pool
 
@@ -52,6 +56,7 @@ class Ground(msgspec.Struct, frozen=True):
     dsn: str
     mqtt_url: str
     client_id: str
+    directory: Path
     give_up_s: float = 300.0
 
 
@@ -114,6 +119,7 @@ class LaneDrain:
         open_journal(level="warning", form="console", role="bulk")
         gc.freeze()  # as a role's process does
         self._decoder, self._engine = asyncio.run(self._load())
+        self._share = Share(alarms=False, both=load_profiles(None).alarm_names)
         self._meters = LaneMeters(CollectorRegistry(), LANE)
 
     async def _load(self) -> tuple[Decoder, Engine]:
@@ -137,7 +143,10 @@ class LaneDrain:
         session = _CountedSession(
             BrokerAddress.parse(self._ground.mqtt_url), client_id=self._ground.client_id, filters=lane_filters()
         )
-        async with open_pool(self._ground.dsn, name="bulk", max_size=2) as pool:
+        async with (
+            open_pool(self._ground.dsn, name="bulk", max_size=2) as pool,
+            Journal(Spool(self._ground.directory / "journal")) as journal,
+        ):
             await pool.wait()
             all_out = session.expect(count)
             cpu_s = time.process_time()
@@ -145,7 +154,9 @@ class LaneDrain:
                 lane = BulkLane(
                     session=session,
                     pool=pool,
+                    journal=journal,
                     decoder=self._decoder,
+                    share=self._share,
                     detector=self._engine,
                     clock=clock,
                     meters=self._meters,

@@ -205,7 +205,8 @@ def _where_it_is_missing(room: ControlRoom, log: Path) -> str:
     thin = [at.astimezone(UTC).strftime("%H:%M:%S") for at, count in seconds[1:-1] if count < usual / 2]
     return (
         f"the fleet began at {began_at:%H:%M:%S}, the first message that was stored is of"
-        f" {seconds[0][0].astimezone(UTC):%H:%M:%S}; seconds of which more than half is missing: {', '.join(thin) or 'none'}"
+        f" {seconds[0][0].astimezone(UTC):%H:%M:%S}; seconds of which more than half is missing:"
+        f" {', '.join(thin) or 'none'}"
     )
 
 

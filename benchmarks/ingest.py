@@ -73,10 +73,12 @@ def measure(plan: Plan) -> Sheet:
         dsn = stack.enter_context(_database(plan.server, directory))
         mqtt_url = stack.enter_context(_broker(plan.broker, directory))
         asyncio.run(_prepare(dsn, district))
-        return _rounds(plan, dsn, mqtt_url, district, messages=messages, rounds=rounds)
+        return _rounds(plan, directory, dsn, mqtt_url, district, messages=messages, rounds=rounds)
 
 
-def _rounds(plan: Plan, dsn: str, mqtt_url: str, district: District, *, messages: int, rounds: int) -> Sheet:
+def _rounds(
+    plan: Plan, directory: Path, dsn: str, mqtt_url: str, district: District, *, messages: int, rounds: int
+) -> Sheet:
     warm_up = min(messages, len(district.devices) * 3 // 2)
     traffic = Traffic(district, rounds * messages + warm_up)
     sheet = Sheet(columns=("round", "lane /s", "bare /s", "ratio", "lane CPU us/msg", "bare CPU us/msg"))
@@ -87,8 +89,8 @@ def _rounds(plan: Plan, dsn: str, mqtt_url: str, district: District, *, messages
     sent = heartbeats = 0
     pairs: list[tuple[Drained, Drained]] = []
     with (
-        DrainProcess(LaneDrain, Ground(dsn, mqtt_url, LANE)) as lane,
-        DrainProcess(BareDrain, Ground(dsn, mqtt_url, BARE)) as bare,
+        DrainProcess(LaneDrain, Ground(dsn, mqtt_url, LANE, directory)) as lane,
+        DrainProcess(BareDrain, Ground(dsn, mqtt_url, BARE, directory)) as bare,
     ):
         for number in range(rounds + 1):
             said = traffic.slice(messages if number else warm_up)

@@ -15,7 +15,7 @@ tables recognise what they have. A disk that hangs delays an alarm by `DISK_PATI
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -49,6 +49,16 @@ class AlarmDetector(Protocol):
     def observe(self, observation: Observation) -> Sequence[Finding]: ...
 
 
+class Doubts(Protocol):
+    """Findings for what cannot be taken at its word; None where nobody has to hear of it."""
+
+    def rejected(self, rejected: Rejected, site_no: int, *, retained: bool) -> Finding | None:
+        """For a message that was put aside; site_no 0 = no known site."""
+
+    def retained(self, observation: Observation) -> Finding | None:
+        """For an observation that the broker had kept; None where it may be taken as it is."""
+
+
 class AlarmHandler(Protocol):
     """Alerting, as this lane sees it."""
 
@@ -72,7 +82,7 @@ class _Waiting:
 
 
 class AlarmLane:
-    """``doubt`` makes a finding of a message that had to be put aside (site_no 0 = no known site)."""
+    """One lane over one session; `run` it."""
 
     def __init__(
         self,
@@ -84,7 +94,7 @@ class AlarmLane:
         share: Share,
         detector: AlarmDetector,
         handler: AlarmHandler,
-        doubt: Callable[[Rejected, int], Finding | None],
+        doubts: Doubts,
         clock: Clock,
         meters: LaneMeters,
     ) -> None:
@@ -95,7 +105,7 @@ class AlarmLane:
         self._share = share
         self._detector = detector
         self._handler = handler
-        self._doubt = doubt
+        self._doubts = doubts
         self._clock = clock
         self._meters = meters
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
@@ -141,12 +151,16 @@ class AlarmLane:
         """Decode, detect and start telling the links. Nothing here waits."""
         now = self._clock.now()
         parcel = Parcel()
-        for observation in parcel.open(messages, self._decoder, self._share):
-            parcel.findings.extend(self._detector.observe(observation))
-        for rejected, site_no in zip(parcel.rejected, parcel.rejected_sites, strict=True):
-            finding = self._doubt(rejected, site_no)
-            if finding is not None:
-                parcel.findings.append(finding)
+        # What the broker had retained comes at every subscription: it is told apart from what happens now.
+        for retained in (False, True):
+            some, aside = [m for m in messages if m.retained is retained], len(parcel.rejected)
+            for observation in parcel.open(some, self._decoder, self._share):
+                doubt = self._doubts.retained(observation) if retained else None
+                parcel.findings.extend(self._detector.observe(observation) if doubt is None else (doubt,))
+            for rejected, site_no in zip(parcel.rejected[aside:], parcel.rejected_sites[aside:], strict=True):
+                doubt = self._doubts.rejected(rejected, site_no, retained=retained)
+                if doubt is not None:
+                    parcel.findings.append(doubt)
         self._handler.begin(parcel.findings, now=now)
         return parcel, now
 

@@ -19,12 +19,12 @@ from campuswatch.roles.snapshot import Snapshot
 from campuswatch.roles.surroundings import Surroundings
 from detectors.engine import Engine
 from detectors.rules import alarm_rules
-from detectors.rules.doubtful_alarm import doubtful_alarm
+from detectors.rules.doubtful_alarm import doubtful_message, retained_alarm
 from devices.formats.decode import Decoder
 from devices.profiles.loading import load_profiles
 from devices.registry import EMPTY_REGISTRY, load_registry
 from domain.finding import Finding
-from domain.observation import Channel
+from domain.observation import Alarm, Channel, Observation
 from domain.quarantine import Rejected
 from ingest.alarm_lane import LANE, AlarmLane
 from ingest.journal import Journal
@@ -42,9 +42,19 @@ log = structlog.get_logger("campuswatch.alarm")
 DATABASE_PATIENCE_S = 3.0
 
 
-def doubt(rejected: Rejected, site_no: int) -> Finding | None:
-    """A message on our own alarm channel that was put aside may have been a pressed button."""
-    return doubtful_alarm(rejected, site_no=site_no) if rejected.channel == Channel.ALARM else None
+class AlarmDoubts:
+    """Which doubts become an incident for people to verify (docs/adr/0006)."""
+
+    def rejected(self, rejected: Rejected, site_no: int, *, retained: bool) -> Finding | None:
+        # A message on our own alarm channel may have been a pressed button; a maker's odd reading is none.
+        if rejected.channel != Channel.ALARM:
+            return None
+        return doubtful_message(rejected, site_no=site_no, retained=retained)
+
+    def retained(self, observation: Observation) -> Finding | None:
+        if isinstance(observation, Alarm) and observation.active and observation.at == observation.received_at:
+            return retained_alarm(observation)
+        return None
 
 
 async def run(around: Surroundings) -> None:
@@ -125,7 +135,7 @@ async def run(around: Surroundings) -> None:
                 share=Share(alarms=True, both=profiles.alarm_names),
                 detector=Engine(alarm_rules()),
                 handler=path,
-                doubt=doubt,
+                doubts=AlarmDoubts(),
                 clock=clock,
                 meters=meters,
             )

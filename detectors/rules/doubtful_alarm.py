@@ -16,13 +16,17 @@ from domain.quarantine import Reason, Rejected
 RULE = "doubtful_alarm"
 
 
-def doubtful_alarm(rejected: Rejected, *, site_no: int) -> Finding:
-    """The finding for a message that the alarm lane put aside; ``site_no`` 0 = no known site."""
+def doubtful_message(rejected: Rejected, *, site_no: int, retained: bool) -> Finding:
+    """The finding for a message that the alarm lane put aside; ``site_no`` 0 = no known site.
+
+    A ``retained`` message comes again at every subscription; it is the same finding each time.
+    """
     registered = site_no != 0 and rejected.reason not in (Reason.UNKNOWN_DEVICE, Reason.BAD_TOPIC)
     site_id = rejected.site_id if site_no else ""
     device_id = rejected.device_id if registered else ""
+    when = rejected.payload.hex()[:4096] if retained else rejected.received_at.isoformat()
     return Finding(
-        finding_id=finding_id(RULE, rejected.topic, rejected.received_at.isoformat(), rejected.detail),
+        finding_id=finding_id(RULE, rejected.topic, when, rejected.detail),
         kind=FindingKind.RAISED,
         rule=RULE,
         key=f"{RULE}/{site_id}/{device_id}",
@@ -41,9 +45,20 @@ def doubtful_alarm(rejected: Rejected, *, site_no: int) -> Finding:
 
 def late_alarm(alarm: Alarm) -> Finding:
     """The finding for an alarm whose own time lies too far back to be an alarm of now."""
+    return _doubt(alarm, "late", str(alarm.uid), device_time=alarm.at.isoformat())
+
+
+def retained_alarm(alarm: Alarm) -> Finding:
+    """The finding for an alarm that the broker had kept and that names no time: nobody can tell how old it is. It comes
+    again at every subscription and is the same finding each time.
+    """
+    return _doubt(alarm, "retained", f"retained/{alarm.alarm}/{alarm.test}/{alarm.drill}")
+
+
+def _doubt(alarm: Alarm, reason: str, cause: str, **detail: str) -> Finding:
     device = alarm.device
     return Finding(
-        finding_id=finding_id(RULE, device.key, str(alarm.uid)),
+        finding_id=finding_id(RULE, device.key, cause),
         kind=FindingKind.RAISED,
         rule=RULE,
         key=f"{RULE}/{device.key}",
@@ -58,5 +73,5 @@ def late_alarm(alarm: Alarm) -> Finding:
         found_at=alarm.received_at,
         test=alarm.test,
         drill=alarm.drill,
-        detail={"reason": "late", "alarm": alarm.alarm.value, "device_time": alarm.at.isoformat()},
+        detail={"reason": reason, "alarm": alarm.alarm.value, **detail},
     )

@@ -143,7 +143,7 @@ def observe_alarm(device: RegisteredDevice, message: AlarmMessage, received_at: 
         device,
         at,
         received_at,
-        _uid(device, Channel.ALARM, message, received_at),
+        _uid(device, Channel.ALARM, message, received_at, f"{kind}/{message.active}/{message.test}/{message.drill}"),
         kind,
         message.active is not False,
         message.test is True,
@@ -160,7 +160,7 @@ def observe_event(device: RegisteredDevice, message: EventMessage, received_at: 
         detail = _object_or_none(message.detail)
     except ValueError as error:
         raise PayloadError(Reason.BAD_FIELD, f"detail: {error}") from error
-    uid = _uid(device, Channel.EVENT, message, received_at)
+    uid = _uid(device, Channel.EVENT, message, received_at, f"{kind}/{message.active}")
     return Event(device, at, received_at, uid, kind, message.active is not False, detail)
 
 
@@ -175,7 +175,7 @@ def observe_state(
         raise PayloadError(Reason.BAD_FIELD, f"state: {error}") from error
     if state is None:
         raise missing("state")
-    return StateReport(device, at, received_at, _uid(device, Channel.STATE, message, received_at), state)
+    return StateReport(device, at, received_at, _uid(device, Channel.STATE, message, received_at, str(state)), state)
 
 
 #: A message is of the struct that `devices.formats.payload` names for the channel.
@@ -220,9 +220,10 @@ def _uid(
     channel: Channel,
     message: AlarmMessage | EventMessage | StateMessage,
     received_at: datetime,
+    what: str,
 ) -> UUID:
-    """From the id that the device gave; without one from the moment it reached us, which no other message shares. So a
-    message that is decoded again, from the journal on disk, is the same observation.
+    """From the id that the device gave. Without one from its time and what it says; without a time from the moment it
+    reached us, which no other message shares. So a message that is decoded again is the same observation.
     """
-    message_id = message.id or f"@{received_at.isoformat()}|{message.ts}"
+    message_id = message.id or (f"@{message.ts}|{what}" if message.ts is not None else f"@{received_at.isoformat()}")
     return observation_uid(device.site_id, device.device_id, channel, message_id)

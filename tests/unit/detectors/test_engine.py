@@ -50,8 +50,8 @@ STEPS = st.lists(
 def test_the_same_findings_however_observations_are_cut_into_batches(
     steps: list[tuple[int, int, str, float]], data: st.DataObject
 ) -> None:
-    """Batches differ in when changes are collected; what is concluded must not depend on it. (How far `last_seen_at` has
-    come is told when something else is.)
+    """Batches differ in when changes are collected; what is concluded must not depend on it. (How far `last_seen_at`
+    has come is told when something else is.)
     """
     cuts = data.draw(st.sets(st.integers(0, len(steps))))
     one, other = _engine(), _engine()

@@ -1,18 +1,25 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+import msgspec
 import pytest
 
 from detectors.engine import Engine
 from detectors.rules import alarm_rules
-from detectors.rules.doubtful_alarm import doubtful_alarm
+from detectors.rules.doubtful_alarm import doubtful_message
 from detectors.rules.reported_alarm import ALARM_RULES, LATE_AFTER
 from domain.finding import Category, Finding, FindingKind, Severity
 from domain.observation import Alarm, AlarmKind
 from domain.quarantine import Reason, Rejected
 from domain.vocabulary import RULE_WORDS
 from tests.unit.detectors.sayings import BUTTON, START, alarm, at
+
+
+def _doubt(reason: Reason, *, site_no: int, **names: Any) -> Finding:
+    return doubtful_message(_rejected(reason, **names), site_no=site_no, retained=False)
+
 
 LATCHING = {AlarmKind.PANIC, AlarmKind.DURESS, AlarmKind.MANUAL_CALL_POINT}
 
@@ -112,7 +119,7 @@ def _rejected(reason: Reason, *, site_id: str = "s001", device_id: str = "s001-b
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_what_cannot_be_read_on_the_alarm_channel_is_an_incident_for_people(reason: Reason) -> None:
-    found = doubtful_alarm(_rejected(reason), site_no=1)
+    found = _doubt(reason, site_no=1)
     assert (found.kind, found.severity, found.life_safety) == (FindingKind.RAISED, Severity.CRITICAL, False)
     assert found.detail["reason"] == reason.value
     assert len(found.detail["detail"]) <= 300
@@ -120,10 +127,18 @@ def test_what_cannot_be_read_on_the_alarm_channel_is_an_incident_for_people(reas
 
 def test_strangers_cannot_open_incidents_without_end() -> None:
     """One for a site's unregistered devices and one for all unknown sites, however many names somebody makes up."""
-    strangers = [doubtful_alarm(_rejected(Reason.UNKNOWN_DEVICE, device_id=f"x{n}"), site_no=1) for n in range(50)]
-    nowhere = [doubtful_alarm(_rejected(Reason.UNKNOWN_SITE, site_id=f"t{n}"), site_no=0) for n in range(50)]
+    strangers = [_doubt(Reason.UNKNOWN_DEVICE, device_id=f"x{n}", site_no=1) for n in range(50)]
+    nowhere = [_doubt(Reason.UNKNOWN_SITE, site_id=f"t{n}", site_no=0) for n in range(50)]
     assert len({found.key for found in strangers}) == 1
     assert len({found.key for found in nowhere}) == 1
     assert len({found.finding_id for found in strangers + nowhere}) == 100
-    known = [doubtful_alarm(_rejected(Reason.BAD_JSON, device_id=f"b{n}"), site_no=1) for n in range(3)]
+    known = [_doubt(Reason.BAD_JSON, device_id=f"b{n}", site_no=1) for n in range(3)]
     assert len({found.key for found in known}) == 3
+
+
+def test_retained_message_is_the_same_finding_at_every_subscription_and_a_live_one_is_not() -> None:
+    early, late = _rejected(Reason.BAD_JSON), _rejected(Reason.BAD_JSON)
+    late = msgspec.structs.replace(late, received_at=late.received_at + timedelta(hours=1))
+    retained = {doubtful_message(r, site_no=1, retained=True).finding_id for r in (early, late)}
+    live = {doubtful_message(r, site_no=1, retained=False).finding_id for r in (early, late)}
+    assert (len(retained), len(live)) == (1, 2)
