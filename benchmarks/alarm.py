@@ -155,6 +155,7 @@ def _account(sheet: Sheet, room: ControlRoom, far_end: FarEnd, pressed: int) -> 
         ("incidents", incidents, pressed),
         ("police receipts", receipts, pressed),
         ("quarantined alarms", quarantined, 0),
+        ("processes started anew", room.roles_began_again(), 0),
     ):
         if got != want:
             sheet.faults.append(f"{name}: expected {want}, got {got}")

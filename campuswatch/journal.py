@@ -31,7 +31,7 @@ def open_journal(*, level: str, form: str, role: str) -> None:
     structlog.contextvars.bind_contextvars(role=role)
     # We say ourselves, once, when the database goes and when it comes back; the pool would say it for each try.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-    # Libraries say only what is wrong; httpx would otherwise log every request.
+    # Libraries say only what is wrong.
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s [%(levelname)s] %(name)s %(message)s"
     )

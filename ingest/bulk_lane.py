@@ -100,6 +100,8 @@ class BulkLane:
         while True:
             if held is not None:
                 await self._detour(held)
+                # What was worked off tells of then, and the broker may hold more of it: silence proves nothing yet.
+                self._detector.hearing_resumed(self._clock.now())
             held = await self._live()
 
     async def _live(self) -> Parcel:
@@ -143,7 +145,7 @@ class BulkLane:
         done = asyncio.Event()
         kept = await self._keep(held.messages)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._set_aside(done), name="bulk lane: to the journal")
+            aside = tasks.create_task(self._set_aside(done), name="bulk lane: to the journal")
             # Detection has happened for this batch, so it is committed from memory; its copy on disk is for a crash.
             await self._commit_at_last(held)
             if kept is not None:
@@ -157,6 +159,9 @@ class BulkLane:
         # What came between the last look and now: not lost, only not worked off yet.
         while self._journal.records:
             await self._work_off()
+        if in_hand := aside.result():
+            await self._commit_at_last(self._opened(in_hand))
+            self._session.acknowledge(in_hand)
         self._meters.journal(self._journal.records, self._journal.fill)
         log.info("journal empty; live again")
 
@@ -172,8 +177,8 @@ class BulkLane:
         self._session.acknowledge(messages)
         return position
 
-    async def _set_aside(self, done: asyncio.Event) -> None:
-        """What comes in goes to the journal, until ``done``."""
+    async def _set_aside(self, done: asyncio.Event) -> Sequence[Inbound]:
+        """What comes in goes to the journal, until ``done``. What the journal did not take to the end is given back."""
         full = False
         while not done.is_set():
             try:
@@ -189,20 +194,27 @@ class BulkLane:
                     if not full:
                         log.error("journal takes nothing more; the broker keeps the rest", error=str(error))
                     full = True
+                    if done.is_set():
+                        return messages
                     await asyncio.sleep(self._tick_s)
             self._session.acknowledge(messages)
             self._meters.journal(self._journal.records, self._journal.fill)
+        return ()
 
     async def _work_off(self) -> None:
         """Commit the oldest messages of the journal, and strike them from it."""
         messages, position = await self._journal.peek(self._most)
+        await self._commit_at_last(self._opened(messages))
+        await self._journal.consume(position, len(messages))
+        self._meters.journal(self._journal.records, self._journal.fill)
+
+    def _opened(self, messages: Sequence[Inbound]) -> Parcel:
+        """``messages`` decoded, with what follows from them."""
         parcel = Parcel()
         for observation in parcel.open(messages, self._decoder, self._share):
             parcel.findings.extend(self._detector.observe(observation))
         self._collect_changes(parcel)
-        await self._commit_at_last(parcel)
-        await self._journal.consume(position, len(messages))
-        self._meters.journal(self._journal.records, self._journal.fill)
+        return parcel
 
     async def _commit_at_last(self, parcel: Parcel) -> None:
         """Commit ``parcel``, however long the database is away."""

@@ -95,7 +95,7 @@ async def open_pool(dsn: str, *, name: str, max_size: int = 4) -> AsyncIterator[
         min_size=1,
         max_size=max_size,
         timeout=CONNECT_TIMEOUT_S,
-        reconnect_timeout=0,
+        reconnect_timeout=CONNECT_TIMEOUT_S,
         open=False,
         name=name,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+import aiohttp
 import msgspec
 from standardwebhooks.webhooks import Webhook
 
@@ -31,7 +31,7 @@ class _Answer(msgspec.Struct):
 class WebhookLink:
     """One link: its address and its secret ("whsec_…", shared with the other side)."""
 
-    def __init__(self, link_id: str, url: str, secret: str, *, client: httpx.AsyncClient, clock: Clock) -> None:
+    def __init__(self, link_id: str, url: str, secret: str, *, client: aiohttp.ClientSession, clock: Clock) -> None:
         self.link_id = link_id
         self._url = url
         self._signer = Webhook(secret)
@@ -54,33 +54,39 @@ class WebhookLink:
             "webhook-signature": self._signer.sign(webhook_id, now, body),
         }
         try:
-            async with self._client.stream("POST", self._url, content=body, headers=headers) as response:
-                answer = await self._read(response)
-        except httpx.TimeoutException as error:
-            raise TemporaryFailure(f"no answer in time ({type(error).__name__})") from error
-        except httpx.HTTPError as error:
+            try:
+                status, answer = await self._post(body, headers)
+            except aiohttp.ClientConnectorError:
+                raise
+            except aiohttp.ClientConnectionError:
+                # A kept connection that the other side had closed meanwhile. An alarm does not wait for the next try
+                # because of that; the other side recognises it by its id, should it have had it all the same.
+                status, answer = await self._post(body, headers)
+        except TimeoutError as error:
+            raise TemporaryFailure("no answer in time") from error
+        except (aiohttp.ClientError, OSError) as error:
             raise TemporaryFailure(f"not reached: {error or type(error).__name__}") from error
-        if 400 <= response.status_code < 500 and response.status_code not in _TRY_AGAIN:
-            raise PermanentFailure(f"refused with HTTP {response.status_code}: {answer[:200]!r}")
-        if not response.is_success:
-            raise TemporaryFailure(f"answered HTTP {response.status_code}")
+        if len(answer) > _ANSWER_LIMIT:
+            raise TemporaryFailure(f"the answer is longer than {_ANSWER_LIMIT} bytes")
+        if 400 <= status < 500 and status not in _TRY_AGAIN:
+            raise PermanentFailure(f"refused with HTTP {status}: {answer[:200]!r}")
+        if not 200 <= status < 300:
+            raise TemporaryFailure(f"answered HTTP {status}")
         try:
             receipt = msgspec.json.decode(answer, type=_Answer)
         except msgspec.MsgspecError as error:
-            raise TemporaryFailure(f"HTTP {response.status_code} without a receipt: {error}") from error
+            raise TemporaryFailure(f"HTTP {status} without a receipt: {error}") from error
         if receipt.webhook_id != webhook_id:
             raise TemporaryFailure(f"the receipt is for another delivery: {receipt.webhook_id[:80]!r}")
         received_at = receipt.received_at or self._clock.now()
         if received_at.tzinfo is None:
             received_at = received_at.replace(tzinfo=UTC)
-        detail: dict[str, Any] = {"status": response.status_code}
+        detail: dict[str, Any] = {"status": status}
         return Receipt(receipt_id=receipt.receipt_id[:200], received_at=received_at, detail=detail)
 
-    @staticmethod
-    async def _read(response: httpx.Response) -> bytes:
-        answer = b""
-        async for piece in response.aiter_bytes():
-            answer += piece
-            if len(answer) > _ANSWER_LIMIT:
-                raise TemporaryFailure(f"the answer is longer than {_ANSWER_LIMIT} bytes")
-        return answer
+    async def _post(self, body: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        async with self._client.post(self._url, data=body.encode(), headers=headers, allow_redirects=False) as response:
+            answer = b""
+            while len(answer) <= _ANSWER_LIMIT and not response.content.at_eof():
+                answer += await response.content.read(_ANSWER_LIMIT + 1 - len(answer))
+            return response.status, answer

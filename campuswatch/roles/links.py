@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
-import httpx
+import aiohttp
 
 from alerting.channels.webhook import WebhookLink
 from campuswatch.roles.surroundings import Surroundings
@@ -19,20 +19,17 @@ ANSWER_S = 10.0
 async def open_links(around: Surroundings) -> AsyncIterator[dict[str, WebhookLink]]:
     """Every configured link, with a client of its own: one that hangs takes no connection from another."""
     links: dict[str, WebhookLink] = {}
-    clients: list[httpx.AsyncClient] = []
-    try:
+    async with AsyncExitStack() as stack:
         for link_id, link in around.settings.links.items():
-            client = httpx.AsyncClient(
-                timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
-                limits=httpx.Limits(max_connections=64, max_keepalive_connections=8, keepalive_expiry=60),
-                follow_redirects=False,  # a signed alarm goes to the address that was agreed upon, nowhere else
-                trust_env=False,
+            client = await stack.enter_async_context(
+                aiohttp.ClientSession(
+                    timeout=aiohttp.ClientTimeout(total=ANSWER_S + CONNECT_S, connect=CONNECT_S, sock_read=ANSWER_S),
+                    connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=60),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    trust_env=False,
+                )
             )
-            clients.append(client)
             links[link_id] = WebhookLink(
                 link_id, link.url, link.secret.get_secret_value(), client=client, clock=around.clock
             )
         yield links
-    finally:
-        for client in clients:
-            await client.aclose()

@@ -6,7 +6,7 @@ import gzip
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import httpx
+import aiohttp
 import msgspec
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -30,13 +30,15 @@ async def far_side() -> AsyncIterator[FarSide]:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=httpx.Timeout(0.3, connect=0.3), trust_env=False) as opened:
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(connect=0.3, sock_read=0.3), trust_env=False
+    ) as opened:
         yield opened
 
 
 @pytest.fixture
-def link(far_side: FarSide, client: httpx.AsyncClient) -> WebhookLink:
+def link(far_side: FarSide, client: aiohttp.ClientSession) -> WebhookLink:
     return WebhookLink("police", far_side.url, SECRET, client=client, clock=SetClock(datetime.now(UTC)))
 
 
@@ -160,7 +162,7 @@ async def test_a_link_that_drips_its_answer_is_given_up_by_the_courier(
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://nowhere.invalid/", "http://[bad", "ftp://x/"])
 async def test_an_address_where_nobody_answers_is_a_temporary_failure_of_the_courier(
-    client: httpx.AsyncClient, delivery: Delivery, url: str
+    client: aiohttp.ClientSession, delivery: Delivery, url: str
 ) -> None:
     link = WebhookLink("police", url.format(port=free_port()), SECRET, client=client, clock=SetClock())
     outcome = await Courier({"police": link}).carry(delivery)

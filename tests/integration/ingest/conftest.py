@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from devices.formats.decode import Decoder
+from devices.formats.topic import ALARM_FILTERS, BULK_FILTERS
 from storage.pool import Connection, connect
 from tests.integration.embedded.subscriber import Subscriber
 from tests.integration.ingest.school import Devices, register
@@ -56,12 +57,25 @@ def devices(url: str) -> Iterator[Devices]:
     speaking.close()
 
 
-@pytest.fixture
-def client_id(url: str) -> Iterator[str]:
-    """A session of this test's own, which the broker forgets afterwards."""
+def _enrolled(url: str, filters: tuple[str, ...]) -> Iterator[str]:
+    """The id of a session that the broker knows before the lane comes, and forgets after the test."""
     name = f"lane-{secrets.token_hex(6)}"
+    first = Subscriber(url, name)
+    for topic_filter in filters:
+        first.subscribe(topic_filter)
+    first.close()
     yield name
     Subscriber(url, name, clean=True).close()
+
+
+@pytest.fixture
+def bulk_client(url: str) -> Iterator[str]:
+    yield from _enrolled(url, BULK_FILTERS)
+
+
+@pytest.fixture
+def alarm_client(url: str) -> Iterator[str]:
+    yield from _enrolled(url, ALARM_FILTERS)
 
 
 @pytest.fixture

@@ -10,15 +10,13 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from campuswatch.roles.alarm import AlarmDoubts
 from detectors.engine import Engine
 from detectors.rules import alarm_rules, bulk_rules
-from detectors.rules.doubtful_alarm import doubtful_alarm
 from devices.formats.decode import Decoder
 from devices.formats.topic import ALARM_FILTERS, BULK_FILTERS
 from domain.clock import SystemClock
 from domain.finding import Finding
-from domain.observation import Channel
-from domain.quarantine import Rejected
 from ingest.alarm_lane import AlarmHandler, AlarmLane
 from ingest.bulk_lane import BulkLane
 from ingest.journal import Journal
@@ -101,10 +99,6 @@ class Told:
         self.committed_.extend(findings)
 
 
-def doubt(rejected: Rejected, site_no: int) -> Finding | None:
-    return doubtful_alarm(rejected, site_no=site_no) if rejected.channel == Channel.ALARM else None
-
-
 @asynccontextmanager
 async def alarm_lane(
     url: str, dsn: str, client_id: str, decoder: Decoder, journal: Path | Spool, handler: AlarmHandler
@@ -124,7 +118,7 @@ async def alarm_lane(
             share=ALARMS,
             detector=Engine(alarm_rules()),
             handler=handler,
-            doubt=doubt,
+            doubts=AlarmDoubts(),
             clock=SystemClock(),
             meters=LaneMeters(CollectorRegistry(), "alarm"),
         )

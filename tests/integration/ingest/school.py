@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,8 +45,6 @@ async def register(conn: Connection) -> Decoder:
 
 
 def now_text(**shift: float) -> str:
-    from datetime import timedelta
-
     return (datetime.now(UTC) + timedelta(**shift)).isoformat()
 
 
@@ -97,10 +96,8 @@ def say_raw(url: str, topic: bytes, payload: bytes) -> None:
         assert line.recv(4)[:1] == b"\x20", "no CONNACK"
         line.sendall(b"\x32" + _length(len(body)) + body)
         line.settimeout(1)
-        try:
+        with suppress(OSError):
             line.recv(4)
-        except OSError:
-            pass
 
 
 def _length(number: int) -> bytes:
