@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from uuid import UUID
 
 import msgspec
@@ -28,6 +29,9 @@ from domain.finding import Finding, FindingKind
 from storage.pool import Connection, Pool, wrapped_errors
 
 log = structlog.get_logger("alerting.alarm_path")
+
+#: Findings that are recognised when the broker sends their message again, which it does after a lost connection.
+MOST_REMEMBERED = 10_000
 
 
 class OpenCases:
@@ -49,13 +53,15 @@ class OpenCases:
     def begin(self, key: str) -> None:
         self._begun[key] = self._begun.get(key, 0) + 1
 
-    def confirm(self, key: str) -> None:
-        """What was begun is committed."""
+    def confirm(self, key: str, *, opened: bool = True) -> None:
+        """What was begun is committed. Not ``opened``: it was an old finding seen again and opened nothing."""
         left = self._begun.get(key, 0) - 1
         if left > 0:
             self._begun[key] = left
         else:
             self._begun.pop(key, None)
+        if not opened:
+            return
         self._step += 1
         self._confirmed[key] = self._step
         self._keys.add(key)
@@ -76,7 +82,7 @@ class OpenCases:
 
 
 class AlarmPath:
-    """`begin`, `write` and `committed` are called by the alarm lane in this order for each step."""
+    """`begin`, `write`, `committed` and `kept` are called by the alarm lane in this order for each step."""
 
     def __init__(
         self,
@@ -102,6 +108,8 @@ class AlarmPath:
         self._carried: dict[UUID, asyncio.Event] = {}
         self._unconfirmed: dict[UUID, list[asyncio.Event]] = {}
         self._leased: dict[UUID, tuple[Delivery, ...]] = {}
+        self._remembered: dict[UUID, None] = {}  # findings that are committed, oldest first
+        self._cases_changed = False
 
     def begin(self, findings: Sequence[Finding], *, now: datetime) -> None:
         for finding in findings:
@@ -109,26 +117,38 @@ class AlarmPath:
                 continue
             known = finding.key in self._cases
             self._cases.begin(finding.key)
-            if not known:
+            if not known and finding.finding_id not in self._remembered:
                 self._carry(finding, self._desk.link_deliveries(finding, now=now))
 
     async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
-        self._leased.clear()
         for finding in findings:
+            self._leased.pop(finding.finding_id, None)  # of a try that was rolled back
             case = await self._desk.take(conn, finding, now=now, lease_links=True)
             if case.leased:
                 self._leased[finding.finding_id] = case.leased
 
-    async def committed(self, findings: Sequence[Finding]) -> None:
+    def committed(self, findings: Sequence[Finding]) -> None:
         known = self._cases.keys
         for finding in findings:
             if finding.kind is FindingKind.RAISED:
-                self._cases.confirm(finding.key)
+                self._cases.confirm(finding.key, opened=finding.finding_id not in self._remembered)
             self._carry(finding, self._leased.pop(finding.finding_id, ()))
             for event in self._unconfirmed.pop(finding.finding_id, ()):
                 event.set()
-        if (keys := self._cases.keys) != known:
-            await asyncio.to_thread(self._keep_cases, keys)
+        self._remembered |= dict.fromkeys(finding.finding_id for finding in findings)
+        for oldest in list(islice(self._remembered, max(0, len(self._remembered) - MOST_REMEMBERED))):
+            del self._remembered[oldest]
+        self._cases_changed |= self._cases.keys != known
+
+    async def kept(self) -> None:
+        if self._cases_changed:
+            self._cases_changed = False
+            try:
+                await asyncio.to_thread(self._keep_cases, self._cases.keys)
+            except OSError as error:
+                # Only a restart without the database would miss it: it might tell a link of an open alarm once more.
+                self._cases_changed = True
+                log.warning("open cases not kept on disk", error=str(error))
 
     def _carry(self, finding: Finding, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:

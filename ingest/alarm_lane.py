@@ -15,11 +15,12 @@ tables recognise what they have. A disk that hangs delays an alarm by `DISK_PATI
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 
@@ -27,7 +28,7 @@ from devices.formats.decode import Decoder
 from domain.clock import Clock
 from domain.errors import SpoolFull, StorageError, StorageUnavailable
 from domain.finding import Finding
-from domain.observation import Observation
+from domain.observation import Alarm, Observation
 from domain.quarantine import Rejected
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
@@ -68,15 +69,21 @@ class AlarmHandler(Protocol):
     async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
         """Incidents, timeline and outbox, inside the caller's transaction."""
 
-    async def committed(self, findings: Sequence[Finding]) -> None:
-        """What `write` wrote is durable. The journal forgets the messages after this."""
+    def committed(self, findings: Sequence[Finding]) -> None:
+        """These are durable, whether `write` wrote them now or they had been before. Must not wait."""
+
+    async def kept(self) -> None:
+        """Wait until a restart without the database would know of them too. Then the journal forgets the messages."""
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """``safe``: where the journal holds these messages; fails where it does not."""
+    """``causes``: the observation that a finding rests on. ``safe``: where the journal holds these messages; fails
+    where it does not.
+    """
 
     parcel: Parcel
+    causes: dict[UUID, UUID]
     decided_at: datetime
     safe: asyncio.Future[Position]
 
@@ -109,14 +116,19 @@ class AlarmLane:
         self._clock = clock
         self._meters = meters
         self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
+        self._committed: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
         self._conn: Connection | None = None
         self._disk_full = False
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen(), name="alarm lane: listen")
-            tasks.create_task(self._write(), name="alarm lane: write")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._listen(), name="alarm lane: listen")
+                tasks.create_task(self._write(), name="alarm lane: write")
+                tasks.create_task(self._strike(), name="alarm lane: strike")
+        finally:
+            await self._drop_connection()
 
     async def _listen(self) -> None:
         await self._take_up()
@@ -125,8 +137,7 @@ class AlarmLane:
             safe = self._journal.append(messages)
             safe.add_done_callback(partial(self._journalled, messages))
             await asyncio.wait({safe}, timeout=DISK_PATIENCE_S)
-            parcel, now = self._decide(messages)
-            await self._waiting.put(_Waiting(parcel, now, safe))
+            await self._waiting.put(self._decide(messages, safe))
 
     async def _take_up(self) -> None:
         """What an earlier process had acknowledged and not committed: tell the links again, under the same ids."""
@@ -136,8 +147,7 @@ class AlarmLane:
         log.warning("alarms of an earlier process taken up", messages=len(messages))
         safe: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         safe.set_result(position)
-        parcel, now = self._decide(messages)
-        await self._waiting.put(_Waiting(parcel, now, safe))
+        await self._waiting.put(self._decide(messages, safe))
 
     def _journalled(self, messages: Sequence[Inbound], safe: asyncio.Future[Position]) -> None:
         error = None if safe.cancelled() else safe.exception()
@@ -147,22 +157,28 @@ class AlarmLane:
             log.error("alarm journal takes nothing; alarms are acknowledged after the commit", error=str(error))
         self._disk_full = error is not None
 
-    def _decide(self, messages: Sequence[Inbound]) -> tuple[Parcel, datetime]:
+    def _decide(self, messages: Sequence[Inbound], safe: asyncio.Future[Position]) -> _Waiting:
         """Decode, detect and start telling the links. Nothing here waits."""
         now = self._clock.now()
         parcel = Parcel()
+        causes: dict[UUID, UUID] = {}
+        findings: dict[UUID, Finding] = {}
         # What the broker had retained comes at every subscription: it is told apart from what happens now.
         for retained in (False, True):
             some, aside = [m for m in messages if m.retained is retained], len(parcel.rejected)
             for observation in parcel.open(some, self._decoder, self._share):
                 doubt = self._doubts.retained(observation) if retained else None
-                parcel.findings.extend(self._detector.observe(observation) if doubt is None else (doubt,))
+                for finding in self._detector.observe(observation) if doubt is None else (doubt,):
+                    findings.setdefault(finding.finding_id, finding)
+                    if isinstance(observation, Alarm):
+                        causes[finding.finding_id] = observation.uid
             for rejected, site_no in zip(parcel.rejected[aside:], parcel.rejected_sites[aside:], strict=True):
                 doubt = self._doubts.rejected(rejected, site_no, retained=retained)
                 if doubt is not None:
-                    parcel.findings.append(doubt)
+                    findings.setdefault(doubt.finding_id, doubt)
+        parcel.findings.extend(findings.values())
         self._handler.begin(parcel.findings, now=now)
-        return parcel, now
+        return _Waiting(parcel, causes, now, safe)
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
@@ -170,26 +186,38 @@ class AlarmLane:
             waiting = await self._waiting.get()
             started = loop.time()
             counts = await self._commit(waiting)
-            await self._handler.committed(waiting.parcel.findings)
-            await self._strike(waiting)
+            self._handler.committed(waiting.parcel.findings)
             self._meters.committed(waiting.parcel, counts, loop.time() - started, self._waiting.qsize())
+            await self._committed.put(waiting)
 
-    async def _strike(self, waiting: _Waiting) -> None:
-        """The database has it: the journal may forget it, and what the journal never had can be acknowledged now."""
-        messages = waiting.parcel.messages
-        try:
-            position = await waiting.safe
-        except SpoolFull:
-            self._session.acknowledge(messages)
-        else:
-            await self._journal.consume(position, len(messages))
+    async def _strike(self) -> None:
+        """The database has it: the journal may forget it, and what the journal never had can be acknowledged now.
+
+        A task of its own, because a disk that hangs must not hold up the next alarm's way into the database.
+        """
+        while True:
+            waiting = await self._committed.get()
+            messages = waiting.parcel.messages
+            try:
+                position = await waiting.safe
+            except SpoolFull:
+                self._session.acknowledge(messages)
+            else:
+                await self._handler.kept()
+                await self._journal.consume(position, len(messages))
 
     async def _commit(self, waiting: _Waiting) -> dict[int, Counts]:
         """Commit, however long the database is away."""
         wait_s, away = 0.05, False
         while True:
             try:
-                counts = await self._try_commit(waiting.parcel, waiting.decided_at)
+                try:
+                    counts = await self._try_commit(waiting.parcel, waiting.causes, waiting.decided_at)
+                except StorageUnavailable:
+                    raise
+                except StorageError as error:
+                    log.error("database refused alarms", error=str(error), messages=len(waiting.parcel.messages))
+                    counts = await self._commit_singly(waiting)
                 break
             except StorageUnavailable as error:
                 if not away:
@@ -197,10 +225,6 @@ class AlarmLane:
                     self._meters.database(False)
                 away = True
                 await self._drop_connection()
-            except StorageError as error:
-                log.error("database refused an alarm; it is put into quarantine too", error=str(error))
-                counts = await self._commit_doubtful(waiting, str(error))
-                break
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, 1.0)
         if away:
@@ -208,7 +232,10 @@ class AlarmLane:
             self._meters.database(True)
         return counts
 
-    async def _try_commit(self, parcel: Parcel, decided_at: datetime) -> dict[int, Counts]:
+    async def _try_commit(self, parcel: Parcel, causes: Mapping[UUID, UUID], decided_at: datetime) -> dict[int, Counts]:
+        """Commit ``parcel``. A finding whose cause had been stored before was handled then: a message that comes again,
+        however late, repeats nothing and opens nothing.
+        """
         async with wrapped_errors():
             if self._conn is None:
                 self._conn = await connect(self._dsn, name="alarm lane")
@@ -223,18 +250,41 @@ class AlarmLane:
                     rejected_sites=parcel.rejected_sites,
                 )
                 counts = await stored.write(self._conn, LANE)
-                await self._handler.write(self._conn, parcel.findings, now=decided_at)
+                fresh = [f for f in parcel.findings if causes.get(f.finding_id) not in stored.known]
+                await self._handler.write(self._conn, fresh, now=decided_at)
         return counts
 
-    async def _commit_doubtful(self, waiting: _Waiting, detail: str) -> dict[int, Counts]:
-        """The database will not have this parcel: keep its incidents, and its messages in the quarantine."""
+    async def _commit_singly(self, waiting: _Waiting) -> dict[int, Counts]:
+        """The database will not have all of this. Whatever it refuses stops nothing else: incidents first, each by
+        itself, and then the messages, the refused ones into the quarantine.
+        """
+        refused: set[UUID] = set()
+        for finding in waiting.parcel.findings:
+            try:
+                await self._try_commit(Parcel(findings=[finding]), {}, waiting.decided_at)
+            except StorageUnavailable:
+                raise
+            except StorageError as error:
+                log.error("database refused an incident; the links are told all the same", error=str(error))
+                if cause := waiting.causes.get(finding.finding_id):
+                    refused.add(cause)
         counts: dict[int, Counts] = {}
         for message in waiting.parcel.messages:
-            aside = Parcel.of_unstorable(message, detail)
-            aside.findings = []
-            for site_no, line in (await self._try_commit(aside, waiting.decided_at)).items():
+            single = Parcel()
+            single.open([message], self._decoder, self._share)
+            detail = "the database refused the incident that follows from it"
+            written: dict[int, Counts] | None = None
+            if refused.isdisjoint(report.uid for report in single.reports):
+                try:
+                    written = await self._try_commit(single, {}, waiting.decided_at)
+                except StorageUnavailable:
+                    raise
+                except StorageError as error:
+                    detail = str(error)
+            if written is None:
+                written = await self._try_commit(Parcel.of_unstorable(message, detail), {}, waiting.decided_at)
+            for site_no, line in written.items():
                 counts.setdefault(site_no, Counts()).add(line)
-        await self._try_commit(Parcel(findings=waiting.parcel.findings), waiting.decided_at)
         return counts
 
     async def _drop_connection(self) -> None:

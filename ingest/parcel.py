@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from devices.formats.decode import Decoder
 from domain.finding import Finding
@@ -71,6 +72,7 @@ class Parcel:
     findings: list[Finding] = field(default_factory=list)
     liveness: list[LivenessChange] = field(default_factory=list)
     rule_states: list[tuple[str, int, dict[str, Any] | None]] = field(default_factory=list)
+    known: set[UUID] = field(default_factory=set)  # of the reports: what had been stored before, after `write`
 
     def open(self, messages: Sequence[Inbound], decoder: Decoder, share: Share) -> list[Observation]:
         """Decode ``messages`` into this parcel, as far as they are of this lane; its observations as they came."""
@@ -124,6 +126,8 @@ class Parcel:
         _count(counts, self.readings, known_readings)
         known_reports = await store.store_events(conn, self.reports)
         _count(counts, self.reports, known_reports)
+        fresh = {report.uid for position, report in enumerate(self.reports) if position not in known_reports}
+        self.known = {report.uid for report in self.reports} - fresh
         await store.store_rejected(conn, self.rejected)
         for site_no in self.rejected_sites:
             line = counts.setdefault(site_no, Counts())

@@ -33,9 +33,8 @@ async def tidy(conn: Connection, *, now: datetime) -> dict[str, int]:
         if level is TimescaleLevel.NONE:
             removed[table] = await _delete_before(conn, table, "ts", before)
         elif level is TimescaleLevel.APACHE:
-            cursor = await conn.execute("SELECT count(drop_chunks(%s::regclass, older_than => %s))", (table, before))
-            row = await cursor.fetchone()
-            removed[table] = int(row[0]) if row else 0
+            cursor = await conn.execute("SELECT drop_chunks(%s::regclass, older_than => %s)", (table, before))
+            removed[table] = cursor.rowcount
     for plain, column, days in (
         ("event_key", "received_at", EVENT_KEY_DAYS),
         ("ledger_entry", "ts", LEDGER_DAYS),

@@ -31,7 +31,8 @@ class _Lane:
     async def commit(self, conn: Connection, found: Sequence[Finding]) -> None:
         async with conn.transaction():
             await self.path.write(conn, found, now=NOW)
-        await self.path.committed(found)
+        self.path.committed(found)
+        await self.path.kept()
 
     async def step(self, conn: Connection, *found: Finding) -> None:
         self.path.begin(found, now=NOW)
@@ -256,3 +257,55 @@ async def test_cleared_and_updated_findings_start_nothing(
         await lane.step(conn, finding("smoke_alarm", FindingKind.CLEARED), finding("smoke_alarm", FindingKind.UPDATED))
     assert police.tried == []
     assert await incidents(conn) == []
+
+
+async def test_a_finding_of_which_the_link_was_told_is_remembered_when_its_message_comes_again(
+    pool: Pool, conn: Connection, desk: Desk, clock: SetClock
+) -> None:
+    """After a reset memory holds no open incident any more; the message is still an old one."""
+    police, _, inboxes = _both()
+    pressed = press()
+    async with _lane(desk, inboxes, pool, clock) as lane:
+        await lane.step(conn, pressed)
+        await until(_received(conn, 2))
+        (incident,) = await incidents(conn)
+        for action in (IncidentAction.ACKNOWLEDGE, IncidentAction.RESET):
+            await desk.act(conn, incident["incident_id"], action, actor="值班员", note="", now=NOW)
+        await lane.refresh(conn)
+        await lane.step(conn, pressed)
+        assert pressed.key not in lane.cases, "the next real press is carried at once"
+    assert [d.notice for d in police.tried] == ["raised"]
+
+
+async def test_open_keys_are_kept_on_disk_when_they_change_and_a_full_disk_stops_no_alarm(
+    pool: Pool, conn: Connection, desk: Desk, clock: SetClock
+) -> None:
+    _, _, inboxes = _both()
+    kept: list[set[str]] = []
+    full = True
+
+    def keep(keys: set[str]) -> None:
+        if full:
+            raise OSError(28, "No space left on device")
+        kept.append(keys)
+
+    cases = OpenCases()
+    async with asyncio.TaskGroup() as tasks:
+        path = AlarmPath(
+            desk=desk,
+            courier=Courier(inboxes),
+            cases=cases,
+            pool=pool,
+            clock=clock,
+            tasks=tasks,
+            keep_cases=keep,
+        )
+        lane = _Lane(path, cases)
+        first, second = press(), finding("smoke_alarm")
+        await lane.step(conn, first)
+        assert kept == []
+        full = False
+        await lane.step(conn, second)
+        await lane.step(conn, second)
+        assert kept == [{first.key, second.key}]
+        await until(_received(conn, 4))

@@ -95,8 +95,11 @@ class Told:
         self._write(findings)
         self.written.extend(findings)
 
-    async def committed(self, findings: Sequence[Finding]) -> None:
+    def committed(self, findings: Sequence[Finding]) -> None:
         self.committed_.extend(findings)
+
+    async def kept(self) -> None:
+        pass
 
 
 @asynccontextmanager

@@ -135,16 +135,18 @@ async def test_a_lane_killed_while_the_database_is_away_goes_on_from_its_journal
     url: str, dsn: str, conn: Connection, decoder: Decoder, devices: Devices, bulk_client: str, journal_path: Path
 ) -> None:
     async with Line(dsn).open() as line:
-        line.cut()
         spool = Spool(journal_path)
         async with bulk_lane(url, line.dsn, bulk_client, decoder, spool):
-            await devices.say(*_beats(60))
+            await devices.say(*_beats(1))
+            await _settled(conn, 1)
+            line.cut()
+            await devices.say(*_beats(60, 1))
             await until_true(lambda: spool.records == 60)
     async with bulk_lane(url, dsn, bulk_client, decoder, Spool(journal_path)):
-        await devices.say(*_beats(5, 60))
-        books = await _settled(conn, 65)
-    assert books["stored"] == 65
-    assert (await counts(conn))["heartbeat"] == 65
+        await devices.say(*_beats(5, 61))
+        books = await _settled(conn, 66)
+    assert books["stored"] == 66
+    assert (await counts(conn))["heartbeat"] == 66
 
 
 async def test_connections_that_the_server_ends_cost_nothing(

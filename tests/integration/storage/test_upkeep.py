@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from storage import upkeep
+from storage.hypertables import RETENTION_DAYS
+from storage.pool import Connection
+from storage.upkeep import EVENT_KEY_DAYS, HANDLED_FINDING_DAYS, LEDGER_DAYS, tidy
+from tests.integration.alerting.ledgers import rows
+from tests.servers import DatabaseServer
+
+NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+
+_INSERT = {
+    "heartbeat": "INSERT INTO heartbeat VALUES (%s, 1, now(), NULL)",
+    "reading": "INSERT INTO reading VALUES (%s, 1, 'temperature_c', 20, now())",
+    "event": "INSERT INTO event (ts, uid, device_no, channel, kind, active, received_at)"
+    " VALUES (%s, gen_random_uuid(), 1, 'event', 'fault', true, now())",
+    "event_key": "INSERT INTO event_key VALUES (gen_random_uuid(), %s)",
+    "ledger_entry": "INSERT INTO ledger_entry VALUES (%s, 'bulk', '{1}', '{1}', '{1}', '{0}', '{0}')",
+}
+
+
+async def _keep(conn: Connection, table: str, age: timedelta) -> None:
+    await conn.execute(_INSERT[table].encode(), (NOW - age,))
+
+
+async def _ages(conn: Connection, table: str, column: str = "ts") -> list[timedelta]:
+    return [NOW - row["at"] for row in await rows(conn, f"SELECT {column} AS at FROM {table} ORDER BY 1 DESC")]
+
+
+@pytest.mark.parametrize("table", list(RETENTION_DAYS))
+async def test_observations_past_their_retention_go_and_the_rest_stays(
+    conn: Connection, database_server: DatabaseServer, table: str
+) -> None:
+    days = timedelta(days=RETENTION_DAYS[table])
+    for age in (timedelta(0), days - timedelta(days=2), days + timedelta(days=2), 2 * days):
+        await _keep(conn, table, age)
+    removed = await tidy(conn, now=NOW)
+    assert await _ages(conn, table) == [timedelta(0), days - timedelta(days=2)]
+    assert removed[table] == 2
+    assert (await tidy(conn, now=NOW))[table] == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "days"), [("event_key", "received_at", EVENT_KEY_DAYS), ("ledger_entry", "ts", LEDGER_DAYS)]
+)
+async def test_keys_and_ledger_are_kept_for_their_time(conn: Connection, table: str, column: str, days: int) -> None:
+    inside, outside = timedelta(days=days) - timedelta(seconds=1), timedelta(days=days, seconds=1)
+    await _keep(conn, table, inside)
+    await _keep(conn, table, outside)
+    await tidy(conn, now=NOW)
+    assert await _ages(conn, table, column) == [inside]
+
+
+async def test_findings_go_when_they_were_handled_long_ago_and_never_before(conn: Connection) -> None:
+    for handled in (None, NOW, NOW - timedelta(days=HANDLED_FINDING_DAYS + 1)):
+        await conn.execute(
+            "INSERT INTO finding (finding_id, kind, rule, key, category, severity, life_safety, site_no, site_id,"
+            " device_no, device_id, at, found_at, test, drill, detail, handled_at) VALUES (gen_random_uuid(), 'raised',"
+            " 'tamper', 'k', 'device', 'major', false, 1, 's001', 1, 'd', %(old)s, %(old)s, false, false, '{}',"
+            " %(at)s)",
+            {"old": NOW - timedelta(days=900), "at": handled},
+        )
+    await tidy(conn, now=NOW)
+    found = await rows(conn, "SELECT handled_at FROM finding ORDER BY handled_at NULLS FIRST")
+    assert [row["handled_at"] for row in found] == [None, NOW]
+
+
+async def test_the_quarantine_keeps_its_newest(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "MOST_QUARANTINED", 10)
+    for number in range(25):
+        await conn.execute(
+            "INSERT INTO quarantine (received_at, topic, site_id, device_id, channel, reason, detail, payload, size)"
+            " VALUES (%s, %s, '', '', '', 'bad_json', '', '', 0)",
+            (NOW, str(number)),
+        )
+    removed = await tidy(conn, now=NOW)
+    assert removed["quarantine"] == 15
+    found = await rows(conn, "SELECT topic FROM quarantine ORDER BY quarantine_no")
+    assert [row["topic"] for row in found] == [str(number) for number in range(15, 25)]
+
+
+async def test_a_mass_of_old_rows_goes_in_slices(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "_SLICE", 100)
+    await conn.execute(
+        "INSERT INTO event_key SELECT gen_random_uuid(), %s::timestamptz - n * INTERVAL '1 second'"
+        " FROM generate_series(1, 1050) AS n",
+        (NOW - timedelta(days=EVENT_KEY_DAYS),),
+    )
+    assert (await tidy(conn, now=NOW))["event_key"] == 1050
+
+
+async def test_incidents_deliveries_and_people_are_never_tidied_away(conn: Connection) -> None:
+    await conn.execute(
+        "INSERT INTO incident (incident_id, key, rule, category, severity, severity_rank, life_safety, test, drill,"
+        " site_no, site_id, device_id, state, raised_at, last_event_at, detail, changed_at) VALUES (gen_random_uuid(),"
+        " 'k', 'one_key_alarm', 'panic', 'critical', 0, true, false, false, 1, 's001', 'b', 'closed', %(at)s, %(at)s,"
+        " '{}', %(at)s)",
+        {"at": NOW - timedelta(days=5000)},
+    )
+    await tidy(conn, now=NOW)
+    assert len(await rows(conn, "SELECT * FROM incident")) == 1
