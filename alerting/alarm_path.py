@@ -106,6 +106,9 @@ class AlarmPath:
         self._keep_cases = keep_cases
         self._on_outcome = on_outcome
         self._carried: dict[UUID, asyncio.Event] = {}
+        self._first_tries = 0
+        self._calm = asyncio.Event()
+        self._calm.set()
         self._unconfirmed: dict[UUID, list[asyncio.Event]] = {}
         self._leased: dict[UUID, tuple[Delivery, ...]] = {}
         self._remembered: dict[UUID, None] = {}  # findings that are committed, oldest first
@@ -119,6 +122,10 @@ class AlarmPath:
             self._cases.begin(finding.key)
             if not known and finding.finding_id not in self._remembered:
                 self._carry(finding, self._desk.link_deliveries(finding, now=now))
+
+    async def calm(self) -> None:
+        """Wait until every link has had its first try."""
+        await self._calm.wait()
 
     async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
         for finding in findings:
@@ -155,6 +162,8 @@ class AlarmPath:
             if delivery.delivery_id in self._carried:
                 continue
             event = self._carried[delivery.delivery_id] = asyncio.Event()
+            self._first_tries += 1
+            self._calm.clear()
             self._unconfirmed.setdefault(finding.finding_id, []).append(event)
             task = self._tasks.create_task(self._bring(delivery, finding, event), name=f"bring {delivery.delivery_id}")
             task.add_done_callback(partial(self._brought, delivery.delivery_id))
@@ -166,7 +175,10 @@ class AlarmPath:
         """Carry one delivery until it was taken, or until the dispatcher can take it over from the outbox."""
         attempts = 0
         while True:
-            outcome = await self._courier.carry(msgspec.structs.replace(delivery, attempts=attempts))
+            if attempts == 0:
+                outcome = await self._first_try(delivery)
+            else:
+                outcome = await self._courier.carry(msgspec.structs.replace(delivery, attempts=attempts))
             attempts = outcome.attempts
             seconds = (self._clock.now() - finding.found_at).total_seconds()
             self._on_outcome(outcome, seconds)
@@ -191,6 +203,14 @@ class AlarmPath:
             if committed.is_set() and await self._try_record(outcome):
                 return  # the dispatcher goes on from here
             await asyncio.sleep(backoff_s(attempts, jitter=random.random()))
+
+    async def _first_try(self, delivery: Delivery) -> Outcome:
+        try:
+            return await self._courier.carry(delivery)
+        finally:
+            self._first_tries -= 1
+            if not self._first_tries:
+                self._calm.set()
 
     async def _record(self, outcome: Outcome, committed: asyncio.Event) -> None:
         await committed.wait()

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -42,8 +43,13 @@ log = structlog.get_logger("ingest.alarm")
 LANE = "alarm"
 #: Parcels that may wait for the database; the broker keeps the rest.
 MOST_WAITING = 10_000
+#: Messages of an earlier process that are taken up at once: all that its journal can hold (`JOURNAL_BYTES`).
+MOST_TAKEN_UP = 1_000_000
+JOURNAL_BYTES = 64 * 1024 * 1024
 #: What the journal's sync may cost an alarm on its way to the links.
 DISK_PATIENCE_S = 0.05
+#: How long the database waits for the links' first tries; a link that hangs holds it up no longer.
+LINKS_FIRST_S = 0.1
 
 
 class AlarmDetector(Protocol):
@@ -66,6 +72,9 @@ class AlarmHandler(Protocol):
     def begin(self, findings: Sequence[Finding], *, now: datetime) -> None:
         """Start telling the links. Must not wait."""
 
+    async def calm(self) -> None:
+        """Wait until every link has had its first try."""
+
     async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
         """Incidents, timeline and outbox, inside the caller's transaction."""
 
@@ -84,7 +93,6 @@ class _Waiting:
 
     parcel: Parcel
     causes: dict[UUID, UUID]
-    decided_at: datetime
     safe: asyncio.Future[Position]
 
 
@@ -141,7 +149,7 @@ class AlarmLane:
 
     async def _take_up(self) -> None:
         """What an earlier process had acknowledged and not committed: tell the links again, under the same ids."""
-        messages, position = await self._journal.peek(MOST_WAITING)
+        messages, position = await self._journal.peek(MOST_TAKEN_UP)
         if not messages:
             return
         log.warning("alarms of an earlier process taken up", messages=len(messages))
@@ -178,12 +186,16 @@ class AlarmLane:
                     findings.setdefault(doubt.finding_id, doubt)
         parcel.findings.extend(findings.values())
         self._handler.begin(parcel.findings, now=now)
-        return _Waiting(parcel, causes, now, safe)
+        return _Waiting(parcel, causes, safe)
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             waiting = await self._waiting.get()
+            # Fifty alarms at once are a hundred deliveries and as many transactions: the links come first.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LINKS_FIRST_S):
+                    await self._handler.calm()
             started = loop.time()
             counts = await self._commit(waiting)
             self._handler.committed(waiting.parcel.findings)
@@ -212,7 +224,7 @@ class AlarmLane:
         while True:
             try:
                 try:
-                    counts = await self._try_commit(waiting.parcel, waiting.causes, waiting.decided_at)
+                    counts = await self._try_commit(waiting.parcel, waiting.causes)
                 except StorageUnavailable:
                     raise
                 except StorageError as error:
@@ -232,7 +244,7 @@ class AlarmLane:
             self._meters.database(True)
         return counts
 
-    async def _try_commit(self, parcel: Parcel, causes: Mapping[UUID, UUID], decided_at: datetime) -> dict[int, Counts]:
+    async def _try_commit(self, parcel: Parcel, causes: Mapping[UUID, UUID]) -> dict[int, Counts]:
         """Commit ``parcel``. A finding whose cause had been stored before was handled then: a message that comes again,
         however late, repeats nothing and opens nothing.
         """
@@ -251,7 +263,7 @@ class AlarmLane:
                 )
                 counts = await stored.write(self._conn, LANE)
                 fresh = [f for f in parcel.findings if causes.get(f.finding_id) not in stored.known]
-                await self._handler.write(self._conn, fresh, now=decided_at)
+                await self._handler.write(self._conn, fresh, now=self._clock.now())
         return counts
 
     async def _commit_singly(self, waiting: _Waiting) -> dict[int, Counts]:
@@ -261,7 +273,7 @@ class AlarmLane:
         refused: set[UUID] = set()
         for finding in waiting.parcel.findings:
             try:
-                await self._try_commit(Parcel(findings=[finding]), {}, waiting.decided_at)
+                await self._try_commit(Parcel(findings=[finding]), {})
             except StorageUnavailable:
                 raise
             except StorageError as error:
@@ -276,13 +288,13 @@ class AlarmLane:
             written: dict[int, Counts] | None = None
             if refused.isdisjoint(report.uid for report in single.reports):
                 try:
-                    written = await self._try_commit(single, {}, waiting.decided_at)
+                    written = await self._try_commit(single, {})
                 except StorageUnavailable:
                     raise
                 except StorageError as error:
                     detail = str(error)
             if written is None:
-                written = await self._try_commit(Parcel.of_unstorable(message, detail), {}, waiting.decided_at)
+                written = await self._try_commit(Parcel.of_unstorable(message, detail), {})
             for site_no, line in written.items():
                 counts.setdefault(site_no, Counts()).add(line)
         return counts

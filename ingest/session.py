@@ -103,6 +103,7 @@ class BrokerSession:
         self._room.set()
         self._closing = False
         self._session_no = 0
+        self._session_present = False
         self._said_down = False
         self._newest = datetime.min.replace(tzinfo=UTC)
 
@@ -125,6 +126,7 @@ class BrokerSession:
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_connect_fail = self._connect_failed
+        client.on_subscribe = self._subscribed
         client.on_message = self._message
         self._client = client
         client.connect_async(self.address.host, self.address.port, keepalive=KEEPALIVE_S)
@@ -214,13 +216,23 @@ class BrokerSession:
             return
         self._session_no += 1
         client.subscribe([(topic_filter, 1) for topic_filter in self._filters])
+        self._session_present = flags.session_present
+
+    def _subscribed(
+        self, client: Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        """Only now can we hear: a broker may let us in and refuse what we want to hear."""
+        refused = [name for name, reason in zip(self._filters, reasons, strict=False) if reason.is_failure]
+        if refused:
+            self._down(f"subscription refused: {', '.join(refused)}; see the broker's access rules")
+            return
         self._said_down = False
         self.connected = True
         log.info(
             "broker connected",
             broker=str(self.address),
             client_id=self._client_id,
-            session_present=flags.session_present,
+            session_present=self._session_present,
         )
         self._loop.call_soon_threadsafe(self._on_connection, True)
 

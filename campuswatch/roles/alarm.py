@@ -26,7 +26,7 @@ from devices.registry import EMPTY_REGISTRY, load_registry
 from domain.finding import Finding
 from domain.observation import Alarm, Channel, Observation
 from domain.quarantine import Rejected
-from ingest.alarm_lane import LANE, AlarmLane
+from ingest.alarm_lane import JOURNAL_BYTES, LANE, AlarmLane
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.parcel import Share
@@ -111,7 +111,7 @@ async def run(around: Surroundings) -> None:
     async with (
         open_pool(dsn, name="alarm", max_size=4) as pool,
         open_links(around) as links,
-        Journal(Spool(journal_directory(settings, LANE))) as journal,
+        Journal(Spool(journal_directory(settings, LANE), most_bytes=JOURNAL_BYTES)) as journal,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(react(dsn, reactions, name="alarm registry", poll_s=5.0), name="registry and cases")

@@ -78,6 +78,14 @@ class Snapshot:
 
 
 def _replace(file: Path, content: bytes) -> None:
+    """A disk that takes nothing is said and no more: the snapshot is for the day when the database is away too."""
+    try:
+        _write(file, content)
+    except OSError as error:
+        log.warning("snapshot not written", file=str(file), error=error.strerror)
+
+
+def _write(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = file.with_suffix(".new")
     with fresh.open("wb") as opened:

@@ -190,6 +190,10 @@ OBSERVE: dict[Channel, Observe] = {
 }
 
 
+#: How long an id without a time tells a message that comes again from a new one (begun anew at full ten minutes).
+ID_HOLDS = timedelta(minutes=10)
+
+
 def missing(field: str) -> PayloadError:
     return PayloadError(Reason.BAD_FIELD, f"{field}: missing; expected {EXPECTED[field]}")
 
@@ -222,8 +226,18 @@ def _uid(
     received_at: datetime,
     what: str,
 ) -> UUID:
-    """From the id that the device gave. Without one from its time and what it says; without a time from the moment it
-    reached us, which no other message shares. So a message that is decoded again is the same observation.
+    """From the id and the time that the device gave, or from what it gave of the two: so a message that is sent,
+    delivered or decoded again is the same observation.
+
+    The time is part of it because a cheap button's counter begins anew with its battery, and a press must never be
+    taken for an old one. Where the device gives an id and no time, the id holds for `ID_HOLDS`; where it gives neither,
+    the moment of arrival, which no other message shares, tells it apart.
     """
-    message_id = message.id or (f"@{message.ts}|{what}" if message.ts is not None else f"@{received_at.isoformat()}")
+    if message.ts is not None:
+        said_s = message.ts.timestamp()
+        message_id = f"{message.id}@{said_s}" if message.id else f"@{said_s}|{what}"
+    elif message.id:
+        message_id = f"{message.id}@{int(received_at.timestamp() // ID_HOLDS.total_seconds())}"
+    else:
+        message_id = f"@{received_at.isoformat()}"
     return observation_uid(device.site_id, device.device_id, channel, message_id)

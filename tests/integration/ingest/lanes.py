@@ -91,6 +91,9 @@ class Told:
     def begin(self, findings: Sequence[Finding], *, now: datetime) -> None:
         self.begun.extend(findings)
 
+    async def calm(self) -> None:
+        return
+
     async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
         self._write(findings)
         self.written.extend(findings)

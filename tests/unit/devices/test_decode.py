@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -45,15 +46,14 @@ def test_reading_of_several_values_is_one_observation() -> None:
     assert decoded.observations == [Reading(TEMPERATURE, NOW, NOW, {"temperature_c": 21.5, "humidity_pct": 46.0})]
 
 
-def test_alarm_keeps_what_it_says_and_has_the_uid_of_its_id() -> None:
+def test_alarm_keeps_what_it_says() -> None:
     alarm = only_alarm(
         decode(
             "s001/s001-btn-01/alarm",
             {"id": "a-1", "ts": TS, "alarm": "panic", "test": True, "drill": True, "detail": {"key": "gate"}},
         )
     )
-    uid = observation_uid("s001", "s001-btn-01", Channel.ALARM, "a-1")
-    assert alarm == Alarm(BUTTON, NOW, NOW, uid, AlarmKind.PANIC, True, True, True, {"key": "gate"})
+    assert alarm == Alarm(BUTTON, NOW, NOW, alarm.uid, AlarmKind.PANIC, True, True, True, {"key": "gate"})
 
 
 def test_same_id_on_another_device_or_channel_has_another_uid() -> None:
@@ -79,6 +79,22 @@ def test_pressed_button_needs_nothing_but_its_kind(payload: dict[str, Any]) -> N
     alarm = only_alarm(decode("s001/s001-btn-01/alarm", payload))
     assert (alarm.alarm, alarm.active, alarm.test, alarm.drill) == (AlarmKind.PANIC, True, False, False)
     assert alarm.at == NOW
+
+
+def _uid(late_s: float = 0, **fields: Any) -> UUID:
+    payload = json.dumps({"alarm": "panic", **fields})
+    received_at = NOW + timedelta(seconds=late_s)
+    return only_alarm(decoder().decode("campus/v1/s001/s001-btn-01/alarm", payload.encode(), received_at)).uid
+
+
+def test_alarm_sent_again_is_the_same_and_a_counter_that_began_anew_is_not() -> None:
+    again = "2026-11-22T00:05:00Z"  # the moment of TS, written in another zone
+    assert _uid(id="1", ts=TS) == _uid(60, id="1", ts=again)
+    assert _uid(id="1", ts=TS) != _uid(id="1", ts="2026-11-22T08:05:01+08:00")
+    assert _uid(ts=TS) == _uid(60, ts=TS)
+    assert _uid(ts=TS) != _uid(ts=TS, drill=True)
+    assert _uid(id="1") == _uid(60, id="1")
+    assert _uid(id="1") != _uid(601, id="1")
 
 
 def test_alarms_without_id_are_told_apart_by_the_moment_of_their_arrival_and_the_same_when_decoded_again() -> None:
@@ -111,10 +127,10 @@ def test_detail_that_cannot_be_kept_never_stops_an_alarm(detail: bytes) -> None:
 
 def test_event_and_state_are_decoded() -> None:
     event = decode("s001/s001-door-01/event", {"id": "e", "ts": TS, "event": "door_forced", "active": False})
-    uid = observation_uid("s001", "s001-door-01", Channel.EVENT, "e")
+    (uid,) = (said.uid for said in event.observations if isinstance(said, Event))
     assert event.observations == [Event(DOOR, NOW, NOW, uid, EventKind.DOOR_FORCED, False, None)]
     state = decode("s001/s001-door-01/state", {"id": "e", "state": {"door": "open", "since": [1, 2.5, None]}})
-    uid = observation_uid("s001", "s001-door-01", Channel.STATE, "e")
+    (uid,) = (said.uid for said in state.observations if isinstance(said, StateReport))
     assert state.observations == [StateReport(DOOR, NOW, NOW, uid, {"door": "open", "since": [1, 2.5, None]})]
 
 
