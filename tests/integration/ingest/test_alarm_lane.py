@@ -288,9 +288,6 @@ async def test_the_links_are_begun_before_the_database_is_asked(
     order: list[str] = []
 
     class Watching(Told):
-        async def calm(self) -> None:
-            return
-
         def begin(self, findings: Sequence[object], *, now: object) -> None:
             order.append("begin")
 
