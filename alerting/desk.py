@@ -161,8 +161,24 @@ class Desk:
             actor=SYSTEM,
             detail=finding.detail,
         )
+        if came_back:
+            # It had been over: for the links it is a new call, and for whoever had taken it too.
+            await outbox.queue_deliveries(
+                conn,
+                [
+                    msgspec.structs.replace(
+                        d,
+                        delivery_id=delivery_id_of(
+                            incident.incident_id, d.recipient, Notice.RAISED, str(finding.finding_id)
+                        ),
+                        incident_id=incident.incident_id,
+                        body=_of_incident(d.body, incident),
+                    )
+                    for d in self.link_deliveries(finding, now=now)
+                ],
+                life_safety=finding.life_safety,
+            )
         if incident.state is IncidentState.NORMAL:
-            # Somebody had taken it and it had been over; it is a new call for that person.
             await self._tell_duty_leader(conn, incident, finding, now=now)
         return Case(incident_id=incident.incident_id, opened=False)
 
@@ -310,3 +326,7 @@ _DONE = {
 
 def _numbered(body: dict[str, Any], number: int) -> dict[str, Any]:
     return {**body, "data": {**body["data"], "number": number}}
+
+
+def _of_incident(body: dict[str, Any], incident: Incident) -> dict[str, Any]:
+    return {**body, "data": {**body["data"], "incident_id": str(incident.incident_id), "number": incident.number}}

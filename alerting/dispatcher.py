@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -26,6 +28,8 @@ log = structlog.get_logger("alerting.dispatcher")
 
 #: Deliveries under way at once. A link that hangs holds one place for its time-out.
 MOST_UNDER_WAY = 64
+#: Of these, for one recipient about so many: a link that hangs must not take the duty leader's places.
+ABOUT_EACH = 8
 #: Longer than any try may take (`Courier`), so that a delivery under way is nobody else's.
 LEASE = timedelta(seconds=60)
 #: How long to sleep at most when nothing is known to be due: NOTIFY is a hint, polling is the promise.
@@ -85,6 +89,7 @@ class Dispatcher:
         self._wake = wake
         self._on_outcome = on_outcome
         self._under_way: set[asyncio.Task[None]] = set()
+        self._each: Counter[str] = Counter()  # under way by recipient
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
@@ -114,20 +119,27 @@ class Dispatcher:
             return LONGEST_SLEEP_S
         now = self._clock.now()
         async with wrapped_errors(), self._pool.connection() as conn:
-            claimed = await outbox.claim_deliveries(conn, at=now, lease_until=now + LEASE, limit=places)
-            due = None if claimed else await outbox.next_due(conn)
+            busy = [name for name, count in self._each.items() if count >= ABOUT_EACH]
+            claimed = await outbox.claim_deliveries(
+                conn, at=now, lease_until=now + LEASE, limit=min(places, ABOUT_EACH), without=busy
+            )
+            due = None if claimed or busy else await outbox.next_due(conn)
         for delivery in claimed:
             task = tasks.create_task(self._carry(delivery), name=f"carry {delivery.delivery_id}")
             self._under_way.add(task)
-            task.add_done_callback(self._done)
+            self._each[delivery.recipient] += 1
+            task.add_done_callback(partial(self._done, delivery.recipient))
         if claimed:
             return 0.0
         if due is None:
             return LONGEST_SLEEP_S
         return min(LONGEST_SLEEP_S, max(0.01, (due - self._clock.now()).total_seconds()))
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, recipient: str, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
+        self._each[recipient] -= 1
+        if not self._each[recipient]:
+            del self._each[recipient]
         self._wake.set()
 
     async def _carry(self, delivery: Delivery) -> None:

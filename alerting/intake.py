@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
 
 import structlog
 
 from alerting.desk import Desk
 from domain.clock import Clock
-from domain.errors import StorageError
+from domain.errors import StorageError, StorageUnavailable
 from domain.finding import Finding
 from storage.findings import claim_findings, mark_handled
-from storage.pool import Pool, wrapped_errors
+from storage.pool import Connection, Pool, wrapped_errors
 
 log = structlog.get_logger("alerting.intake")
 
@@ -37,6 +39,7 @@ class Intake:
         self._clock = clock
         self._wake = wake
         self._on_finding = on_finding
+        self._refused: set[UUID] = set()  # the last one, so that it is said once and not for every try
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
@@ -65,9 +68,22 @@ class Intake:
         now = self._clock.now()
         async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
             findings = await claim_findings(conn, limit=BATCH)
-            for finding in findings:
-                await self._desk.take(conn, finding, now=now)
-            await mark_handled(conn, [f.finding_id for f in findings], now)
-        for finding in findings:
+            handled = [finding for finding in findings if await self._take(conn, finding, now)]
+            await mark_handled(conn, [f.finding_id for f in handled], now)
+        for finding in handled:
             self._on_finding(finding)
-        return len(findings)
+        return len(handled)
+
+    async def _take(self, conn: Connection, finding: Finding, now: datetime) -> bool:
+        """One finding that the database refuses stops no other; it waits, and is tried again."""
+        try:
+            async with wrapped_errors(), conn.transaction():
+                await self._desk.take(conn, finding, now=now)
+        except StorageUnavailable:
+            raise
+        except StorageError as error:
+            if finding.finding_id not in self._refused:
+                log.error("database refused an incident", key=finding.key, error=str(error))
+            self._refused = {finding.finding_id}
+            return False
+        return True

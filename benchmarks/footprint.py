@@ -82,7 +82,9 @@ def _watch(room: ControlRoom, seconds: float) -> Watched:
 
 
 def _sheet(busy: Watched, idle: Watched) -> Sheet:
-    sheet = Sheet(columns=("part", "processes", "cores", "idle", "ratio", "PSS MB", "idle MB", "ratio", "RSS MB"))
+    sheet = Sheet(
+        columns=("part", "processes", "cores", "idle", "CPU ratio", "PSS MB", "idle MB", "PSS ratio", "RSS MB")
+    )
     for name in SERVER:
         sheet.rows.append(
             (

@@ -25,6 +25,8 @@ PARTING_S = 2.5
 _LOOK_EVERY_S = 0.25
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 15.0
+#: Every alarm waits while this process does not run.
+_LONGEST_ALARM_WAIT_S = 1.0
 #: Seconds of life after which a process counts as well again.
 _WELL_AFTER_S = 30.0
 
@@ -97,7 +99,7 @@ async def watch(ward: Worker | EmbeddedServer) -> None:
             wait_s = _FIRST_WAIT_S
         log.warning("process ended; starting it again", process=ward.name, code=code, in_s=wait_s)
         await asyncio.sleep(wait_s)
-        wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+        wait_s = min(wait_s * 2, _LONGEST_ALARM_WAIT_S if ward.name == "alarm" else _LONGEST_WAIT_S)
         try:
             await ward.start()
         except Exception as error:

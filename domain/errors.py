@@ -19,6 +19,7 @@
     ├── DeliveryError          a link or channel did not take a delivery
     │   ├── TemporaryFailure       worth another try
     │   └── PermanentFailure       the other side will never take it as it is
+    ├── SpoolTaken             another process works on this spool
     ├── SpoolFull              the spool on local disk takes no more
     └── EmbeddedError          the embedded broker or database did not start
 """
@@ -110,6 +111,10 @@ class TemporaryFailure(DeliveryError):
 
 class PermanentFailure(DeliveryError):
     """The other side refused the delivery for good."""
+
+
+class SpoolTaken(CampuswatchError):
+    """Another process works on this spool."""
 
 
 class SpoolFull(CampuswatchError):

@@ -36,18 +36,19 @@ from ingest.meters import LaneMeters
 from ingest.parcel import Counts, Parcel, Share
 from ingest.session import BrokerSession, Inbound
 from ingest.spool import Position
-from storage.pool import Connection, connect, wrapped_errors
+from storage.pool import Connection, connect, patience, wrapped_errors
 
 log = structlog.get_logger("ingest.alarm")
 
 LANE = "alarm"
-#: Parcels that may wait for the database; the broker keeps the rest.
-MOST_WAITING = 10_000
-#: Messages of an earlier process that are taken up at once: all that its journal can hold (`JOURNAL_BYTES`).
+#: Bound of the journal, and so of what waits for the database: what it does not take stays with the broker. A record
+#: has 40 bytes at least, so it never holds as many as `MOST_TAKEN_UP`, which are taken up at once after a restart.
+JOURNAL_BYTES = 16 * 1024 * 1024
 MOST_TAKEN_UP = 1_000_000
-JOURNAL_BYTES = 64 * 1024 * 1024
 #: What the journal's sync may cost an alarm on its way to the links.
 DISK_PATIENCE_S = 0.05
+#: A database that takes longer is away: it may hang, and others wait behind this alarm.
+COMMIT_PATIENCE_S = 8.0
 #: How long the database waits for the links' first tries; a link that hangs holds it up no longer.
 LINKS_FIRST_S = 0.1
 
@@ -123,8 +124,9 @@ class AlarmLane:
         self._doubts = doubts
         self._clock = clock
         self._meters = meters
-        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
-        self._committed: asyncio.Queue[_Waiting] = asyncio.Queue(MOST_WAITING)
+        # Bounded by the journal (and by the broker's in-flight window where that is full): to listen must never wait.
+        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._committed: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._conn: Connection | None = None
         self._disk_full = False
 
@@ -171,6 +173,7 @@ class AlarmLane:
         parcel = Parcel()
         causes: dict[UUID, UUID] = {}
         findings: dict[UUID, Finding] = {}
+        doubted: set[str] = set()
         # What the broker had retained comes at every subscription: it is told apart from what happens now.
         for retained in (False, True):
             some, aside = [m for m in messages if m.retained is retained], len(parcel.rejected)
@@ -182,7 +185,9 @@ class AlarmLane:
                         causes[finding.finding_id] = observation.uid
             for rejected, site_no in zip(parcel.rejected[aside:], parcel.rejected_sites[aside:], strict=True):
                 doubt = self._doubts.rejected(rejected, site_no, retained=retained)
-                if doubt is not None:
+                if doubt is not None and doubt.key not in doubted:
+                    # Junk by the hundred is one step: it must not stand before the next alarm on the way to the wall.
+                    doubted.add(doubt.key)
                     findings.setdefault(doubt.finding_id, doubt)
         parcel.findings.extend(findings.values())
         self._handler.begin(parcel.findings, now=now)
@@ -216,7 +221,20 @@ class AlarmLane:
                 self._session.acknowledge(messages)
             else:
                 await self._handler.kept()
-                await self._journal.consume(position, len(messages))
+                await self._forget(position, len(messages))
+
+    async def _forget(self, position: Position, count: int) -> None:
+        """Strike from the journal; a disk that takes nothing only means that a restart sees them once more."""
+        said = False
+        while True:
+            try:
+                await self._journal.consume(position, count)
+                return
+            except OSError as error:
+                if not said:
+                    log.error("alarm journal cannot be struck", error=str(error))
+                said = True
+                await asyncio.sleep(5.0)
 
     async def _commit(self, waiting: _Waiting) -> dict[int, Counts]:
         """Commit, however long the database is away."""
@@ -248,7 +266,7 @@ class AlarmLane:
         """Commit ``parcel``. A finding whose cause had been stored before was handled then: a message that comes again,
         however late, repeats nothing and opens nothing.
         """
-        async with wrapped_errors():
+        async with wrapped_errors(), patience(COMMIT_PATIENCE_S):
             if self._conn is None:
                 self._conn = await connect(self._dsn, name="alarm lane")
             async with self._conn.transaction():

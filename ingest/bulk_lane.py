@@ -33,11 +33,14 @@ from ingest.meters import LaneMeters
 from ingest.parcel import Counts, Parcel, Share
 from ingest.session import BrokerSession, Inbound
 from ingest.spool import Position
-from storage.pool import Pool, wrapped_errors
+from storage.pool import Pool, patience, wrapped_errors
 
 log = structlog.get_logger("ingest.bulk")
 
 LANE = "bulk"
+
+#: A database that takes longer for one batch is away: it may hang, and the journal takes over.
+COMMIT_PATIENCE_S = 30.0
 
 #: When time stood still for longer than this (broker or database away, process paused), we were deaf.
 DEAF_AFTER_S = 10.0
@@ -268,5 +271,10 @@ class BulkLane:
         return counts
 
     async def _write(self, parcel: Parcel) -> dict[int, Counts]:
-        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+        async with (
+            wrapped_errors(),
+            patience(COMMIT_PATIENCE_S),
+            self._pool.connection() as conn,
+            conn.transaction(),
+        ):
             return await parcel.write(conn, LANE)

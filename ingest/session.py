@@ -34,6 +34,7 @@ MOST_PENDING = 20_000
 #: Seconds; a broker that is silent for one and a half times this is given up (MQTT 3.1.1, 3.1.2.10).
 KEEPALIVE_S = 30
 _TICK = timedelta(microseconds=1)
+_SET_BACK = timedelta(seconds=1)
 
 
 class Inbound(msgspec.Struct, gc=False):
@@ -190,7 +191,9 @@ class BrokerSession:
     def _message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
         # The raw topic: .topic would raise for one that is not UTF-8, and costs a decoding for every message.
         raw_topic: bytes = message._topic
-        self._newest = max(datetime.now(UTC), self._newest + _TICK)
+        now = datetime.now(UTC)
+        # Distinct as long as the clock goes on; a clock that was set back is believed at once.
+        self._newest = now if now > self._newest or self._newest - now > _SET_BACK else self._newest + _TICK
         self._arrived.append(
             Inbound(
                 raw_topic,
@@ -228,6 +231,12 @@ class BrokerSession:
             return
         self._said_down = False
         self.connected = True
+        if self._session_no > 1 and not self._session_present:
+            log.warning(
+                "broker forgot our session; what it held for us is lost. Give it persistence",
+                broker=str(self.address),
+                client_id=self._client_id,
+            )
         log.info(
             "broker connected",
             broker=str(self.address),

@@ -15,6 +15,7 @@ Blocking; the lanes call it from a thread.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 import zlib
@@ -24,7 +25,7 @@ from typing import BinaryIO, NamedTuple
 
 import structlog
 
-from domain.errors import SpoolFull
+from domain.errors import SpoolFull, SpoolTaken
 
 log = structlog.get_logger("ingest.spool")
 
@@ -58,6 +59,7 @@ class Spool:
         self._sizes: dict[int, int] = {}  # segment → bytes that are whole records
         self._read = Position(0, 0)
         self._tail: BinaryIO | None = None
+        self._lock: int | None = None
         self._records = 0
 
     # -- life -------------------------------------------------------------------------------------------------------
@@ -65,6 +67,7 @@ class Spool:
     def open(self) -> None:
         """Take up what an earlier process left."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._take_possession()
         segments = sorted(int(file.stem) for file in self._directory.glob("*.seg"))
         checkpoint = self._load_checkpoint()
         for segment in segments:
@@ -78,7 +81,25 @@ class Spool:
         if self._records:
             log.info("spool taken up", directory=str(self._directory), records=self._records, bytes=self.size)
 
+    def _take_possession(self) -> None:
+        """Two processes on one spool would strike each other's records."""
+        lock = os.open(self._directory / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise SpoolTaken(
+                f"another process works on {self._directory}; end it, or give this one another mqtt.client_id"
+            ) from error
+        self._lock = lock
+
     def close(self) -> None:
+        self._close_tail()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _close_tail(self) -> None:
         if self._tail is not None:
             self._tail.close()
             self._tail = None
@@ -124,13 +145,13 @@ class Spool:
 
     def _next_segment(self, newest: int) -> int:
         """Open the segment to append to: a fresh one, so that nothing is ever written behind a torn record."""
-        self.close()
+        self._close_tail()
         segment = newest + 1
         try:
             self._tail = self._path(segment).open("ab")
             self._sync_directory()
         except OSError as error:
-            self.close()
+            self._close_tail()
             raise SpoolFull(f"the spool {self._directory} cannot be written: {error.strerror}") from error
         self._sizes[segment] = 0
         return segment
@@ -142,7 +163,7 @@ class Spool:
             os.ftruncate(self._tail.fileno(), size)
         except OSError:
             log.warning("spool segment left behind", segment=segment)
-        self.close()
+        self._close_tail()
 
     # -- out --------------------------------------------------------------------------------------------------------
 
@@ -166,7 +187,7 @@ class Spool:
             self._drop(segment)
         if self._records == 0 and self._sizes.get(position.segment) == position.offset:
             # Drained: begin anew, so that an idle spool takes no room.
-            self.close()
+            self._close_tail()
             self._drop(position.segment)
             self._read = Position(position.segment + 1, 0)
             self._save_checkpoint(self._read)

@@ -48,15 +48,19 @@ async def queue_deliveries(
         await notify(conn, NoticeChannel.DELIVERY)
 
 
-async def claim_deliveries(conn: Connection, *, at: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
-    """Take due deliveries until ``lease_until``; two processes never get the same one. Life safety comes first."""
+async def claim_deliveries(
+    conn: Connection, *, at: datetime, lease_until: datetime, limit: int, without: Sequence[str] = ()
+) -> list[Delivery]:
+    """Take due deliveries until ``lease_until``, but for the recipients ``without``. Two processes never get the same
+    one. Life safety comes first.
+    """
     cursor = await conn.execute(
         f"UPDATE delivery SET lease_until = %(lease)s WHERE delivery_id IN ("
         " SELECT delivery_id FROM delivery WHERE state = 'queued' AND next_attempt_at <= %(at)s"
-        " AND (lease_until IS NULL OR lease_until <= %(at)s)"
+        " AND (lease_until IS NULL OR lease_until <= %(at)s) AND NOT recipient = ANY(%(without)s)"
         " ORDER BY life_safety DESC, next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED"
         f") RETURNING {_COLUMNS}",
-        {"at": at, "lease": lease_until, "limit": limit},
+        {"at": at, "lease": lease_until, "limit": limit, "without": list(without)},
     )
     return [
         Delivery(

@@ -71,7 +71,7 @@ async def lock_open_incident(conn: Connection, key: str) -> Incident | None:
     """The open incident of ``key``, locked until the transaction ends."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            f"SELECT {_COLUMNS} FROM incident WHERE key = %s AND {_OPEN} FOR UPDATE",
+            f"SELECT {_COLUMNS} FROM incident WHERE key = %s AND {_OPEN} FOR NO KEY UPDATE",
             (key,),
         )
         row = await cursor.fetchone()
@@ -84,7 +84,9 @@ async def lock_incident(conn: Connection, incident_id: UUID) -> Incident:
     :raises UnknownIncident: there is none with this id.
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(f"SELECT {_COLUMNS} FROM incident WHERE incident_id = %s FOR UPDATE", (incident_id,))
+        await cursor.execute(
+            f"SELECT {_COLUMNS} FROM incident WHERE incident_id = %s FOR NO KEY UPDATE", (incident_id,)
+        )
         row = await cursor.fetchone()
     if row is None:
         raise UnknownIncident(f"no incident {incident_id}")

@@ -59,6 +59,16 @@ async def wrapped_errors() -> AsyncIterator[None]:
         raise StorageError(f"the database refused: {error}") from error
 
 
+@asynccontextmanager
+async def patience(seconds: float) -> AsyncIterator[None]:
+    """A database that does not answer in time is away. Inside `wrapped_errors`, which takes the time-out for that."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise StorageUnavailable(f"the database did not answer within {seconds:g} s") from error
+
+
 async def connect(dsn: str, *, name: str) -> Connection:
     """One autocommit connection of its own, shown as ``name`` in pg_stat_activity.
 

@@ -5,7 +5,7 @@ Only a receipt that names this very delivery counts as arrival; a 200 from a pro
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -20,6 +20,10 @@ from domain.errors import PermanentFailure, TemporaryFailure
 _TRY_AGAIN = frozenset({408, 425, 429})
 #: More than this of an answer is not read.
 _ANSWER_LIMIT = 64 * 1024
+
+
+#: A receipt's time further off than this is a wrong clock; ours counts then.
+_PLAUSIBLE = timedelta(days=1)
 
 
 class _Answer(msgspec.Struct):
@@ -78,11 +82,23 @@ class WebhookLink:
             raise TemporaryFailure(f"HTTP {status} without a receipt: {error}") from error
         if receipt.webhook_id != webhook_id:
             raise TemporaryFailure(f"the receipt is for another delivery: {receipt.webhook_id[:80]!r}")
-        received_at = receipt.received_at or self._clock.now()
+        return self._receipt(receipt, status)
+
+    def _receipt(self, answer: _Answer, status: int) -> Receipt:
+        """The receipt as it can be kept: whatever the other side writes, our tables and pages can show it."""
+        now = self._clock.now()
+        detail: dict[str, Any] = {"status": status}
+        received_at = answer.received_at or now
         if received_at.tzinfo is None:
             received_at = received_at.replace(tzinfo=UTC)
-        detail: dict[str, Any] = {"status": status}
-        return Receipt(receipt_id=receipt.receipt_id[:200], received_at=received_at, detail=detail)
+        try:
+            plausible = abs(received_at - now) < _PLAUSIBLE
+        except OverflowError:
+            plausible = False
+        if not plausible:
+            detail["received_at"], received_at = str(answer.received_at), now
+        receipt_id = answer.receipt_id[:200].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        return Receipt(receipt_id=receipt_id, received_at=received_at.astimezone(UTC), detail=detail)
 
     async def _post(self, body: str, headers: dict[str, str]) -> tuple[int, bytes]:
         async with self._client.post(self._url, data=body.encode(), headers=headers, allow_redirects=False) as response:

@@ -45,11 +45,15 @@ DATABASE_PATIENCE_S = 3.0
 class AlarmDoubts:
     """Which doubts become an incident for people to verify (docs/adr/0006)."""
 
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
     def rejected(self, rejected: Rejected, site_no: int, *, retained: bool) -> Finding | None:
         # A message on our own alarm channel may have been a pressed button; a maker's odd reading is none.
         if rejected.channel != Channel.ALARM:
             return None
-        return doubtful_message(rejected, site_no=site_no, retained=retained)
+        registered = self._decoder.registry.device(rejected.site_id, rejected.device_id) is not None
+        return doubtful_message(rejected, site_no=site_no, registered=registered, retained=retained)
 
     def retained(self, observation: Observation) -> Finding | None:
         if isinstance(observation, Alarm) and observation.active and observation.at == observation.received_at:
@@ -78,6 +82,9 @@ async def run(around: Surroundings) -> None:
         registry = await load_registry(conn)
         await gazetteer.load(conn)
         decoder.use(registry)
+        if not first.loaded:
+            # Before the first message is heard: an open incident that we did not know of would be told anew.
+            await refresh_cases(conn)
         first.done(len(registry))
         await asyncio.to_thread(snapshot.save_registry, registry, gazetteer)
 
@@ -135,7 +142,7 @@ async def run(around: Surroundings) -> None:
                 share=Share(alarms=True, both=profiles.alarm_names),
                 detector=Engine(alarm_rules()),
                 handler=path,
-                doubts=AlarmDoubts(),
+                doubts=AlarmDoubts(decoder),
                 clock=clock,
                 meters=meters,
             )

@@ -46,6 +46,7 @@ async def react(dsn: str, reactions: Mapping[NoticeChannel, Reaction], *, name: 
         finally:
             with suppress(Exception):
                 await conn.close()
+        await asyncio.sleep(1.0)
 
 
 async def _serve(conn: Connection, reactions: Mapping[NoticeChannel, Reaction], poll_s: float) -> None:

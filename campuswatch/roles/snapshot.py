@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import get_ident
 
 import msgspec
 import structlog
@@ -87,7 +88,7 @@ def _replace(file: Path, content: bytes) -> None:
 
 def _write(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = file.with_suffix(".new")
+    fresh = file.with_suffix(f".{get_ident()}.new")  # two threads may write at once; the last one stands
     with fresh.open("wb") as opened:
         opened.write(content)
         opened.flush()

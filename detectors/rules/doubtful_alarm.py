@@ -11,17 +11,17 @@ from __future__ import annotations
 
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
 from domain.observation import Alarm
-from domain.quarantine import Reason, Rejected
+from domain.quarantine import Rejected
 
 RULE = "doubtful_alarm"
 
 
-def doubtful_message(rejected: Rejected, *, site_no: int, retained: bool) -> Finding:
-    """The finding for a message that the alarm lane put aside; ``site_no`` 0 = no known site.
+def doubtful_message(rejected: Rejected, *, site_no: int, registered: bool, retained: bool) -> Finding:
+    """The finding for a message that the alarm lane put aside; ``site_no`` 0 = no known site, ``registered``: its
+    device is. Names that nobody registered make no key of their own.
 
     A ``retained`` message comes again at every subscription; it is the same finding each time.
     """
-    registered = site_no != 0 and rejected.reason not in (Reason.UNKNOWN_DEVICE, Reason.BAD_TOPIC)
     site_id = rejected.site_id if site_no else ""
     device_id = rejected.device_id if registered else ""
     when = rejected.payload.hex()[:4096] if retained else rejected.received_at.isoformat()

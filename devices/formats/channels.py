@@ -139,11 +139,18 @@ def observe_alarm(device: RegisteredDevice, message: AlarmMessage, received_at: 
         detail = _object_or_none(message.detail)
     except ValueError as error:
         detail = {"detail_fault": str(error)[:200]}
+    flags = f"{message.active is not False}/{message.test is True}/{message.drill is True}"
     return Alarm(
         device,
         at,
         received_at,
-        _uid(device, Channel.ALARM, message, received_at, f"{kind}/{message.active}/{message.test}/{message.drill}"),
+        _uid(
+            device,
+            Channel.ALARM,
+            message,
+            received_at,
+            f"{kind}/{flags}",
+        ),
         kind,
         message.active is not False,
         message.test is True,
@@ -160,7 +167,7 @@ def observe_event(device: RegisteredDevice, message: EventMessage, received_at: 
         detail = _object_or_none(message.detail)
     except ValueError as error:
         raise PayloadError(Reason.BAD_FIELD, f"detail: {error}") from error
-    uid = _uid(device, Channel.EVENT, message, received_at, f"{kind}/{message.active}")
+    uid = _uid(device, Channel.EVENT, message, received_at, f"{kind}/{message.active is not False}")
     return Event(device, at, received_at, uid, kind, message.active is not False, detail)
 
 
@@ -235,9 +242,10 @@ def _uid(
     """
     if message.ts is not None:
         said_s = message.ts.timestamp()
-        message_id = f"{message.id}@{said_s}" if message.id else f"@{said_s}|{what}"
+        message_id = f"{message.id or ''}@{said_s}"
     elif message.id:
         message_id = f"{message.id}@{int(received_at.timestamp() // ID_HOLDS.total_seconds())}"
     else:
         message_id = f"@{received_at.isoformat()}"
-    return observation_uid(device.site_id, device.device_id, channel, message_id)
+    # What it says is part of it too: a test and the real alarm after it are two, whatever ids a button makes up.
+    return observation_uid(device.site_id, device.device_id, channel, f"{message_id}|{what}")

@@ -124,7 +124,7 @@ async def alarm_lane(
             share=ALARMS,
             detector=Engine(alarm_rules()),
             handler=handler,
-            doubts=AlarmDoubts(),
+            doubts=AlarmDoubts(decoder),
             clock=SystemClock(),
             meters=LaneMeters(CollectorRegistry(), "alarm"),
         )

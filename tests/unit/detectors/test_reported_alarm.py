@@ -18,7 +18,8 @@ from tests.unit.detectors.sayings import BUTTON, START, alarm, at
 
 
 def _doubt(reason: Reason, *, site_no: int, **names: Any) -> Finding:
-    return doubtful_message(_rejected(reason, **names), site_no=site_no, retained=False)
+    registered = site_no != 0 and reason is not Reason.UNKNOWN_DEVICE
+    return doubtful_message(_rejected(reason, **names), site_no=site_no, registered=registered, retained=False)
 
 
 LATCHING = {AlarmKind.PANIC, AlarmKind.DURESS, AlarmKind.MANUAL_CALL_POINT}
@@ -139,6 +140,6 @@ def test_strangers_cannot_open_incidents_without_end() -> None:
 def test_retained_message_is_the_same_finding_at_every_subscription_and_a_live_one_is_not() -> None:
     early, late = _rejected(Reason.BAD_JSON), _rejected(Reason.BAD_JSON)
     late = msgspec.structs.replace(late, received_at=late.received_at + timedelta(hours=1))
-    retained = {doubtful_message(r, site_no=1, retained=True).finding_id for r in (early, late)}
-    live = {doubtful_message(r, site_no=1, retained=False).finding_id for r in (early, late)}
+    retained = {doubtful_message(r, site_no=1, registered=True, retained=True).finding_id for r in (early, late)}
+    live = {doubtful_message(r, site_no=1, registered=True, retained=False).finding_id for r in (early, late)}
     assert (len(retained), len(live)) == (1, 2)

@@ -93,6 +93,8 @@ def test_alarm_sent_again_is_the_same_and_a_counter_that_began_anew_is_not() -> 
     assert _uid(id="1", ts=TS) != _uid(id="1", ts="2026-11-22T08:05:01+08:00")
     assert _uid(ts=TS) == _uid(60, ts=TS)
     assert _uid(ts=TS) != _uid(ts=TS, drill=True)
+    assert len({_uid(id="1"), _uid(id="1", test=True), _uid(id="1", drill=True), _uid(id="1", active=False)}) == 4
+    assert _uid(id="1", ts=TS) != _uid(id="1", ts=TS, test=True)
     assert _uid(id="1") == _uid(60, id="1")
     assert _uid(id="1") != _uid(601, id="1")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.errors import SpoolFull
+from domain.errors import SpoolFull, SpoolTaken
 from ingest.spool import Spool
 
 
@@ -128,3 +128,12 @@ def test_consumed_records_do_not_come_back_after_a_restart(tmp_path: Path) -> No
     spool.consume(position, 2)
     spool.close()
     assert _drain(_opened(tmp_path)) == [b"c"]
+
+
+def test_second_process_on_a_spool_is_refused_and_may_take_it_over_afterwards(tmp_path: Path) -> None:
+    first = _opened(tmp_path)
+    first.append([b"mine"])
+    with pytest.raises(SpoolTaken, match="another process works on"):
+        Spool(tmp_path).open()
+    first.close()
+    assert _drain(_opened(tmp_path)) == [b"mine"]
