@@ -93,6 +93,7 @@ class Demo:
                 tasks.create_task(server.start(), name=f"start {server.name}")
 
         receivers_port = _free_ports(1, near=8090)
+        metrics_port = _free_ports(3, near=self.settings.metrics.port)
         secret = kept_secret(data / "demo-link-secret")
         phone = f"json://127.0.0.1:{receivers_port}/phone" if self.simulate else ""
         environment = {
@@ -100,7 +101,7 @@ class Demo:
             "CAMPUSWATCH_DATABASE__URL": dsn,
             "CAMPUSWATCH_MQTT__URL": mqtt_url,
             "CAMPUSWATCH_WEB__PORT": str(web_port),
-            "CAMPUSWATCH_METRICS__PORT": str(_free_ports(3, near=self.settings.metrics.port)),
+            "CAMPUSWATCH_METRICS__PORT": str(metrics_port),
         }
         if self.simulate:
             for link in ("POLICE", "EDUCATION"):
@@ -112,6 +113,7 @@ class Demo:
             Worker(role, ["run", "--role", role], environment=environment, settings_file=self.settings_file)
             for role in ROLES
         ]
+        fleet: Worker | None = None
         if self.simulate:
             workers.append(
                 Worker(
@@ -120,13 +122,11 @@ class Demo:
                     environment={"CAMPUSWATCH_SIM_SECRET": secret},
                 )
             )
-            workers.append(
-                Worker(
-                    "fleet",
-                    ["sim", "fleet", "--sites", str(self.sites), "--seed", str(self.seed), "--wait", "30"],
-                    environment={"CAMPUSWATCH_MQTT__URL": mqtt_url},
-                    output=data / "log" / "fleet.log",
-                )
+            fleet = Worker(
+                "fleet",
+                ["sim", "fleet", "--sites", str(self.sites), "--seed", str(self.seed), "--wait", "30"],
+                environment={"CAMPUSWATCH_MQTT__URL": mqtt_url},
+                output=data / "log" / "fleet.log",
             )
         for worker in workers:
             started.append(worker)
@@ -135,6 +135,13 @@ class Demo:
             for ward in started:
                 tasks.create_task(watch(ward), name=f"watch {ward.name}")
             await _answers(web_port)
+            # Who speaks before the lanes listen for the first time is heard by nobody.
+            for offset, lane in enumerate(("alarm", "bulk")):
+                await _hears(metrics_port + offset, lane)
+            if fleet is not None:
+                started.append(fleet)
+                await fleet.start()
+                tasks.create_task(watch(fleet), name="watch fleet")
             self._say(web_port, mqtt_url, receivers_port, data, time.monotonic() - began)
             if self.duration_s is not None:
                 await asyncio.sleep(self.duration_s)
@@ -201,17 +208,30 @@ class _Over(Exception):
 
 async def _answers(port: int) -> None:
     """Wait until the wall answers. Whoever watches the roles says why it does not."""
+    await _until_said(port, "/api/v1/health", b" 200 ", f"the wall does not answer on port {port}")
+
+
+async def _hears(port: int, lane: str) -> None:
+    """Wait until the lane has subscribed, by its metrics."""
+    connected = f'campuswatch_broker_connected{{lane="{lane}"}} 1.0'.encode()
+    await _until_said(port, "/metrics", connected, f"the {lane} lane does not hear the broker")
+
+
+async def _until_said(port: int, path: str, said: bytes, trouble: str) -> None:
     deadline = time.monotonic() + START_S
+    request = f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode()
     while time.monotonic() < deadline:
-        with suppress(OSError, asyncio.IncompleteReadError):
+        with suppress(OSError):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(f"GET /api/v1/health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
-            status = await reader.readline()
+            writer.write(request)
+            answer = await reader.read(1_000_000)
+            while piece := await reader.read(1_000_000):
+                answer += piece
             writer.close()
-            if b" 200 " in status:
+            if said in answer:
                 return
         await asyncio.sleep(0.1)
-    raise EmbeddedError(f"the wall does not answer on port {port} after {START_S:.0f} s; what is wrong stands above")
+    raise EmbeddedError(f"{trouble} after {START_S:.0f} s; what is wrong stands above")
 
 
 def _check_free(port: int, option: str) -> None:

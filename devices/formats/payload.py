@@ -44,7 +44,7 @@ class ReadingMessage(Message, kw_only=True, gc=False, omit_defaults=True):
 
 
 class AlarmMessage(Message, kw_only=True, gc=False, omit_defaults=True):
-    id: MessageId | None = None
+    id: MessageId | int | None = None  # a number is as good: a press is not refused for it
     alarm: AlarmKind | None = None
     active: bool | None = None
     test: bool | None = None

@@ -98,6 +98,20 @@ async def test_smoke_that_goes_and_comes_back_stays_one_incident_that_needs_an_a
     assert "raised_again" in await timeline(conn, case.incident_id)
 
 
+async def test_fire_that_had_been_over_and_comes_back_is_told_to_the_links_again(conn: Connection, desk: Desk) -> None:
+    smoke, over, smoke_again = (
+        finding("smoke_alarm", kind, at=NOW + timedelta(minutes=minute))
+        for minute, kind in enumerate((FindingKind.RAISED, FindingKind.CLEARED, FindingKind.RAISED))
+    )
+    (case, *_) = await _take(conn, desk, smoke, over, smoke_again)
+    told = await deliveries(conn)
+    assert [d["recipient"] for d in told] == ["education", "education", "police", "police"]
+    assert len({d["delivery_id"] for d in told}) == 4
+    assert {d["incident_id"] for d in told} == {case.incident_id}
+    await _take(conn, desk, smoke_again)
+    assert len(await deliveries(conn)) == 4
+
+
 async def test_life_safety_that_returned_waits_for_acknowledge_and_reset(conn: Connection, desk: Desk) -> None:
     case, _ = await _take(conn, desk, finding("smoke_alarm"), finding("smoke_alarm", FindingKind.CLEARED))
     for action in (IncidentAction.CLOSE, IncidentAction.RESET):

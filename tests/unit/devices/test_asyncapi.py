@@ -124,7 +124,7 @@ INVALID: list[tuple[Channel, Any]] = [
     (Channel.ALARM, {"alarm": None}),
     (Channel.ALARM, {"alarm": "panic", "active": "yes"}),
     (Channel.ALARM, {"alarm": "panic", "drill": 1}),
-    (Channel.ALARM, {"alarm": "panic", "id": 17}),
+    (Channel.ALARM, {"alarm": "panic", "id": 1.5}),
     (Channel.ALARM, {"alarm": "panic", "id": "x" * 65}),
     (Channel.ALARM, {"alarm": "panic", "ts": "2026-11-22T08:05:00"}),
     (Channel.ALARM, {"alarm": "panic", "ts": 1_795_000_000}),
