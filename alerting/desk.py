@@ -226,6 +226,8 @@ class Desk:
         )
         text = detail_text(place, finding.at, zone=self._zone)
         language = 1 if shift.language == "en" else 0
+        # Who cannot be placed is told by the topic: it names the site and the device that spoke.
+        topic = f"\n{finding.detail['topic']}" if place.device is None and "topic" in finding.detail else ""
         number = f"#{incident.number}"
         return Delivery(
             delivery_id=delivery_id_of(
@@ -238,7 +240,7 @@ class Desk:
             body={
                 "shift_no": shift.shift_no,
                 "title": f"{title[language]} {number}",
-                "text": text[language],
+                "text": text[language] + topic,
             },
             created_at=now,
             next_attempt_at=now,

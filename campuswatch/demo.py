@@ -19,7 +19,7 @@ from campuswatch.journal import open_journal
 from campuswatch.secrets import kept_secret
 from campuswatch.settings import Settings
 from campuswatch.supervisor import Worker, watch
-from domain.errors import CampuswatchError, EmbeddedError
+from domain.errors import CampuswatchError, EmbeddedError, first_error
 
 log = structlog.get_logger("campuswatch.demo")
 
@@ -59,7 +59,7 @@ class Demo:
             pass
         except* CampuswatchError as group:
             # What went wrong first is what has to be mended; the rest followed from it.
-            raise _first(group) from None
+            raise first_error(group) from None
         finally:
             running.cancel()
             stopping.cancel()
@@ -165,11 +165,13 @@ class Demo:
 
     def _say(self, web_port: int, mqtt_url: str, receivers_port: int, data: Path, seconds: float) -> None:
         host, port = mqtt_url.rpartition("/")[2].rsplit("@")[-1].rsplit(":", 1)
+        elsewhere = "" if port == "1883" else f" --mqtt-url mqtt://{host}:{port}"
         lines = [
             "",
             f"  校园安全监控中心已就绪 / campuswatch is up ({seconds:.1f} s)",
             "",
             f"    值班墙 wall     http://127.0.0.1:{web_port}",
+            f"    设备 devices    mqtt://{host}:{port}",
             f"    数据 data       {data}",
         ]
         if self.simulate:
@@ -180,6 +182,13 @@ class Demo:
                 "",
                 f"    mosquitto_pub -h {host} -p {port} -q 1 \\",
                 '      -t campus/v1/s001/s001-btn-01/alarm -m \'{"alarm":"panic"}\'',
+                "",
+                f"    campuswatch sim press s001{elsewhere}     (campuswatch sim --help)",
+            ]
+        else:
+            lines += [
+                "",
+                "  没有模拟:请导入设备、配置联动和值班 / no simulator: import devices, configure links and duty",
             ]
         click.echo("\n".join([*lines, "", "  Ctrl-C 结束 / ends it", ""]))
 
@@ -192,14 +201,6 @@ class Demo:
         servers = [ward for ward in started if not isinstance(ward, Worker)]
         for group in (workers, servers):
             await asyncio.gather(*(ward.stop() for ward in group), return_exceptions=True)
-
-
-def _first(group: BaseExceptionGroup[CampuswatchError]) -> CampuswatchError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, CampuswatchError)
-    return error
 
 
 class _Over(Exception):

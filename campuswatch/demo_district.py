@@ -8,6 +8,7 @@ from domain.clock import SystemClock
 from storage.duty import replace_district_shift
 from storage.migrations import migrate
 from storage.pool import connect, wrapped_errors
+from storage.registry import load_site_numbers
 
 
 async def prepare(dsn: str, *, sites: int, seed: int, phone: str) -> None:
@@ -23,7 +24,14 @@ async def prepare(dsn: str, *, sites: int, seed: int, phone: str) -> None:
     conn = await connect(dsn, name="demo")
     try:
         async with wrapped_errors():
-            await import_district(conn, district.sites, district.devices, actor="demo")
+            # What is there already may have been changed by hand: it is left alone.
+            known = await load_site_numbers(conn)
+            await import_district(
+                conn,
+                [site for site in district.sites if site.site_id not in known],
+                [device for device in district.devices if device.site_id not in known],
+                actor="demo",
+            )
             if phone:
                 async with conn.transaction():
                     await replace_district_shift(

@@ -80,15 +80,15 @@ def demo(
 @click.option("--role", type=click.Choice(["alarm", "bulk", "alerting", "web"]), required=True)
 @click.pass_obj
 def run(session: Session, role: str) -> None:
-    """Run one role. A whole installation is one process of each, on one machine or several."""
+    """Run one role. A whole installation is one process of each, on one machine or several.
+
+    Without a database or broker in the settings it joins the demo that runs on this machine.
+    """
     from campuswatch.journal import open_journal
     from campuswatch.roles import METRICS_OFFSET, Role
     from campuswatch.roles.surroundings import run_role
 
-    settings = session.settings()
-    settings.database_url()
-    if role not in (Role.ALERTING, Role.WEB):
-        settings.mqtt_url()
+    settings = session.completed()
     open_journal(level=settings.log.level, form=settings.log.format, role=role)
     offset = METRICS_OFFSET.get(Role(role))
     run_role(role, settings, metrics_port=None if offset is None else settings.metrics.port + offset)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from campuswatch.settings import Settings, load_settings
 
 
@@ -35,3 +37,13 @@ class Session:
         from campuswatch.embedded.postgres import EmbeddedPostgres
 
         return EmbeddedPostgres(self.data() / "postgresql").dsn
+
+    def completed(self) -> Settings:
+        """The settings, with the embedded servers of a demo on this machine where no others are named."""
+        settings = self.settings()
+        database, mqtt = settings.database, settings.mqtt
+        if database.url is None:
+            database = database.model_copy(update={"url": SecretStr(self.dsn())})
+        if mqtt.url is None:
+            mqtt = mqtt.model_copy(update={"url": SecretStr("mqtt://127.0.0.1:1883")})
+        return settings.model_copy(update={"database": database, "mqtt": mqtt})

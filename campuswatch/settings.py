@@ -13,9 +13,19 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    DirectoryPath,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from domain.errors import SettingsError
@@ -59,8 +69,10 @@ def _postgres_url(url: SecretStr) -> SecretStr:
 
 
 def _http_url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("expected https://host/path (http:// for this machine only)")
+    parts = urlsplit(url)
+    plain_and_far = parts.scheme == "http" and parts.hostname not in _LOOPBACK
+    if parts.scheme not in ("http", "https") or not parts.hostname or plain_and_far:
+        raise ValueError("expected https://host/path (http:// for this machine only: names and addresses go with it)")
     return url
 
 
@@ -100,7 +112,7 @@ class IngestSettings(_Part):
     most_bytes: int = Field(1_048_576, ge=1024, le=16_777_216)
     batch_messages: int = Field(5000, ge=1, le=50_000)
     batch_age_s: float = Field(0.2, ge=0, le=10)
-    profiles: Path | None = None
+    profiles: DirectoryPath | None = None
 
 
 class LinkSettings(_Part):

@@ -27,6 +27,15 @@
 from __future__ import annotations
 
 
+def first_error(group: BaseExceptionGroup[CampuswatchError]) -> CampuswatchError:
+    """The first of ours in a group: what has to be mended; the rest mostly followed from it."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, CampuswatchError)
+    return error
+
+
 class CampuswatchError(Exception):
     """Something went wrong in campuswatch."""
 

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from campuswatch.settings import Settings
 from domain.clock import Clock, SystemClock
+from domain.errors import CampuswatchError, SettingsError, first_error
 
 log = structlog.get_logger("campuswatch.role")
 
@@ -44,7 +45,12 @@ def run_role(name: str, settings: Settings, *, metrics_port: int | None) -> None
 
     around = surroundings(settings)
     if metrics_port is not None:
-        start_http_server(metrics_port, addr=settings.metrics.host, registry=around.metrics)
+        try:
+            start_http_server(metrics_port, addr=settings.metrics.host, registry=around.metrics)
+        except OSError as error:
+            raise SettingsError(
+                [f"metrics.port: cannot listen on {settings.metrics.host}:{metrics_port}: {error.strerror}"]
+            ) from error
 
     async def live() -> None:
         task = asyncio.current_task()
@@ -60,4 +66,7 @@ def run_role(name: str, settings: Settings, *, metrics_port: int | None) -> None
         except asyncio.CancelledError:
             log.info("role stopped")
 
-    asyncio.run(live())
+    try:
+        asyncio.run(live())
+    except* CampuswatchError as group:
+        raise first_error(group) from None

@@ -18,6 +18,7 @@ from dashboards.settings import WebSettings
 from devices.adoption import adopt
 from domain.clock import Clock
 from domain.device import Device, DeviceKind
+from domain.errors import SettingsError
 from domain.incident import IncidentAction
 from storage.notices import NoticeChannel
 from storage.pool import Connection, Pool, open_pool, wrapped_errors
@@ -73,9 +74,14 @@ async def run(around: Surroundings) -> None:
             version=installed_version(),
             registry=around.metrics,
         )
-        await serve(
-            app,
-            settings.web.host,
-            settings.web.port,
-            on_listening=lambda port: log.info("wall ready", url=f"http://{settings.web.host}:{port}"),
-        )
+        try:
+            await serve(
+                app,
+                settings.web.host,
+                settings.web.port,
+                on_listening=lambda port: log.info("wall ready", url=f"http://{settings.web.host}:{port}"),
+            )
+        except OSError as error:
+            raise SettingsError(
+                [f"web.port: {settings.web.host}:{settings.web.port} cannot be used: {error.strerror}; choose another"]
+            ) from error

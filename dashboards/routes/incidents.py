@@ -87,7 +87,8 @@ def incident_routes(services: Services) -> APIRouter:
     @routes.post(
         "/{incident_id}/acknowledge",
         summary="Acknowledge",
-        description="Somebody has taken it on. What was still to be sent to others about it is cancelled.",
+        description="Somebody has taken it on. Notices to duty leaders that were still to be sent are cancelled;"
+        " police and education are told all the same.",
         response_model=IncidentReply,
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )

@@ -123,3 +123,15 @@ def test_secret_is_made_once_and_readable_by_its_owner_alone(tmp_path: Path) -> 
 def test_ports_that_collide_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="collides"):
         load_settings(_write(tmp_path, "[web]\nport = 9465\n"))
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.5/x", "http://example.com/x", "https:///x"])
+def test_link_to_another_machine_is_refused_in_the_clear(tmp_path: Path, url: str) -> None:
+    file = _write(tmp_path, f'[links.police]\nurl = "{url}"\nsecret = "{webhook_secret()}"\n')
+    with pytest.raises(SettingsError, match=r"links\.police\.url: expected https"):
+        load_settings(file)
+
+
+def test_folder_of_profiles_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"ingest\.profiles"):
+        load_settings(_write(tmp_path, '[ingest]\nprofiles = "/nonexistent"\n'))
