@@ -14,7 +14,7 @@ from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.links import open_links
 from campuswatch.roles.listening import react
 from campuswatch.roles.places import journal_directory, state_directory
-from campuswatch.roles.registry import FirstRegistry
+from campuswatch.roles.registry import FirstRegistry, lane_decoder
 from campuswatch.roles.snapshot import Snapshot
 from campuswatch.roles.surroundings import Surroundings
 from detectors.engine import Engine
@@ -22,7 +22,7 @@ from detectors.rules import alarm_rules
 from detectors.rules.doubtful_alarm import doubtful_message, retained_alarm
 from devices.formats.decode import Decoder
 from devices.profiles.loading import load_profiles
-from devices.registry import EMPTY_REGISTRY, load_registry
+from devices.registry import load_registry
 from domain.finding import Finding
 from domain.observation import Alarm, Channel, Observation
 from domain.quarantine import Rejected
@@ -65,13 +65,7 @@ async def run(around: Surroundings) -> None:
     settings, clock = around.settings, around.clock
     dsn = settings.database_url()
     profiles = load_profiles(settings.ingest.profiles)
-    decoder = Decoder(
-        EMPTY_REGISTRY,
-        profiles,
-        future_s=settings.ingest.future_s,
-        max_age_s=settings.ingest.oldest_days * 86_400,
-        max_payload=settings.ingest.most_bytes,
-    )
+    decoder = lane_decoder(settings, profiles)
     meters = LaneMeters(around.metrics, LANE)
     gazetteer = RegistryGazetteer()
     cases = OpenCases()
@@ -114,14 +108,16 @@ async def run(around: Surroundings) -> None:
         filters=["campus/v1/+/+/alarm", *profiles.alarm_filters],
         on_connection=meters.connection,
     )
-    reactions = {NoticeChannel.REGISTRY: reload, NoticeChannel.INCIDENT: refresh_cases}
     async with (
         open_pool(dsn, name="alarm", max_size=4) as pool,
         open_links(around) as links,
         Journal(Spool(journal_directory(settings, LANE), most_bytes=JOURNAL_BYTES)) as journal,
         asyncio.TaskGroup() as tasks,
     ):
-        tasks.create_task(react(dsn, reactions, name="alarm registry", poll_s=5.0), name="registry and cases")
+        tasks.create_task(react(dsn, {NoticeChannel.REGISTRY: reload}, name="alarm registry"), name="registry")
+        # Often, and by itself: the registry is too large to be read again every few seconds.
+        cases_changed = {NoticeChannel.INCIDENT: refresh_cases}
+        tasks.create_task(react(dsn, cases_changed, name="alarm cases", poll_s=5.0), name="cases")
         await make_do()
         path = AlarmPath(
             desk=Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone),

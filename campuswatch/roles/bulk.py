@@ -11,13 +11,12 @@ import structlog
 
 from campuswatch.roles.listening import react
 from campuswatch.roles.places import journal_directory
-from campuswatch.roles.registry import FirstRegistry
+from campuswatch.roles.registry import FirstRegistry, lane_decoder
 from campuswatch.roles.surroundings import Surroundings
 from detectors.engine import Engine
 from detectors.rules import bulk_rules
-from devices.formats.decode import Decoder
 from devices.profiles.loading import load_profiles
-from devices.registry import EMPTY_REGISTRY, load_registry
+from devices.registry import load_registry
 from ingest.bulk_lane import LANE, BulkLane
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
@@ -38,13 +37,7 @@ async def run(around: Surroundings) -> None:
     settings, clock = around.settings, around.clock
     dsn = settings.database_url()
     profiles = load_profiles(settings.ingest.profiles)
-    decoder = Decoder(
-        EMPTY_REGISTRY,
-        profiles,
-        future_s=settings.ingest.future_s,
-        max_age_s=settings.ingest.oldest_days * 86_400,
-        max_payload=settings.ingest.most_bytes,
-    )
+    decoder = lane_decoder(settings, profiles)
     engine = Engine(bulk_rules())
     meters = LaneMeters(around.metrics, LANE)
     first = FirstRegistry()

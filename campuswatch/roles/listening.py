@@ -15,7 +15,7 @@ from storage.pool import Connection, connect, wrapped_errors
 log = structlog.get_logger("campuswatch.listening")
 
 #: How often each reaction runs though no notice came: one may have been missed while the connection was down.
-POLL_S = 30.0
+POLL_S = 300.0
 
 Reaction = Callable[[Connection], Awaitable[None]]
 

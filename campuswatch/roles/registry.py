@@ -1,10 +1,15 @@
-"""Waiting for the registry to be loaded for the first time."""
+"""The registry as a lane begins with it: empty, and waited for."""
 
 from __future__ import annotations
 
 import asyncio
 
 import structlog
+
+from campuswatch.settings import Settings
+from devices.formats.decode import Decoder
+from devices.profiles.matching import ProfileSet
+from devices.registry import EMPTY_REGISTRY
 
 log = structlog.get_logger("campuswatch.registry")
 
@@ -29,3 +34,14 @@ class FirstRegistry:
 
     async def wait(self) -> None:
         await self._event.wait()
+
+
+def lane_decoder(settings: Settings, profiles: ProfileSet) -> Decoder:
+    """A decoder with the bounds of the settings, which knows no device before it is given a registry."""
+    return Decoder(
+        EMPTY_REGISTRY,
+        profiles,
+        future_s=settings.ingest.future_s,
+        max_age_s=settings.ingest.oldest_days * 86_400,
+        max_payload=settings.ingest.most_bytes,
+    )
