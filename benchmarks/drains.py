@@ -107,9 +107,6 @@ class _CountedSession(BrokerSession):
         if self.left <= 0:
             self._all_out.set()
 
-    def writes_wait(self) -> bool:
-        return self._client.want_write()
-
 
 class LaneDrain:
     """The bulk role without its metrics port: put together as `campuswatch.roles.bulk` does it."""
@@ -169,7 +166,7 @@ class LaneDrain:
                 done, _ = await asyncio.wait(
                     {running, waiting}, timeout=self._ground.give_up_s, return_when=asyncio.FIRST_COMPLETED
                 )
-                while session.writes_wait():  # noqa: ASYNC110 - paho's thread tells nobody
+                while session.unsent:  # noqa: ASYNC110 - the transport tells nobody
                     await asyncio.sleep(0.0005)
                 ended_at = clock.now()
                 cpu_s = time.process_time() - cpu_s

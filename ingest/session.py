@@ -1,55 +1,50 @@
 """A durable MQTT session: messages come in, and each is acknowledged by hand once it is safe.
 
-paho's network loop runs in a thread of its own; this class carries its messages over to asyncio in batches and the
-acknowledgements back. The session is persistent (fixed client id, no clean start): what the broker sent and did not get
-acknowledged it sends again, to us or to whoever takes up the session.
+The session is persistent (fixed client id, no clean session): what the broker sent and did not get acknowledged it
+sends again, to us or to whoever takes up the session. All of it runs on asyncio's loop, cutting the network's bytes
+into messages many at a time (docs/adr/0011).
 
-The queue is bounded by the broker's in-flight window and by `MOST_PENDING`: when the lane falls behind, the network
-thread waits, TCP pushes back, and the broker keeps the rest.
+The queue is bounded by the broker's in-flight window and by `MOST_PENDING`: when the lane falls behind, reading stops,
+TCP pushes back, and the broker keeps the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 import structlog
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
+
+from ingest import packets
+from ingest.packets import Cutter, Inbound, NotMqtt
+
+__all__ = ["BrokerAddress", "BrokerSession", "Inbound"]
 
 log = structlog.get_logger("ingest.session")
 
-#: Messages that wait in this process before the network thread pauses.
+#: Messages that wait in this process before reading stops, and about how many bytes of them.
 MOST_PENDING = 20_000
-#: Seconds; a broker that is silent for one and a half times this is given up (MQTT 3.1.1, 3.1.2.10).
-KEEPALIVE_S = 30
+MOST_PENDING_BYTES = 64 * 1024 * 1024
+#: What we promise the broker: it may drop a client that is silent for one and a half times this (3.1.2.10).
+KEEPALIVE_S = 10
+#: A broker that leaves two pings in a row unanswered is away, even where the connection still seems to stand.
+PING_S = 2.5
+CONNECT_S = 5.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 2.0
+#: A connection that held for less is no reason to try again at once: two processes with one client id throw each other
+#: out as fast as they come.
+STEADY_S = 5.0
+
 _TICK = timedelta(microseconds=1)
 _SET_BACK = timedelta(seconds=1)
-
-
-class Inbound(msgspec.Struct, gc=False):
-    """One message as it came. ``topic`` is bytes: it may not even be UTF-8. ``session_no`` is the connection it came
-    over; a packet id of an earlier connection must not be acknowledged on a later one. No two messages of a session
-    have the same ``received_at``, so that it can tell apart what carries no id of its own.
-    """
-
-    topic: bytes
-    payload: bytes
-    received_at: datetime
-    packet_id: int
-    session_no: int
-    retained: bool
-    safe: bool = False  # may be acknowledged
 
 
 class BrokerAddress(msgspec.Struct, frozen=True):
@@ -81,7 +76,12 @@ class BrokerAddress(msgspec.Struct, frozen=True):
 
 
 class BrokerSession:
-    """One persistent session. Used as ``async with``; then `batch` and `acknowledge` in turns."""
+    """One persistent session. Used as ``async with``; then `batch` and `acknowledge` in turns.
+
+    :param on_connection: hears whether the broker can be heard.
+    :param on_forgotten: called when the broker has no session of ours any more though we had one: what it held for us
+        is lost.
+    """
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class BrokerSession:
         client_id: str,
         filters: Sequence[str],
         on_connection: Callable[[bool], None] = lambda up: None,
+        on_forgotten: Callable[[], None] = lambda: None,
         most_pending: int = MOST_PENDING,
     ) -> None:
         self.address = address
@@ -97,167 +98,172 @@ class BrokerSession:
         self._client_id = client_id
         self._filters = list(filters)
         self._on_connection = on_connection
+        self._on_forgotten = on_forgotten
         self._most_pending = most_pending
         self._arrived: deque[Inbound] = deque()
+        self._arrived_bytes = 0  # since nothing waited
         self._outstanding: deque[Inbound] = deque()  # given out by `batch`, not acknowledged yet
-        self._room = threading.Event()
-        self._room.set()
-        self._closing = False
         self._session_no = 0
-        self._session_present = False
-        self._said_down = False
+        self._had_session = False
         self._newest = datetime.min.replace(tzinfo=UTC)
+        self._said_down = False
+        self._line: _Line | None = None
 
     async def __aenter__(self) -> BrokerSession:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._client_id,
-            clean_session=False,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-            reconnect_on_failure=True,
-        )
-        client.reconnect_delay_set(min_delay=1, max_delay=10)
-        if self.address.username:
-            client.username_pw_set(self.address.username, self.address.password)
-        if self.address.tls:
-            client.tls_set_context(ssl.create_default_context())
-        client.on_connect = self._connected
-        client.on_disconnect = self._disconnected
-        client.on_connect_fail = self._connect_failed
-        client.on_subscribe = self._subscribed
-        client.on_message = self._message
-        self._client = client
-        client.connect_async(self.address.host, self.address.port, keepalive=KEEPALIVE_S)
-        client.loop_start()
+        self._keeping = asyncio.create_task(self._keep(), name=f"broker session {self._client_id}")
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._closing = True
-        self._room.set()
-        self._client.disconnect()
-        await asyncio.to_thread(self._client.loop_stop)
-
-    # -- asyncio's side ---------------------------------------------------------------------------------------------
+        line = self._line
+        self._keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._keeping
+        self.connected = False
+        if line is not None:  # what was acknowledged last is still on its way
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await line.lost.wait()
 
     async def batch(self, *, most: int, age_s: float, quiet_s: float) -> list[Inbound]:
         """The next messages: at least one, at most ``most``; waits ``age_s`` after the first one for more, but not
         longer than ``quiet_s`` without another (a broker with a small in-flight window sends nothing until it is
         acknowledged).
         """
-        while not self._arrived:
+        arrived = self._arrived
+        while not arrived:
             self._wake.clear()
-            if not self._arrived:
-                await self._wake.wait()
-        if age_s > 0 and len(self._arrived) < most:
+            await self._wake.wait()
+        if age_s > 0 and len(arrived) < most:
             deadline = self._loop.time() + age_s
-            while (before := len(self._arrived)) < most:
+            while (before := len(arrived)) < most:
                 left_s = deadline - self._loop.time()
                 if left_s <= 0:
                     break
                 await asyncio.sleep(min(quiet_s, left_s))
-                if len(self._arrived) == before:
+                if len(arrived) == before:
                     break
-        taken = [self._arrived.popleft() for _ in range(min(most, len(self._arrived)))]
+        taken = [arrived.popleft() for _ in range(min(most, len(arrived)))]
         self._outstanding.extend(taken)
-        if not self._room.is_set() and len(self._arrived) < self._most_pending // 2:
-            self._room.set()
+        if not arrived:
+            self._arrived_bytes = 0
+        if self._line is not None and self._room() > self._most_pending // 2:
+            self._line.resume()
         return taken
 
     def acknowledge(self, messages: Sequence[Inbound]) -> None:
-        """These are safe: tell the broker, in the order in which they came (MQTT 3.1.1, 4.6; rumqttd closes the
-        connection of a client that does otherwise). Those of an earlier connection are left: the broker sends them
-        again.
+        """These are safe: tell the broker, in the order in which they came (4.6; rumqttd closes the connection of a
+        client that does otherwise). Those of an earlier connection are left: the broker sends them again.
         """
         for message in messages:
             message.safe = True
-        session_no = self._session_no
-        outstanding, ack = self._outstanding, self._client.ack
+        session_no, outstanding = self._session_no, self._outstanding
+        said: list[bytes] = []
         while outstanding and outstanding[0].safe:
             message = outstanding.popleft()
-            if message.session_no == session_no and message.packet_id:
-                ack(message.packet_id, 1)
+            if message.packet_id and message.session_no == session_no:
+                said.append(packets.puback(message.packet_id))
+        if said and self._line is not None:
+            self._line.write(b"".join(said))
+
+    @property
+    def unsent(self) -> bool:
+        """Acknowledgements still wait for the network."""
+        return self._line is not None and self._line.waits()
 
     @property
     def pending(self) -> int:
         return len(self._arrived)
 
-    # -- the network thread's side ----------------------------------------------------------------------------------
+    # -- the connection ---------------------------------------------------------------------------------------------
 
-    def _message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
-        # The raw topic: .topic would raise for one that is not UTF-8, and costs a decoding for every message.
-        raw_topic: bytes = message._topic
-        now = datetime.now(UTC)
-        # Distinct as long as the clock goes on; a clock that was set back is believed at once.
-        self._newest = now if now > self._newest or self._newest - now > _SET_BACK else self._newest + _TICK
-        self._arrived.append(
-            Inbound(
-                raw_topic,
-                bytes(message.payload),
-                self._newest,
-                message.mid if message.qos else 0,
-                self._session_no,
-                message.retain,
+    async def _keep(self) -> None:
+        """Connect, serve until the connection is lost, and again, until cancelled."""
+        wait_s = FIRST_WAIT_S
+        while True:
+            self._session_no += 1
+            line = self._line = _Line(self._session_no, room=self._room, take=self._take, received_at=self._received_at)
+            began = self._loop.time()
+            why = "connection lost"
+            try:
+                why = await self._serve(line)
+            except (OSError, TimeoutError) as error:  # ssl's errors are OSErrors
+                why = str(error) or "nobody answers in time"
+            finally:
+                self._line = None
+                line.close(polite=self.connected)
+            self._down(why)
+            if self._loop.time() - began > STEADY_S:
+                wait_s = FIRST_WAIT_S
+            await asyncio.sleep(wait_s * random.uniform(0.75, 1.25))
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+    async def _serve(self, line: _Line) -> str:
+        """Why the connection ended."""
+        address = self.address
+        async with asyncio.timeout(CONNECT_S):
+            await self._loop.create_connection(
+                lambda: line, address.host, address.port, ssl=ssl.create_default_context() if address.tls else None
             )
-        )
-        if not self._wake.is_set():
-            self._loop.call_soon_threadsafe(self._wake.set)
-        if len(self._arrived) >= self._most_pending and not self._closing:
-            self._room.clear()
-            # Shorter than the keep-alive, so that the connection stays; then one message more is let in.
-            self._room.wait(KEEPALIVE_S / 2)
-
-    def _connected(
-        self, client: Client, userdata: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
-    ) -> None:
-        if reason.is_failure:
-            self._down(f"refused: {reason}")
-            return
-        self._session_no += 1
-        client.subscribe([(topic_filter, 1) for topic_filter in self._filters])
-        self._session_present = flags.session_present
-
-    def _subscribed(
-        self, client: Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Properties | None
-    ) -> None:
-        """Only now can we hear: a broker may let us in and refuse what we want to hear."""
-        refused = [name for name, reason in zip(self._filters, reasons, strict=False) if reason.is_failure]
+            line.write(
+                packets.connect(
+                    self._client_id, keepalive_s=KEEPALIVE_S, username=address.username, password=address.password
+                )
+            )
+            code, present = await line.accepted
+            if code:
+                return f"refused: {packets.REFUSALS.get(code, str(code))}"
+            line.write(packets.subscribe(self._filters))
+            codes = await line.subscribed
+        # Only now can we hear: a broker may let us in and refuse what we want to hear.
+        refused = [name for name, code in zip(self._filters, codes, strict=False) if code >= 0x80]
         if refused:
-            self._down(f"subscription refused: {', '.join(refused)}; see the broker's access rules")
-            return
-        self._said_down = False
-        self.connected = True
-        if self._session_no > 1 and not self._session_present:
+            return f"subscription refused: {', '.join(refused)}; see the broker's access rules"
+        self._up(present)
+        return await self._until_lost(line)
+
+    async def _until_lost(self, line: _Line) -> str:
+        unanswered = 0
+        while unanswered < 2:
+            heard = line.heard
+            line.write(packets.PING)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PING_S):
+                    await line.lost.wait()
+                    return line.why
+            # While we do not read, nothing can be heard.
+            unanswered = unanswered + 1 if line.heard == heard and not line.paused else 0
+        return "the broker has fallen silent"
+
+    def _room(self) -> int:
+        return self._most_pending - len(self._arrived) if self._arrived_bytes < MOST_PENDING_BYTES else 0
+
+    def _take(self, messages: list[Inbound], size: int) -> None:
+        self._newest = messages[-1].received_at
+        self._arrived_bytes += size
+        self._arrived.extend(messages)
+        self._wake.set()
+
+    def _received_at(self) -> datetime:
+        """Later than of any message before, as long as the clock goes on; a clock set back is believed at once."""
+        now = datetime.now(UTC)
+        return self._newest + _TICK if timedelta(0) <= self._newest - now < _SET_BACK else now
+
+    def _up(self, present: bool) -> None:
+        forgotten = self._had_session and not present
+        self._said_down, self._had_session, self.connected = False, True, True
+        log.info("broker connected", broker=str(self.address), client_id=self._client_id, session_present=present)
+        self._on_connection(True)
+        if forgotten:
             log.warning(
                 "broker forgot our session; what it held for us is lost. Give it persistence",
                 broker=str(self.address),
                 client_id=self._client_id,
             )
-        log.info(
-            "broker connected",
-            broker=str(self.address),
-            client_id=self._client_id,
-            session_present=self._session_present,
-        )
-        self._loop.call_soon_threadsafe(self._on_connection, True)
-
-    def _disconnected(
-        self,
-        client: Client,
-        userdata: Any,
-        flags: DisconnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        if not self._closing:
-            self._down(str(reason))
-
-    def _connect_failed(self, client: Client, userdata: Any) -> None:
-        self._down("nobody answers")
+            self._on_forgotten()
 
     def _down(self, why: str) -> None:
         self.connected = False
@@ -265,5 +271,92 @@ class BrokerSession:
             return
         self._said_down = True
         log.warning("broker away", broker=str(self.address), client_id=self._client_id, why=why)
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._on_connection, False)
+        self._on_connection(False)
+
+
+class _Line(asyncio.Protocol):
+    """One connection, read no further than there is room for what it brings."""
+
+    def __init__(
+        self,
+        session_no: int,
+        *,
+        room: Callable[[], int],
+        take: Callable[[list[Inbound], int], None],
+        received_at: Callable[[], datetime],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._room = room
+        self._take = take
+        self._received_at = received_at
+        self._cutter = Cutter(session_no, accepted=self._hear_accepted, subscribed=self._hear_subscribed)
+        self._transport: asyncio.Transport | None = None
+        self.accepted: asyncio.Future[tuple[int, bool]] = self._loop.create_future()
+        self.subscribed: asyncio.Future[bytes] = self._loop.create_future()
+        self.lost = asyncio.Event()
+        self.why = "connection lost"
+        self.heard = 0
+        self.paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None:
+            self.why = str(exc)
+        for waited_for in (self.accepted, self.subscribed):
+            if not waited_for.done():
+                waited_for.set_exception(ConnectionError(self.why))
+                waited_for.exception()  # nobody may be waiting for it any more
+        self.lost.set()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard += 1
+        try:
+            messages = self._cutter.cut(data, self._received_at(), self._room())
+        except NotMqtt as error:
+            self.why = f"the broker does not speak MQTT 3.1.1: {error}"
+            self.close(polite=False)
+            return
+        if self._cutter.full:
+            self._pause()
+        if messages:
+            self._take(messages, len(data))
+
+    def _hear_accepted(self, code: int, present: bool) -> None:
+        if not self.accepted.done():
+            self.accepted.set_result((code, present))
+
+    def _hear_subscribed(self, codes: bytes) -> None:
+        if not self.subscribed.done():
+            self.subscribed.set_result(codes)
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def waits(self) -> bool:
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
+
+    def _pause(self) -> None:
+        if not self.paused and self._transport is not None:
+            self.paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """There is room again: first for what was read and not cut yet."""
+        if self.paused and self._transport is not None and not self._transport.is_closing():
+            self.paused = False
+            self._transport.resume_reading()
+            self._loop.call_soon(self._cut_rest)
+
+    def _cut_rest(self) -> None:
+        if not self.lost.is_set():
+            self.data_received(b"")
+
+    def close(self, *, polite: bool) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            if polite:
+                self._transport.write(packets.DISCONNECT)
+            self._transport.close()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,6 +15,7 @@ from tests.integration.alerting.ledgers import until_true
 from tests.integration.dashboards.line import Line
 from tests.integration.ingest.lanes import hearing
 from tests.integration.ingest.school import Devices, say_raw
+from tests.servers import Mosquitto
 
 FILTERS = ("campus/v1/+/+/heartbeat",)
 TOPIC = "campus/v1/s001/tmp-00/heartbeat"
@@ -207,3 +209,52 @@ async def test_a_broker_that_is_away_is_waited_for_and_said_once(client_id: str,
             await hearing(session)
             await until_true(lambda: bool(said) and said[-1])
             assert said == [False, True]
+
+
+async def test_a_broker_that_falls_silent_is_given_up_and_heard_again(client_id: str, url: str) -> None:
+    said: list[bool] = []
+    port = urlsplit(url).port
+    async with Line(f"host=127.0.0.1 port={port}").open() as line:
+        address = BrokerAddress.parse(f"mqtt://127.0.0.1:{conninfo_to_dict(line.dsn)['port']}")
+        async with BrokerSession(address, client_id=client_id, filters=FILTERS, on_connection=said.append) as session:
+            await hearing(session)
+            line.hold()
+            await until_true(lambda: said == [True, False], within_s=75.0)
+            line.mend()
+            await until_true(lambda: said == [True, False, True], within_s=30.0)
+
+
+async def test_a_broker_that_forgot_us_is_reported(client_id: str, tmp_path: Path) -> None:
+    forgotten: list[bool] = []
+    broker = Mosquitto(tmp_path)
+    await asyncio.to_thread(broker.start)
+    try:
+        async with BrokerSession(
+            BrokerAddress.parse(broker.url),
+            client_id=client_id,
+            filters=FILTERS,
+            on_forgotten=lambda: forgotten.append(True),
+        ) as session:
+            await hearing(session)
+            assert forgotten == []
+            await asyncio.to_thread(broker.kill)
+            await until_true(lambda: not session.connected)
+            await asyncio.to_thread(broker.start)
+            await hearing(session)
+            await until_true(lambda: forgotten == [True])
+    finally:
+        await asyncio.to_thread(broker.stop)
+
+
+async def test_what_is_no_broker_is_no_broker(client_id: str) -> None:
+    async def speak_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(speak_http, "127.0.0.1", 0)
+    said: list[bool] = []
+    address = BrokerAddress.parse(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    async with server, BrokerSession(address, client_id=client_id, filters=FILTERS, on_connection=said.append):
+        await until_true(lambda: said == [False])
