@@ -19,14 +19,13 @@ import msgspec
 import structlog
 
 from alerting.courier import Courier, Outcome
-from alerting.desk import Desk
-from alerting.dispatcher import record
+from alerting.desk import Desk, Roster
+from alerting.recorder import Recorder
 from alerting.retry import backoff_s
 from domain.clock import Clock
 from domain.delivery import Delivery
-from domain.errors import StorageError
 from domain.finding import Finding, FindingKind
-from storage.pool import Connection, Pool, wrapped_errors
+from storage.pool import Connection, Pool
 
 log = structlog.get_logger("alerting.alarm_path")
 
@@ -100,7 +99,7 @@ class AlarmPath:
         self._desk = desk
         self._courier = courier
         self._cases = cases
-        self._pool = pool
+        self._recorder = Recorder(pool, clock, tasks)
         self._clock = clock
         self._tasks = tasks
         self._keep_cases = keep_cases
@@ -115,22 +114,28 @@ class AlarmPath:
         self._cases_changed = False
 
     def begin(self, findings: Sequence[Finding], *, now: datetime) -> None:
+        told: list[tuple[Finding, tuple[Delivery, ...]]] = []
         for finding in findings:
             if finding.kind is not FindingKind.RAISED:
                 continue
             known = finding.key in self._cases
             self._cases.begin(finding.key)
             if not known and finding.finding_id not in self._remembered:
-                self._carry(finding, self._desk.link_deliveries(finding, now=now))
+                told.append((finding, self._desk.link_deliveries(finding, now=now)))
+        # The first link of the settings first, for all of them: fifty calls to the police do not wait for fifty others.
+        for turn in range(max((len(deliveries) for _, deliveries in told), default=0)):
+            for finding, deliveries in told:
+                self._carry(finding, deliveries[turn : turn + 1])
 
     async def calm(self) -> None:
         """Wait until every link has had its first try."""
         await self._calm.wait()
 
     async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
+        roster = Roster(conn, now)
         for finding in findings:
             self._leased.pop(finding.finding_id, None)  # of a try that was rolled back
-            case = await self._desk.take(conn, finding, now=now, lease_links=True)
+            case = await self._desk.take(conn, finding, now=now, lease_links=True, roster=roster)
             if case.leased:
                 self._leased[finding.finding_id] = case.leased
 
@@ -200,7 +205,7 @@ class AlarmPath:
                     recipient=delivery.recipient,
                     error=outcome.error,
                 )
-            if committed.is_set() and await self._try_record(outcome):
+            if committed.is_set() and await self._recorder.record(outcome):
                 return  # the dispatcher goes on from here
             await asyncio.sleep(backoff_s(attempts, jitter=random.random()))
 
@@ -215,15 +220,6 @@ class AlarmPath:
     async def _record(self, outcome: Outcome, committed: asyncio.Event) -> None:
         await committed.wait()
         wait_s = 0.2
-        while not await self._try_record(outcome):
+        while not await self._recorder.record(outcome):
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, 5.0)
-
-    async def _try_record(self, outcome: Outcome) -> bool:
-        try:
-            async with wrapped_errors(), self._pool.connection() as conn:
-                await record(conn, outcome, now=self._clock.now(), jitter=random.random())
-        except StorageError as error:
-            log.debug("outcome not recorded yet", error=str(error))
-            return False
-        return True

@@ -49,6 +49,20 @@ def delivery_id_of(incident_id: UUID, recipient: str, notice: Notice, occurrence
     return uuid5(incident_id, f"{notice.value}|{recipient}|{occurrence}")
 
 
+class Roster:
+    """Who is on duty at one moment, asked for when it is first wanted and then kept."""
+
+    def __init__(self, conn: Connection, at: datetime) -> None:
+        self._conn = conn
+        self._at = at
+        self._shifts: list[DutyShift] | None = None
+
+    async def shifts(self) -> list[DutyShift]:
+        if self._shifts is None:
+            self._shifts = await shifts_at(self._conn, self._at)
+        return self._shifts
+
+
 class Desk:
     """``link_ids`` are the links that are configured; ``lease`` is how long a caller has to carry what it leased."""
 
@@ -67,10 +81,21 @@ class Desk:
 
     # -- findings ---------------------------------------------------------------------------------------------------
 
-    async def take(self, conn: Connection, finding: Finding, *, now: datetime, lease_links: bool = False) -> Case:
-        """Handle one finding. With ``lease_links`` the caller carries the deliveries to links itself."""
+    async def take(
+        self,
+        conn: Connection,
+        finding: Finding,
+        *,
+        now: datetime,
+        lease_links: bool = False,
+        roster: Roster | None = None,
+    ) -> Case:
+        """Handle one finding. With ``lease_links`` the caller carries the deliveries to links itself; with ``roster``
+        several findings of one transaction ask but once who is on duty.
+        """
+        roster = roster or Roster(conn, now)
         if finding.kind is FindingKind.RAISED:
-            return await self._raise(conn, finding, now=now, lease_links=lease_links)
+            return await self._raise(conn, finding, now=now, lease_links=lease_links, roster=roster)
         incident = await incidents.lock_open_incident(conn, finding.key)
         if incident is None:
             # Its end or its update came when no incident was open any more: nothing to tell anybody.
@@ -118,14 +143,16 @@ class Desk:
             for link_id in self._link_ids
         )
 
-    async def _raise(self, conn: Connection, finding: Finding, *, now: datetime, lease_links: bool) -> Case:
+    async def _raise(
+        self, conn: Connection, finding: Finding, *, now: datetime, lease_links: bool, roster: Roster
+    ) -> Case:
         incident_id = incident_id_of(finding)
         opened = None
         while opened is None:
             # Look first: an INSERT that meets an open one would still use up a number that people then miss.
             incident = await incidents.lock_open_incident(conn, finding.key)
             if incident is not None:
-                return await self._raise_again(conn, incident, finding, now=now)
+                return await self._raise_again(conn, incident, finding, now=now, roster=roster)
             if await incidents.incident_known(conn, incident_id):
                 # What this finding had opened is over: the finding is an old one, seen again.
                 return Case(incident_id=incident_id, opened=False)
@@ -142,10 +169,12 @@ class Desk:
             life_safety=finding.life_safety,
             lease_until=now + self._lease if lease_links else None,
         )
-        await self._tell_duty_leader(conn, opened, finding, now=now)
+        await self._tell_duty_leader(conn, opened, finding, now=now, roster=roster)
         return Case(incident_id=incident_id, opened=True, leased=links if lease_links else ())
 
-    async def _raise_again(self, conn: Connection, incident: Incident, finding: Finding, *, now: datetime) -> Case:
+    async def _raise_again(
+        self, conn: Connection, incident: Incident, finding: Finding, *, now: datetime, roster: Roster
+    ) -> Case:
         if incident.incident_id == incident_id_of(finding):
             return Case(incident_id=incident.incident_id, opened=False)
         after = next_state(incident.state, IncidentAction.RAISE, life_safety=incident.life_safety)
@@ -179,7 +208,7 @@ class Desk:
                 life_safety=finding.life_safety,
             )
         if incident.state is IncidentState.NORMAL:
-            await self._tell_duty_leader(conn, incident, finding, now=now)
+            await self._tell_duty_leader(conn, incident, finding, now=now, roster=roster)
         return Case(incident_id=incident.incident_id, opened=False)
 
     async def _return(self, conn: Connection, incident: Incident, finding: Finding) -> None:
@@ -204,10 +233,12 @@ class Desk:
         await incidents.move_incident(conn, incident.incident_id, IncidentAction.CLOSE, after, at=at, actor=SYSTEM)
         await incidents.add_entry(conn, incident.incident_id, at=at, kind="closed", actor=SYSTEM)
 
-    async def _tell_duty_leader(self, conn: Connection, incident: Incident, finding: Finding, *, now: datetime) -> None:
+    async def _tell_duty_leader(
+        self, conn: Connection, incident: Incident, finding: Finding, *, now: datetime, roster: Roster
+    ) -> None:
         if not tells_duty_leader(finding):
             return
-        shifts = [s for s in await shifts_at(conn, now) if s.site_id in ("", finding.site_id)]
+        shifts = [s for s in await roster.shifts() if s.site_id in ("", finding.site_id)]
         if not shifts:
             await incidents.add_entry(
                 conn, incident.incident_id, at=now, kind="nobody_on_duty", actor=SYSTEM, detail={}

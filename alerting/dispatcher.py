@@ -37,38 +37,43 @@ LONGEST_SLEEP_S = 2.0
 
 
 async def record(conn: Connection, outcome: Outcome, *, now: datetime, jitter: float) -> None:
-    """Write down how a try went: the delivery and a line in the incident's timeline (one transaction)."""
+    """`write_outcome` in a transaction of its own."""
+    async with conn.transaction():
+        await write_outcome(conn, outcome, now=now, jitter=jitter)
+
+
+async def write_outcome(conn: Connection, outcome: Outcome, *, now: datetime, jitter: float) -> None:
+    """Write down how a try went: the delivery and a line in the timeline, inside the caller's transaction."""
     delivery = outcome.delivery
     detail = {"recipient": delivery.recipient, "channel": delivery.channel.value, "notice": delivery.notice.value}
-    async with conn.transaction():
-        if outcome.taken:
-            fresh = await outbox.record_arrival(
-                conn, delivery.delivery_id, at=now, attempts=outcome.attempts, receipt=outcome.receipt
-            )
-            kind = "sent" if outcome.receipt is None else "receipt"
-            if outcome.receipt is not None:
-                detail["receipt_id"] = outcome.receipt.receipt_id
-        else:
-            again_at = next_attempt(
-                attempts=outcome.attempts,
-                created_at=delivery.created_at,
-                now=now,
-                permanent=outcome.permanent,
-                life_safety=bool(delivery.body.get("data", {}).get("life_safety")),
-                jitter=jitter,
-            )
-            fresh = await outbox.record_failure(
-                conn,
-                delivery.delivery_id,
-                attempts=outcome.attempts,
-                error=outcome.error,
-                next_attempt_at=again_at,
-            )
-            kind = "delivery_failed" if again_at is None else "delivery_delayed"
-            detail["error"] = outcome.error[:300]
-        # One line for the first failure and one for the end; not one for every try.
-        if fresh and (outcome.taken or outcome.attempts == 1 or kind == "delivery_failed"):
-            await add_entry(conn, delivery.incident_id, at=now, kind=kind, actor="system", detail=detail)
+    if outcome.taken:
+        fresh = await outbox.record_arrival(
+            conn, delivery.delivery_id, at=now, attempts=outcome.attempts, receipt=outcome.receipt
+        )
+        kind = "sent" if outcome.receipt is None else "receipt"
+        if outcome.receipt is not None:
+            detail["receipt_id"] = outcome.receipt.receipt_id
+    else:
+        again_at = next_attempt(
+            attempts=outcome.attempts,
+            created_at=delivery.created_at,
+            now=now,
+            permanent=outcome.permanent,
+            life_safety=bool(delivery.body.get("data", {}).get("life_safety")),
+            jitter=jitter,
+        )
+        fresh = await outbox.record_failure(
+            conn,
+            delivery.delivery_id,
+            attempts=outcome.attempts,
+            error=outcome.error,
+            next_attempt_at=again_at,
+        )
+        kind = "delivery_failed" if again_at is None else "delivery_delayed"
+        detail["error"] = outcome.error[:300]
+    # One line for the first failure and one for the end; not one for every try.
+    if fresh and (outcome.taken or outcome.attempts == 1 or kind == "delivery_failed"):
+        await add_entry(conn, delivery.incident_id, at=now, kind=kind, actor="system", detail=detail)
 
 
 class Dispatcher:

@@ -1,40 +1,58 @@
-"""From a pressed button to the receipt of the police link: idle, with the district's traffic, and with ten times of it.
+"""From a pressed button to the receipt of the police link: idle, with the district's traffic, and with a full queue.
 
-The clock starts when the button's message is handed to the MQTT client and stops when the link has answered. Between
-lie broker, alarm lane, decoding, detection, the signed webhook and the far end, which is played in this process. Each
-button is pressed once: first one after the other, then fifty at once.
+The clock starts when the button's message is handed to the network and stops when the link has answered. Between lie
+broker, alarm lane, decoding, detection, the signed webhook and the far end, which is played in a process of its own.
+Each button is pressed once: first one after the other, then fifty at once.
+
+«Saturated»: the bulk lane's queue in the broker is filled while the bulk role is stopped; then the role empties it as
+fast as it can, with every core busy, while the buttons are pressed. The queue must not run empty before the last press.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from statistics import median, quantiles
+from typing import NamedTuple
 from uuid import uuid4
 
 import click
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
+import psutil
 
-from benchmarks.control_room import RECEIVED, ControlRoom, end, fleet_progress, program, wait_for_progress
+from benchmarks.control_room import RECEIVED, ControlRoom, fleet_progress
 from benchmarks.far_end import FarEnd
+from benchmarks.ingest import Traffic
+from benchmarks.processes import part_of
 from benchmarks.sheet import Plan, Sheet
+from benchmarks.stage import Spread, fleet, up
+from benchmarks.wire import Wire
 from campuswatch.demo_district import prepare
 from domain.device import Device, DeviceKind
 from domain.observation import AlarmKind, Channel
-from simulators.district import DISTRICT_SITES, build_district
+from simulators.district import DISTRICT_SITES, District, build_district
 from simulators.message import alarm, topic
-from tests.servers import open_directory
+from tests.servers import Mosquitto, open_directory
 
-PRESSES, QUICK_PRESSES = 200, 10
-AT_ONCE, BURSTS, QUICK_BURSTS = 50, 2, 1
-#: Name of a load and how many times the district's traffic it is.
-LOADS = {"idle": 0, "district": 1, "district x 10": 10}
-SETTLE_S, QUICK_SETTLE_S = 40.0, 12.0
+AT_ONCE = 50
+
+
+class Load(NamedTuple):
+    """How often is pressed under it: one after the other, and fifty at once."""
+
+    name: str
+    presses: int
+    bursts: int
+
+
+LOADS = (Load("idle", 60, 5), Load("district", 50, 1), Load("saturated", 0, 10))
+QUICK_LOADS = (Load("idle", 10, 1), Load("district", 10, 1), Load("saturated", 0, 2))
+#: Messages in the queue of the saturated lane.
+BACKLOG, QUICK_BACKLOG = 900_000, 200_000
+SETTLE_S, QUICK_SETTLE_S = 30.0, 10.0
 #: Nobody waits longer for a receipt; it then counts as missing.
 PATIENCE_S = 30.0
 #: DB15/T 3968-2025: an alarm is answered within two seconds.
@@ -60,80 +78,73 @@ def measure(plan: Plan) -> Sheet:
 
 
 async def _measure(plan: Plan) -> Sheet:
-    presses = plan.presses or (QUICK_PRESSES if plan.quick else PRESSES)
-    bursts = QUICK_BURSTS if plan.quick else BURSTS
-    settle_s = QUICK_SETTLE_S if plan.quick else SETTLE_S
     sheet = Sheet(columns=("load", "pressed", "n", "p50 ms", "p99 ms", "max ms", "p50 / idle", "p99 / idle"))
+    loads = QUICK_LOADS if plan.quick else LOADS
     district = build_district()
     buttons, far_end = Buttons(district.devices), FarEnd()
     with open_directory() as directory:
-        room = ControlRoom(directory / "room", "--no-simulator", environment=far_end.environment)
-        async with far_end.serve(), _up(room):
-            await prepare(room.dsn, sites=DISTRICT_SITES, seed=1, phone=far_end.phone)
-            for load, factor in LOADS.items():
-                async with _traffic(room, factor, directory) as log:
-                    click.echo(f"  {load}: {settle_s:.0f} s to settle")
-                    await asyncio.sleep(settle_s)
-                    began = time.monotonic(), room.number(RECEIVED), _published(log)
-                    with _publisher(room) as client:
-                        await _press(sheet, client, far_end, load, "one at a time", buttons.take(presses), 1)
-                        await _press(
-                            sheet, client, far_end, load, f"{AT_ONCE} at once", buttons.take(bursts * AT_ONCE), AT_ONCE
-                        )
-                    _tell_traffic(sheet, load, room, log, *began)
-            pressed = len(LOADS) * (presses + bursts * AT_ONCE)
-            _account(sheet, room, far_end, pressed)
+        broker = Mosquitto(directory, persistent=True)
+        await asyncio.to_thread(broker.start)
+        room = ControlRoom(directory / "room", "--no-simulator", environment=far_end.environment, mqtt_url=broker.url)
+        try:
+            async with far_end.serve(), up(room):
+                await prepare(room.dsn, sites=DISTRICT_SITES, seed=1, phone=far_end.phone)
+                for load in loads:
+                    async with _traffic(sheet, plan, load, room, directory, district):
+                        singles = buttons.take(load.presses)
+                        await _press(sheet, room.mqtt_url, far_end, load.name, "one at a time", singles, 1)
+                        bursts = buttons.take(load.bursts * AT_ONCE)
+                        await _press(sheet, room.mqtt_url, far_end, load.name, f"{AT_ONCE} at once", bursts, AT_ONCE)
+                pressed = sum(load.presses + load.bursts * AT_ONCE for load in loads)
+                await asyncio.sleep(5.0)
+                _account(sheet, room, await far_end.copies(), pressed)
+        finally:
+            await asyncio.to_thread(broker.stop)
     return sheet
 
 
 async def _press(
-    sheet: Sheet, client: Client, far_end: FarEnd, load: str, how: str, buttons: Sequence[Device], at_once: int
+    sheet: Sheet, mqtt_url: str, far_end: FarEnd, load: str, how: str, buttons: Sequence[Device], at_once: int
 ) -> None:
     seconds: list[float] = []
-    for start in range(0, len(buttons), at_once):
-        pressed: list[tuple[float, asyncio.Future[float]]] = []
-        for button in buttons[start : start + at_once]:
-            answered = far_end.expect(button.device_id)
-            payload = alarm(time.time(), uuid4().hex, AlarmKind.PANIC)
-            pressed.append((time.perf_counter(), answered))
-            client.publish(topic(button.site_id, button.device_id, Channel.ALARM), payload, qos=1)
-        _, late = await asyncio.wait([answered for _, answered in pressed], timeout=PATIENCE_S)
-        if late:
-            sheet.faults.append(f"{load}, {how}: {len(late)} alarms without a receipt after {PATIENCE_S:.0f} s")
-        seconds += [answered.result() - at for at, answered in pressed if answered not in late]
-        await asyncio.sleep(random.uniform(0.02, 0.1) if at_once == 1 else 2.0)
-    if len(seconds) < 2:
+    with Wire(mqtt_url, "bench-buttons", clean=True) as wire:
+        for start in range(0, len(buttons), at_once):
+            pressed = buttons[start : start + at_once]
+            answered = [far_end.expect(button.device_id) for button in pressed]
+            said = [
+                (
+                    topic(button.site_id, button.device_id, Channel.ALARM),
+                    alarm(time.time(), uuid4().hex, AlarmKind.PANIC),
+                )
+                for button in pressed
+            ]
+            at = time.perf_counter()
+            await asyncio.to_thread(wire.publish, said, window=at_once)
+            _, late = await asyncio.wait(answered, timeout=PATIENCE_S)
+            if late:
+                sheet.faults.append(f"{load}, {how}: {len(late)} alarms without a receipt after {PATIENCE_S:.0f} s")
+            seconds += [one.result() - at for one in answered if one not in late]
+            await asyncio.sleep(random.uniform(0.02, 0.1) if at_once == 1 else 0.5)
+    if not seconds:
         return
-    p50, p99, most = median(seconds), quantiles(seconds, n=100, method="inclusive")[98], max(seconds)
-    idle = sheet.figures.setdefault(f"idle, {how}", {"p50_ms": p50 * 1e3, "p99_ms": p99 * 1e3})
-    ratios = p50 * 1e3 / idle["p50_ms"], p99 * 1e3 / idle["p99_ms"]
-    sheet.rows.append((load, how, len(seconds), p50 * 1e3, p99 * 1e3, most * 1e3, *ratios))
+    spread = Spread.of(seconds, unit=1e-3)
+    idle = sheet.figures.setdefault(f"idle, {how}", {"p50_ms": spread.p50, "p99_ms": spread.p99})
+    ratios = spread.p50 / idle["p50_ms"], spread.p99 / idle["p99_ms"]
+    sheet.rows.append((load, how, *spread, *ratios))
     sheet.figures[f"{load}, {how}"] = {
-        "n": len(seconds),
-        "p50_ms": p50 * 1e3,
-        "p99_ms": p99 * 1e3,
-        "max_ms": most * 1e3,
+        "n": spread.n,
+        "p50_ms": spread.p50,
+        "p99_ms": spread.p99,
+        "max_ms": spread.most,
         "p50_ratio": ratios[0],
         "p99_ratio": ratios[1],
     }
-    click.echo(f"  {load}, {how}: p50 {p50 * 1e3:.1f} ms, p99 {p99 * 1e3:.1f} ms, max {most * 1e3:.1f} ms")
-    if p99 > LIMIT_S and LOADS[load] <= 1:
-        sheet.faults.append(f"{load}, {how}: p99 is {p99:.1f} s; the limit is {LIMIT_S:g} s")
+    click.echo(f"  {load}, {how}: p50 {spread.p50:.1f} ms, p99 {spread.p99:.1f} ms, max {spread.most:.1f} ms")
+    if spread.p99 > LIMIT_S * 1e3:
+        sheet.faults.append(f"{load}, {how}: p99 is {spread.p99:.0f} ms; the limit is {LIMIT_S:g} s")
 
 
-def _tell_traffic(
-    sheet: Sheet, load: str, room: ControlRoom, log: Path | None, began: float, received: int, published: int
-) -> None:
-    """How much the bulk lane had to do meanwhile, and did."""
-    if log is None:
-        return
-    seconds = time.monotonic() - began
-    sent_per_s, stored_per_s = (_published(log) - published) / seconds, (room.number(RECEIVED) - received) / seconds
-    sheet.figures[f"{load}, traffic"] = {"published_per_s": sent_per_s, "stored_per_s": stored_per_s}
-    sheet.notes.append(f"{load}: published about {sent_per_s:,.0f}/s, stored {stored_per_s:,.0f}/s meanwhile")
-
-
-def _account(sheet: Sheet, room: ControlRoom, far_end: FarEnd, pressed: int) -> None:
+def _account(sheet: Sheet, room: ControlRoom, copies: int, pressed: int) -> None:
     """One incident and one receipt for each press; nothing put aside."""
     incidents = room.number("SELECT count(*) FROM incident WHERE rule = 'one_key_alarm'")
     receipts = room.number(
@@ -145,11 +156,11 @@ def _account(sheet: Sheet, room: ControlRoom, far_end: FarEnd, pressed: int) -> 
         "incidents": incidents,
         "receipts": receipts,
         "quarantined": quarantined,
-        "delivered_again": far_end.copies(),
+        "delivered_again": copies,
     }
     sheet.notes.append(
         f"pressed {pressed}, incidents {incidents}, police receipts {receipts}, quarantined {quarantined},"
-        f" delivered again {far_end.copies()}"
+        f" delivered again {copies}"
     )
     for name, got, want in (
         ("incidents", incidents, pressed),
@@ -161,41 +172,71 @@ def _account(sheet: Sheet, room: ControlRoom, far_end: FarEnd, pressed: int) -> 
             sheet.faults.append(f"{name}: expected {want}, got {got}")
 
 
-def _published(log: Path | None) -> int:
-    return int(fleet_progress(log)["published"]) if log is not None else 0
+# -- the loads ----------------------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
-async def _up(room: ControlRoom) -> AsyncIterator[None]:
-    await asyncio.to_thread(room.__enter__)
-    try:
+async def _traffic(
+    sheet: Sheet, plan: Plan, load: Load, room: ControlRoom, directory: Path, district: District
+) -> AsyncIterator[None]:
+    settle_s = QUICK_SETTLE_S if plan.quick else SETTLE_S
+    if load.name == "idle":
+        click.echo(f"  idle: {settle_s:.0f} s to settle")
+        await asyncio.sleep(settle_s)
         yield
-    finally:
-        await asyncio.to_thread(room.__exit__, None, None, None)
+    elif load.name == "district":
+        log = directory / "fleet.log"
+        async with fleet(room.mqtt_url, log):
+            click.echo(f"  district: {settle_s:.0f} s to settle")
+            await asyncio.sleep(settle_s)
+            began, received, published = time.monotonic(), room.number(RECEIVED), _published(log)
+            yield
+            seconds = time.monotonic() - began
+            _tell(sheet, load, (room.number(RECEIVED) - received) / seconds, (_published(log) - published) / seconds)
+    else:
+        backlog = QUICK_BACKLOG if plan.quick else BACKLOG
+        async with _full_queue(room, district, backlog) as taken:
+            began, received = time.monotonic(), await taken()
+            yield
+            seconds, left = time.monotonic() - began, backlog - await taken()
+            _tell(sheet, load, (await taken() - received) / seconds, None)
+            sheet.notes.append(f"saturated: {left:,} of {backlog:,} messages were still waiting after the last press")
+            if left <= 0:
+                sheet.faults.append("the bulk lane's queue ran empty before the last press")
+
+
+def _tell(sheet: Sheet, load: Load, stored_per_s: float, sent_per_s: float | None) -> None:
+    """How much the bulk lane had to do meanwhile, and did."""
+    sheet.figures[f"{load.name}, traffic"] = {"published_per_s": sent_per_s, "stored_per_s": stored_per_s}
+    sent = "" if sent_per_s is None else f"published about {sent_per_s:,.0f}/s, "
+    sheet.notes.append(f"{load.name}: {sent}stored {stored_per_s:,.0f}/s meanwhile")
 
 
 @asynccontextmanager
-async def _traffic(room: ControlRoom, factor: int, directory: Path) -> AsyncIterator[Path | None]:
-    """The district's devices in a process of their own, ``factor`` times as busy as they are."""
-    if not factor:
-        yield None
-        return
-    log = directory / f"fleet-{factor}.log"
-    fleet = program(["sim", "fleet", "--mqtt-url", room.mqtt_url, "--rate-factor", str(factor), "--wait", "30"], log)
+async def _full_queue(room: ControlRoom, district: District, count: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """``count`` messages wait for the bulk role when it begins to take them; inside it does. How many it took."""
+    bulk = next(p for p in psutil.Process(room.pid).children(recursive=True) if part_of(p.cmdline()) == "bulk")
+
+    async def total() -> int:
+        return int(await asyncio.to_thread(room.metric, "campuswatch_ingest_messages_total", "bulk") or 0)
+
+    before = await total()
+    said = Traffic(district, count).slice(count)
+    bulk.send_signal(signal.SIGSTOP)
     try:
-        await asyncio.to_thread(wait_for_progress, log, 60, published=1)
-        yield log
+        click.echo(f"  saturated: filling the queue with {len(said):,} messages")
+        with Wire(room.mqtt_url, "bench-filler", clean=True) as wire:
+            await asyncio.to_thread(wire.publish, said, window=1000)
     finally:
-        await asyncio.to_thread(end, fleet)
+        bulk.send_signal(signal.SIGCONT)
+    while await total() < before + count // 50:  # noqa: ASYNC110 - another process, which tells nobody
+        await asyncio.sleep(0.1)
+
+    async def taken() -> int:
+        return await total() - before
+
+    yield taken
 
 
-@contextmanager
-def _publisher(room: ControlRoom) -> Iterator[Client]:
-    client = Client(CallbackAPIVersion.VERSION2, client_id="bench-buttons", clean_session=True)
-    client.connect("127.0.0.1", room.mqtt_port, keepalive=30)
-    client.loop_start()
-    try:
-        yield client
-    finally:
-        client.disconnect()
-        client.loop_stop()
+def _published(log: Path) -> int:
+    return int(fleet_progress(log)["published"])

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, LiteralString
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -25,21 +27,40 @@ _END_S = 20.0
 
 
 class ControlRoom:
-    """``campuswatch demo`` with ``options``; ``environment`` is added to ours. Use as ``with``: it is up inside."""
+    """``campuswatch demo`` with ``options``; ``environment`` is added to ours. Use as ``with``: it is up inside.
 
-    def __init__(self, directory: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
+    ``dsn`` and ``mqtt_url`` name servers of the benchmark's own, to stop and start; without them they are the demo's.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        dsn: str | None = None,
+        mqtt_url: str | None = None,
+    ) -> None:
         directory.mkdir(exist_ok=True)
         self.data = directory / "data"
         self.port = free_port()
-        self.mqtt_port = free_port()
+        self.mqtt_port = free_port() if mqtt_url is None else urlsplit(mqtt_url).port or 1883
         self.words = directory / "demo.log"
-        self.dsn = EmbeddedPostgres(self.data / "postgresql").dsn
+        self.dsn = dsn or EmbeddedPostgres(self.data / "postgresql").dsn
+        self._metrics_port = ports_in_a_row(3)
         self._options = options
-        self._environment = dict(environment or {})
+        self._environment = {"CAMPUSWATCH_METRICS__PORT": str(self._metrics_port), **(environment or {})}
+        if dsn is not None:
+            self._environment["CAMPUSWATCH_DATABASE__URL"] = dsn
+        if mqtt_url is not None:
+            self._environment["CAMPUSWATCH_MQTT__URL"] = mqtt_url
 
     @property
     def mqtt_url(self) -> str:
         return f"mqtt://127.0.0.1:{self.mqtt_port}"
+
+    def metric(self, name: str, lane: str) -> float | None:
+        """What the lane's own /metrics say of itself now; None while nobody answers or nothing of the name is said."""
+        return read_metric(self._metrics_port + ("alarm", "bulk").index(lane), name, lane)
 
     @property
     def pid(self) -> int:
@@ -80,6 +101,28 @@ class ControlRoom:
                     return
             time.sleep(0.2)
         raise RuntimeError(f"the demo did not come up:\n{self.words.read_text(errors='replace')[-2000:]}")
+
+
+def ports_in_a_row(count: int) -> int:
+    """The first of ``count`` loopback ports that are free now."""
+    while True:
+        first = free_port()
+        if first + count > 65_500:
+            continue
+        with suppress(OSError), ExitStack() as probes:
+            for port in range(first, first + count):
+                probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+
+
+def read_metric(port: int, name: str, lane: str) -> float | None:
+    """The value of ``name{lane="..."}`` on a role's /metrics; None while nobody answers or nothing of it is said."""
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5.0) as answer:
+        beginning = f'{name}{{lane="{lane}"}} '
+        for line in answer.read().decode().splitlines():
+            if line.startswith(beginning):
+                return float(line.removeprefix(beginning))
+    return None
 
 
 def program(

@@ -37,7 +37,7 @@ def used(root_pid: int) -> dict[str, Use]:
             use = sums[name]
             use.processes += 1
             use.cpu_s += times.user + times.system + times.children_user + times.children_system
-            use.pss_mb += _pss_kb(process.pid) / 1024
+            use.pss_mb += pss_mb(process.pid)
             use.rss_mb += rss / 2**20
     return sums
 
@@ -56,10 +56,10 @@ def part_of(command: Sequence[str]) -> str | None:
     return None
 
 
-def _pss_kb(pid: int) -> int:
-    """Memory shared by n processes counts for each with an n-th."""
+def pss_mb(pid: int) -> float:
+    """What a process holds: memory shared by n processes counts for each with an n-th."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as lines:  # noqa: PTH123
-            return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+            return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1024
     except FileNotFoundError:
-        return 0
+        return 0.0

@@ -26,7 +26,7 @@ class Wire:
         self._socket = socket.create_connection((parts.hostname, parts.port), timeout=_ANSWER_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         body = b"\x00\x04MQTT\x04" + bytes([2 if self._clean else 0]) + (60).to_bytes(2, "big")
-        self._socket.sendall(packet(0x10, body + _text(self._client_id)))
+        self._socket.sendall(packet(0x10, body + text(self._client_id)))
         answer = self._read(4)
         if answer[0] != 0x20 or answer[3] != 0:
             raise ConnectionError(f"the broker refused {self._client_id}: {answer.hex()}")
@@ -40,7 +40,7 @@ class Wire:
         self._socket.close()
 
     def subscribe(self, filters: Sequence[str]) -> None:
-        body = (1).to_bytes(2, "big") + b"".join(_text(one) + b"\x01" for one in filters)
+        body = (1).to_bytes(2, "big") + b"".join(text(one) + b"\x01" for one in filters)
         self._socket.sendall(packet(0x82, body))
         self._read(4 + len(filters))
 
@@ -50,7 +50,7 @@ class Wire:
             slice_ = messages[start : start + window]
             self._socket.sendall(
                 b"".join(
-                    packet(0x32, _text(topic) + (place + 1).to_bytes(2, "big") + payload)
+                    packet(0x32, text(topic) + (place + 1).to_bytes(2, "big") + payload)
                     for place, (topic, payload) in enumerate(slice_)
                 )
             )
@@ -84,6 +84,7 @@ def packet(kind: int, body: bytes) -> bytes:
             return bytes([kind]) + bytes(length) + body
 
 
-def _text(text: str) -> bytes:
-    raw = text.encode()
+def text(words: str) -> bytes:
+    """A string as MQTT writes it: its length, then UTF-8."""
+    raw = words.encode()
     return len(raw).to_bytes(2, "big") + raw

@@ -2,33 +2,41 @@
 
 ::
 
-    broker ──► journal on disk ──► decode ──► detect ──┬──► links, at once     (AlarmHandler.begin)
-                   │ synced                            └──► commit, in order   (AlarmHandler.write)
-                   └──► acknowledge                              └──► strike from the journal
+    broker ──► journal on disk ──► decode ──► detect ──┬──► links, at once           (AlarmHandler.begin)
+                   │ synced                            ├──► commit, in order         (AlarmHandler.write)
+                   └──► acknowledge                    └──► commit what is unreadable, when nothing else waits
+                                                                 └──► strike from the journal
 
-The way to the links does not wait for the database. The way to the database is tried until it succeeds. A message is
+The way to the links does not wait for the database. The way to the database is tried until it succeeds; what waits for
+it together is committed together, and what nobody could read comes last: junk by the thousand delays no alarm on its
+way to the wall. A message is
 acknowledged when it is synced to the journal, or, where the disk takes nothing, when it is committed. A process that
 dies in between finds the message in its journal (or gets it again) and comes to the same ids, so that receivers and
-tables recognise what they have. A disk that hangs delays an alarm by `DISK_PATIENCE_S` and no longer.
+tables recognise what they have. Only an alarm that names no time has its id from its arrival: the links hear of it when
+the journal knows that, or after `DISK_PATIENCE_S` where the disk hangs.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from devices.formats.decode import Decoder
 from domain.clock import Clock
 from domain.errors import SpoolFull, StorageError, StorageUnavailable
-from domain.finding import Finding
+from domain.finding import Finding, FindingKind
 from domain.observation import Alarm, Observation
 from domain.quarantine import Rejected
 from ingest.journal import Journal
@@ -45,12 +53,14 @@ LANE = "alarm"
 #: has 40 bytes at least, so it never holds as many as `MOST_TAKEN_UP`, which are taken up at once after a restart.
 JOURNAL_BYTES = 16 * 1024 * 1024
 MOST_TAKEN_UP = 1_000_000
+#: Messages that are journalled and decided upon together, and that are committed together at most.
+MOST_HEARD, MOST_AT_ONCE = 200, 1000
 #: What the journal's sync may cost an alarm on its way to the links.
 DISK_PATIENCE_S = 0.05
 #: A database that takes longer is away: it may hang, and others wait behind this alarm.
 COMMIT_PATIENCE_S = 8.0
 #: How long the database waits for the links' first tries; a link that hangs holds it up no longer.
-LINKS_FIRST_S = 0.1
+LINKS_FIRST_S = 0.25
 
 
 class AlarmDetector(Protocol):
@@ -87,14 +97,41 @@ class AlarmHandler(Protocol):
 
 
 @dataclass(slots=True)
-class _Waiting:
-    """``causes``: the observation that a finding rests on. ``safe``: where the journal holds these messages; fails
-    where it does not.
+class _Part:
+    """What goes into one transaction. ``causes``: the observation that a finding rests on."""
+
+    parcel: Parcel = field(default_factory=Parcel)
+    causes: dict[UUID, UUID] = field(default_factory=dict)
+    batches: list[_Batch] = field(default_factory=list)
+
+    def belongs_to(self, batch: _Batch) -> None:
+        self.batches.append(batch)
+        batch.parts += 1
+
+    def absorb(self, other: _Part) -> None:
+        self.parcel.absorb(other.parcel)
+        self.causes |= other.causes
+        self.batches.extend(other.batches)
+
+
+class _Batch:
+    """Messages that came together. ``safe``: where the journal holds them; fails where it does not. ``stored``: every
+    part of it is committed. ``timeless``: it holds an alarm that names no time of its own.
     """
 
-    parcel: Parcel
-    causes: dict[UUID, UUID]
-    safe: asyncio.Future[Position]
+    def __init__(self, messages: Sequence[Inbound], safe: asyncio.Future[Position]) -> None:
+        self.messages = messages
+        self.safe = safe
+        self.stored = asyncio.Event()
+        self.understood = _Part()
+        self.unreadable = _Part()
+        self.timeless = False
+        self.parts = 0
+
+    def part_stored(self) -> None:
+        self.parts -= 1
+        if not self.parts:
+            self.stored.set()
 
 
 class AlarmLane:
@@ -125,8 +162,10 @@ class AlarmLane:
         self._clock = clock
         self._meters = meters
         # Bounded by the journal (and by the broker's in-flight window where that is full): to listen must never wait.
-        self._waiting: asyncio.Queue[_Waiting] = asyncio.Queue()
-        self._committed: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._understood: deque[_Part] = deque()
+        self._unreadable: deque[_Part] = deque()
+        self._work = asyncio.Event()
+        self._unstruck: asyncio.Queue[_Batch] = asyncio.Queue()
         self._conn: Connection | None = None
         self._disk_full = False
 
@@ -140,14 +179,24 @@ class AlarmLane:
         finally:
             await self._drop_connection()
 
+    def report(self, findings: Sequence[Finding]) -> None:
+        """Findings of the house itself (a session that was forgotten, a journal that fills): on the wall with the rest.
+        Must not wait.
+        """
+        if findings:
+            self._handler.begin(findings, now=self._clock.now())
+            self._hand_over(_Part(Parcel(findings=list(findings))), self._understood)
+
     async def _listen(self) -> None:
         await self._take_up()
         while True:
-            messages = await self._session.batch(most=200, age_s=0.0, quiet_s=0.0)
+            messages = await self._session.batch(most=MOST_HEARD, age_s=0.0, quiet_s=0.0)
             safe = self._journal.append(messages)
             safe.add_done_callback(partial(self._journalled, messages))
-            await asyncio.wait({safe}, timeout=DISK_PATIENCE_S)
-            await self._waiting.put(self._decide(messages, safe))
+            batch = self._understand(_Batch(messages, safe))
+            if batch.timeless:
+                await asyncio.wait({safe}, timeout=DISK_PATIENCE_S)
+            self._go_on(batch)
 
     async def _take_up(self) -> None:
         """What an earlier process had acknowledged and not committed: tell the links again, under the same ids."""
@@ -157,7 +206,7 @@ class AlarmLane:
         log.warning("alarms of an earlier process taken up", messages=len(messages))
         safe: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         safe.set_result(position)
-        await self._waiting.put(self._decide(messages, safe))
+        self._go_on(self._understand(_Batch(messages, safe)))
 
     def _journalled(self, messages: Sequence[Inbound], safe: asyncio.Future[Position]) -> None:
         error = None if safe.cancelled() else safe.exception()
@@ -167,45 +216,73 @@ class AlarmLane:
             log.error("alarm journal takes nothing; alarms are acknowledged after the commit", error=str(error))
         self._disk_full = error is not None
 
-    def _decide(self, messages: Sequence[Inbound], safe: asyncio.Future[Position]) -> _Waiting:
-        """Decode, detect and start telling the links. Nothing here waits."""
-        now = self._clock.now()
-        parcel = Parcel()
-        causes: dict[UUID, UUID] = {}
-        findings: dict[UUID, Finding] = {}
+    def _understand(self, batch: _Batch) -> _Batch:
+        """Decode and detect. Nothing here waits."""
         doubted: set[str] = set()
         # What the broker had retained comes at every subscription: it is told apart from what happens now.
-        for retained in (False, True):
-            some, aside = [m for m in messages if m.retained is retained], len(parcel.rejected)
-            for observation in parcel.open(some, self._decoder, self._share):
-                doubt = self._doubts.retained(observation) if retained else None
+        for message in sorted(batch.messages, key=attrgetter("retained")):
+            parcel = Parcel()
+            said = parcel.open([message], self._decoder, self._share)
+            part = batch.understood if said or not parcel.rejected else batch.unreadable
+            for observation in said:
+                doubt = self._doubts.retained(observation) if message.retained else None
                 for finding in self._detector.observe(observation) if doubt is None else (doubt,):
-                    findings.setdefault(finding.finding_id, finding)
+                    parcel.findings.append(finding)
                     if isinstance(observation, Alarm):
-                        causes[finding.finding_id] = observation.uid
-            for rejected, site_no in zip(parcel.rejected[aside:], parcel.rejected_sites[aside:], strict=True):
-                doubt = self._doubts.rejected(rejected, site_no, retained=retained)
+                        part.causes[finding.finding_id] = observation.uid
+                        batch.timeless |= observation.at == observation.received_at
+            for rejected, site_no in zip(parcel.rejected, parcel.rejected_sites, strict=True):
+                doubt = self._doubts.rejected(rejected, site_no, retained=message.retained)
                 if doubt is not None and doubt.key not in doubted:
-                    # Junk by the hundred is one step: it must not stand before the next alarm on the way to the wall.
-                    doubted.add(doubt.key)
-                    findings.setdefault(doubt.finding_id, doubt)
-        parcel.findings.extend(findings.values())
-        self._handler.begin(parcel.findings, now=now)
-        return _Waiting(parcel, causes, safe)
+                    doubted.add(doubt.key)  # junk by the hundred is one step
+                    parcel.findings.append(doubt)
+            part.parcel.absorb(parcel)
+        return batch
+
+    def _go_on(self, batch: _Batch) -> None:
+        """Start telling the links, and hand the rest over to be committed. Nothing here waits."""
+        now = self._clock.now()
+        for part, queue in ((batch.understood, self._understood), (batch.unreadable, self._unreadable)):
+            if part.parcel.messages:
+                part.belongs_to(batch)
+                part.parcel.findings = list({f.finding_id: f for f in part.parcel.findings}.values())
+                self._handler.begin(part.parcel.findings, now=now)
+                self._hand_over(part, queue)
+        self._unstruck.put_nowait(batch)
+
+    def _hand_over(self, part: _Part, queue: deque[_Part]) -> None:
+        queue.append(part)
+        self._work.set()
+
+    def _next_part(self) -> _Part | None:
+        """What to commit next: all that was understood and waits, as far as it fits; else of the unreadable."""
+        queue = self._understood or self._unreadable
+        if not queue:
+            return None
+        part = queue.popleft()
+        while queue and len(part.parcel.messages) + len(queue[0].parcel.messages) <= MOST_AT_ONCE:
+            part.absorb(queue.popleft())
+        return part
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            waiting = await self._waiting.get()
+            await self._work.wait()
             # Fifty alarms at once are a hundred deliveries and as many transactions: the links come first.
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINKS_FIRST_S):
                     await self._handler.calm()
+            part = self._next_part()
+            if part is None:
+                self._work.clear()
+                continue
             started = loop.time()
-            counts = await self._commit(waiting)
-            self._handler.committed(waiting.parcel.findings)
-            self._meters.committed(waiting.parcel, counts, loop.time() - started, self._waiting.qsize())
-            await self._committed.put(waiting)
+            counts = await self._commit(part)
+            self._handler.committed(part.parcel.findings)
+            waiting = len(self._understood) + len(self._unreadable)
+            self._meters.committed(part.parcel, counts, loop.time() - started, waiting)
+            for batch in part.batches:
+                batch.part_stored()
 
     async def _strike(self) -> None:
         """The database has it: the journal may forget it, and what the journal never had can be acknowledged now.
@@ -213,22 +290,22 @@ class AlarmLane:
         A task of its own, because a disk that hangs must not hold up the next alarm's way into the database.
         """
         while True:
-            waiting = await self._committed.get()
-            messages = waiting.parcel.messages
+            batch = await self._unstruck.get()
+            await batch.stored.wait()
             try:
-                position = await waiting.safe
+                position = await batch.safe
             except SpoolFull:
-                self._session.acknowledge(messages)
+                self._session.acknowledge(batch.messages)
             else:
                 await self._handler.kept()
-                await self._forget(position, len(messages))
+                await self._forget(position, batch.messages)
 
-    async def _forget(self, position: Position, count: int) -> None:
+    async def _forget(self, position: Position, messages: Sequence[Inbound]) -> None:
         """Strike from the journal; a disk that takes nothing only means that a restart sees them once more."""
         said = False
         while True:
             try:
-                await self._journal.consume(position, count)
+                await self._journal.consume(position, len(messages))
                 return
             except OSError as error:
                 if not said:
@@ -236,18 +313,18 @@ class AlarmLane:
                 said = True
                 await asyncio.sleep(5.0)
 
-    async def _commit(self, waiting: _Waiting) -> dict[int, Counts]:
+    async def _commit(self, part: _Part) -> dict[int, Counts]:
         """Commit, however long the database is away."""
         wait_s, away = 0.05, False
         while True:
             try:
                 try:
-                    counts = await self._try_commit(waiting.parcel, waiting.causes)
+                    counts = await self._try_commit(part.parcel, part.causes)
                 except StorageUnavailable:
                     raise
                 except StorageError as error:
-                    log.error("database refused alarms", error=str(error), messages=len(waiting.parcel.messages))
-                    counts = await self._commit_singly(waiting)
+                    log.error("database refused alarms", error=str(error), messages=len(part.parcel.messages))
+                    counts = await self._commit_singly(part)
                 break
             except StorageUnavailable as error:
                 if not away:
@@ -271,35 +348,28 @@ class AlarmLane:
                 self._conn = await connect(self._dsn, name="alarm lane")
             async with self._conn.transaction():
                 # The findings become incidents right here, so they take no detour through the finding table.
-                stored = Parcel(
-                    messages=parcel.messages,
-                    reports=parcel.reports,
-                    heartbeats=parcel.heartbeats,
-                    readings=parcel.readings,
-                    rejected=parcel.rejected,
-                    rejected_sites=parcel.rejected_sites,
-                )
+                stored = replace(parcel, findings=[])
                 counts = await stored.write(self._conn, LANE)
                 fresh = [f for f in parcel.findings if causes.get(f.finding_id) not in stored.known]
-                await self._handler.write(self._conn, fresh, now=self._clock.now())
+                await self._handler.write(self._conn, _told_once(fresh), now=self._clock.now())
         return counts
 
-    async def _commit_singly(self, waiting: _Waiting) -> dict[int, Counts]:
+    async def _commit_singly(self, part: _Part) -> dict[int, Counts]:
         """The database will not have all of this. Whatever it refuses stops nothing else: incidents first, each by
         itself, and then the messages, the refused ones into the quarantine.
         """
         refused: set[UUID] = set()
-        for finding in waiting.parcel.findings:
+        for finding in part.parcel.findings:
             try:
                 await self._try_commit(Parcel(findings=[finding]), {})
             except StorageUnavailable:
                 raise
             except StorageError as error:
                 log.error("database refused an incident; the links are told all the same", error=str(error))
-                if cause := waiting.causes.get(finding.finding_id):
+                if cause := part.causes.get(finding.finding_id):
                     refused.add(cause)
         counts: dict[int, Counts] = {}
-        for message in waiting.parcel.messages:
+        for message in part.parcel.messages:
             single = Parcel()
             single.open([message], self._decoder, self._share)
             detail = "the database refused the incident that follows from it"
@@ -321,3 +391,20 @@ class AlarmLane:
         if self._conn is not None:
             conn, self._conn = self._conn, None
             await conn.close()
+
+
+def _told_once(findings: Sequence[Finding]) -> list[Finding]:
+    """A button that is pressed a hundred times in one batch is raised, and raised once more with a count."""
+    by_key: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_key.setdefault(finding.key, []).append(finding)
+    told: list[Finding] = []
+    for said in by_key.values():
+        for _, run in groupby(said, key=lambda f: (f.kind, f.test, f.drill)):
+            first, *rest = run
+            told.append(first)
+            if first.kind is not FindingKind.RAISED or len(rest) < 2:
+                told += rest
+            else:
+                told.append(msgspec.structs.replace(rest[-1], detail={**rest[-1].detail, "times": len(rest)}))
+    return told

@@ -93,6 +93,13 @@ class BulkLane:
         self._age_s = age_s
         self._quiet_s = quiet_s
         self._tick_s = tick_s
+        self._reported: list[Finding] = []
+
+    def report(self, findings: Sequence[Finding]) -> None:
+        """Findings of the house itself (a session that was forgotten, a journal that fills): written with the next
+        parcel. Must not wait.
+        """
+        self._reported.extend(findings)
 
     async def run(self) -> None:
         """Until cancelled. Messages of an unfinished batch stay unacknowledged and come again."""
@@ -233,6 +240,8 @@ class BulkLane:
     # -- the database -------------------------------------------------------------------------------------------------
 
     def _collect_changes(self, parcel: Parcel) -> None:
+        parcel.findings.extend(self._reported)
+        self._reported.clear()
         changes = self._detector.changes()
         parcel.liveness.extend(changes.liveness)
         parcel.rule_states.extend(changes.states)

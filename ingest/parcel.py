@@ -96,6 +96,18 @@ class Parcel:
                 self.reports.append(observation)
         return said
 
+    def absorb(self, other: Parcel) -> None:
+        """Take over all that ``other`` holds, to be written in one transaction."""
+        self.messages += other.messages
+        self.heartbeats += other.heartbeats
+        self.readings += other.readings
+        self.reports += other.reports
+        self.rejected += other.rejected
+        self.rejected_sites += other.rejected_sites
+        self.findings += other.findings
+        self.liveness += other.liveness
+        self.rule_states += other.rule_states
+
     @classmethod
     def of_unstorable(cls, message: Inbound, detail: str) -> Parcel:
         """The parcel that puts ``message`` into the quarantine because the database refused it."""

@@ -17,20 +17,19 @@ lose          take the alarm and break the connection off before the receipt is 
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 import structlog
-import uvicorn
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
-from starlette.types import Receive, Scope, Send
 
 from domain.clock import Clock, SystemClock
 from simulators.alarm_lines import Language, alarm_line, phone_line
@@ -68,14 +67,6 @@ class LinkBehaviour(BaseModel):
     seconds: float = Field(default=5.0, ge=0.0, le=3600.0)
 
 
-class BrokenOff(Response):
-    """Promises a body, never sends it: the server then cuts the connection in the middle of the answer."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"64")]})
-        await send({"type": "http.response.body", "body": b"{", "more_body": True})
-
-
 class Receivers:
     """The three far ends. ``secrets`` are the links' ``whsec_...``; ``say`` gets one line for each alarm."""
 
@@ -102,29 +93,33 @@ class Receivers:
         self.bad_signatures = dict.fromkeys(LinkName, 0)
         self._changed = asyncio.Event()
 
-    def application(self) -> FastAPI:
-        app = FastAPI(title="campuswatch simulated receivers", openapi_url=None)
+    def application(self) -> web.Application:
+        app = web.Application(client_max_size=BODY_BOUND, middlewares=[_say_what_is_wrong])
+        app.add_routes(
+            [
+                web.post("/police", self._police),
+                web.post("/education", self._education),
+                web.post("/phone", self._phone_in),
+                web.get("/received", self._received),
+                web.get("/behaviour", self._behaviour),
+                web.post("/behaviour", self._behave),
+            ]
+        )
+        return app
 
-        @app.post("/police")
-        async def police(request: Request) -> Response:
-            return await self._webhook_in(LinkName.POLICE, request)
+    async def _police(self, request: web.Request) -> web.StreamResponse:
+        return await self._webhook_in(LinkName.POLICE, request)
 
-        @app.post("/education")
-        async def education(request: Request) -> Response:
-            return await self._webhook_in(LinkName.EDUCATION, request)
+    async def _education(self, request: web.Request) -> web.StreamResponse:
+        return await self._webhook_in(LinkName.EDUCATION, request)
 
-        @app.post("/phone")
-        async def phone(request: Request) -> Response:
-            return await self._phone_in(request)
+    async def _received(self, request: web.Request) -> web.Response:
+        taken = {link.value: msgspec.to_builtins(list(book.received)) for link, book in self.books.items()}
+        return _json({**taken, "phone": list(self.phone)})
 
-        @app.get("/received")
-        async def received() -> dict[str, Any]:
-            taken = {link.value: msgspec.to_builtins(list(book.received)) for link, book in self.books.items()}
-            return {**taken, "phone": list(self.phone)}
-
-        @app.get("/behaviour")
-        async def behaviour() -> dict[str, Any]:
-            return {
+    async def _behaviour(self, request: web.Request) -> web.Response:
+        return _json(
+            {
                 link.value: {
                     "mode": set_to.mode.value,
                     "seconds": set_to.seconds,
@@ -133,23 +128,24 @@ class Receivers:
                 }
                 for link, set_to in self.behaviour.items()
             }
+        )
 
-        @app.post("/behaviour")
-        async def behave(wanted: LinkBehaviour) -> LinkBehaviour:
-            self.behaviour[wanted.link] = wanted
-            self._changed.set()  # whoever hangs now is let go
-            self._changed = asyncio.Event()
-            return wanted
-
-        return app
-
-    async def _webhook_in(self, link: LinkName, request: Request) -> Response:
-        self.attempts[link] += 1
-        raw = await request.body()
-        if len(raw) > BODY_BOUND:
-            return _problem(413, "too large")
+    async def _behave(self, request: web.Request) -> web.Response:
         try:
-            body = self._webhooks[link].verify(raw, dict(request.headers))
+            wanted = LinkBehaviour.model_validate_json(await request.read())
+        except ValidationError as error:
+            return _json({"detail": error.errors(include_url=False, include_context=False)}, 422)
+        self.behaviour[wanted.link] = wanted
+        self._changed.set()  # whoever hangs now is let go
+        self._changed = asyncio.Event()
+        return _json(wanted.model_dump(mode="json"))
+
+    async def _webhook_in(self, link: LinkName, request: web.Request) -> web.StreamResponse:
+        self.attempts[link] += 1
+        raw = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        try:
+            body = self._webhooks[link].verify(raw, headers)
         except (WebhookVerificationError, ValueError) as error:  # ValueError: malformed header, base64, UTF-8, JSON
             self.bad_signatures[link] += 1
             log.warning("signature_refused", link=link.value, error=str(error))
@@ -159,21 +155,19 @@ class Receivers:
         refused = await self._misbehave(link)
         if refused is not None:
             return refused
-        webhook_id = request.headers["webhook-id"]
+        webhook_id = headers["webhook-id"]
         receipt, new = self.books[link].take(webhook_id, body, self._clock.now())
         self._say(alarm_line(link.value, receipt, body, new=new, language=self._language))
         mode = self.behaviour[link].mode
         if mode is Mode.LOSE:
-            return BrokenOff()
+            return await _broken_off(request)
         if mode is Mode.WRONG_RECEIPT:
             receipt = msgspec.structs.replace(receipt, webhook_id="msg_of_somebody_else")
-        return JSONResponse(msgspec.to_builtins(receipt))
+        return _json(msgspec.to_builtins(receipt))
 
-    async def _phone_in(self, request: Request) -> Response:
+    async def _phone_in(self, request: web.Request) -> web.StreamResponse:
         self.attempts[LinkName.PHONE] += 1
-        raw = await request.body()
-        if len(raw) > BODY_BOUND:
-            return _problem(413, "too large")
+        raw = await request.read()
         try:
             notice = msgspec.json.decode(raw, type=dict[str, Any])
         except msgspec.DecodeError as error:
@@ -183,9 +177,11 @@ class Receivers:
             return refused
         self.phone.append({**notice, "received_at": self._clock.now().isoformat()})
         self._say(phone_line(notice, self._clock.now(), language=self._language))
-        return BrokenOff() if self.behaviour[LinkName.PHONE].mode is Mode.LOSE else JSONResponse({"status": "ok"})
+        if self.behaviour[LinkName.PHONE].mode is Mode.LOSE:
+            return await _broken_off(request)
+        return _json({"status": "ok"})
 
-    async def _misbehave(self, link: LinkName) -> Response | None:
+    async def _misbehave(self, link: LinkName) -> web.Response | None:
         """Wait where the mode says so; an answer when nothing is to be taken."""
         set_to = self.behaviour[link]
         match set_to.mode:
@@ -216,15 +212,50 @@ def listen(host: str, port: int) -> socket.socket:
         raise SimulatorError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
 
 
+@asynccontextmanager
+async def serving(application: web.Application, listening: socket.socket) -> AsyncIterator[None]:
+    """``application`` answers on ``listening`` inside; a link that hangs does not hold the end up."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, handle_signals=False)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listening).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
 async def serve(receivers: Receivers, listening: socket.socket) -> None:
-    """Serve until cancelled or signalled; a link that hangs does not hold the end up."""
-    config = uvicorn.Config(
-        receivers.application(),
-        log_level="critical",  # each answer that `lose` breaks off would be reported as uvicorn's own error
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
-    await uvicorn.Server(config).serve(sockets=[listening])
+    """Serve until cancelled or signalled."""
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with serving(receivers.application(), listening):
+        await ended.wait()
+
+
+@web.middleware
+async def _say_what_is_wrong(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Errors as JSON, as the answers are."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _problem(error.status, error.reason)
+
+
+async def _broken_off(request: web.Request) -> web.StreamResponse:
+    """Promise a body and cut the connection in the middle of it."""
+    answer = web.StreamResponse(headers={"content-length": "64"})
+    await answer.prepare(request)
+    await answer.write(b"{")
+    if request.transport is not None:
+        request.transport.close()
+    return answer
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
 
 
 def _webhook(secret: str) -> Webhook:
@@ -234,5 +265,5 @@ def _webhook(secret: str) -> Webhook:
         raise SimulatorError("the secret must be whsec_ and base64, as the link's settings have it") from error
 
 
-def _problem(status: int, detail: str) -> JSONResponse:
-    return JSONResponse({"detail": detail}, status_code=status)
+def _problem(status: int, detail: str) -> web.Response:
+    return _json({"detail": detail}, status)

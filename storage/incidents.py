@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from domain.errors import UnknownIncident
 from domain.finding import Category, Finding, Severity
 from domain.incident import Incident, IncidentAction, IncidentState
-from storage.notices import NoticeChannel, notify
+from storage.notices import NoticeChannel
 from storage.pool import Connection
 
 _COLUMNS: LiteralString = (
@@ -148,7 +148,7 @@ async def add_entry(
 ) -> None:
     """Add a line to the timeline and tell the wall."""
     await conn.execute(
-        "INSERT INTO incident_entry (incident_id, at, kind, actor, detail) VALUES (%s, %s, %s, %s, %s)",
-        (incident_id, at, kind, actor, Jsonb(detail or {})),
+        "WITH entry AS (INSERT INTO incident_entry (incident_id, at, kind, actor, detail) VALUES (%s, %s, %s, %s, %s))"
+        " SELECT pg_notify(%s, %s)",
+        (incident_id, at, kind, actor, Jsonb(detail or {}), NoticeChannel.INCIDENT.value, str(incident_id)),
     )
-    await notify(conn, NoticeChannel.INCIDENT, str(incident_id))

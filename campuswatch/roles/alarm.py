@@ -117,10 +117,11 @@ async def run(around: Surroundings) -> None:
         tasks.create_task(react(dsn, {NoticeChannel.REGISTRY: reload}, name="alarm registry"), name="registry")
         # Often, and by itself: the registry is too large to be read again every few seconds.
         cases_changed = {NoticeChannel.INCIDENT: refresh_cases}
-        tasks.create_task(react(dsn, cases_changed, name="alarm cases", poll_s=5.0), name="cases")
+        tasks.create_task(react(dsn, cases_changed, name="alarm cases", poll_s=5.0, pause_s=0.5), name="cases")
         await make_do()
         path = AlarmPath(
-            desk=Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone),
+            # Whoever comes to help is told first.
+            desk=Desk(gazetteer=gazetteer, link_ids=sorted(links, key="police".__ne__), zone=around.zone),
             courier=Courier(links),
             cases=cases,
             pool=pool,

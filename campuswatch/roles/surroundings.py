@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -16,6 +17,9 @@ from domain.clock import Clock, SystemClock
 from domain.errors import CampuswatchError, SettingsError, first_error
 
 log = structlog.get_logger("campuswatch.role")
+
+#: How far each role steps back for the alarm lane when every core is busy (nice, 0 to 19).
+STEPS_BACK = {"alarm": 0, "alerting": 2, "web": 5, "bulk": 10}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,8 @@ def run_role(name: str, settings: Settings, *, metrics_port: int | None) -> None
             raise SettingsError(
                 [f"metrics.port: cannot listen on {settings.metrics.host}:{metrics_port}: {error.strerror}"]
             ) from error
+
+    os.nice(STEPS_BACK[name])
 
     async def live() -> None:
         task = asyncio.current_task()

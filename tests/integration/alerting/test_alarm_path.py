@@ -79,7 +79,7 @@ async def test_links_are_told_while_the_database_is_away_and_it_is_all_there_onc
         await until_true(lambda: bool(police.taken and education.taken))
         assert await incidents(conn) == []
         # Back: the same object goes on, with connections that work.
-        lane.path._pool = pool
+        lane.path._recorder._pool = pool
         await lane.commit(conn, [pressed])
         await until(_received(conn, 2))
     assert set(police.taken.values()) == {1}

@@ -297,3 +297,32 @@ async def test_the_links_are_begun_before_the_database_is_asked(
     async with alarm_lane(url, dsn, alarm_client, decoder, journal_path, Watching(write)):
         await devices.say(press(0))
         await until_true(lambda: order == ["begin", "write"])
+
+
+async def test_what_nobody_can_read_waits_behind_a_press(
+    url: str, dsn: str, conn: Connection, decoder: Decoder, devices: Devices, alarm_client: str, journal_path: Path
+) -> None:
+    police = Inbox()
+    junk = [("campus/v1/s001/btn-03/alarm", b"junk %d" % number) for number in range(4000)]
+    async with Line(dsn).open() as line:
+        line.cut()
+        async with _whole(url, line.dsn, alarm_client, decoder, journal_path, police):
+            await devices.say(*junk, press(0))
+            await until_true(lambda: len(police.taken) == 1)
+            line.mend()
+            await _until_received(conn, 1)
+
+            async def all_put_aside() -> bool:
+                return (await counts(conn))["quarantine"] == 4000
+
+            await until(all_put_aside, within_s=30)
+    (pressed,) = await rows(conn, "SELECT ts FROM ledger_entry WHERE 1 = ANY (stored)")
+    (before,) = await rows(
+        conn,
+        "SELECT coalesce(sum(n), 0)::int AS rejected FROM ledger_entry, unnest(rejected) AS n"
+        f" WHERE ts < '{pressed['ts'].isoformat()}'",
+    )
+    # One part may have been in hand when the press came.
+    assert before["rejected"] <= 1000
+    (doubt,) = [i for i in await incidents(conn) if i["rule"] == "doubtful_alarm"]
+    assert doubt["occurrences"] < 100

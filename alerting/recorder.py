@@ -1,0 +1,72 @@
+"""The recorder: writes down how tries went, as many in one transaction as there are.
+
+Fifty buttons pressed at once are a hundred receipts; a transaction for each would keep the alarm lane's process and the
+database busy when the next press comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import structlog
+
+from alerting.courier import Outcome
+from alerting.dispatcher import write_outcome
+from domain.clock import Clock
+from domain.errors import StorageError, StorageUnavailable
+from storage.pool import Pool, wrapped_errors
+
+log = structlog.get_logger("alerting.recorder")
+
+MOST_AT_ONCE = 100
+
+
+class Recorder:
+    """`record` from any number of tasks; the writing is a task of ``tasks`` while there is something to write."""
+
+    def __init__(self, pool: Pool, clock: Clock, tasks: asyncio.TaskGroup) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._tasks = tasks
+        self._waiting: list[tuple[Outcome, asyncio.Future[bool]]] = []
+        self._writing = False
+
+    async def record(self, outcome: Outcome) -> bool:
+        """Whether it is written down; else try again later."""
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((outcome, done))
+        if not self._writing:
+            self._writing = True
+            self._tasks.create_task(self._write_all(), name="bring outcomes to the database")
+        return await done
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            taken, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            try:
+                await self._write([outcome for outcome, _ in taken])
+                written = [True] * len(taken)
+            except StorageUnavailable as error:
+                log.debug("outcomes not recorded yet", error=str(error))
+                written = [False] * len(taken)
+            except StorageError:
+                written = [await self._alone(outcome) for outcome, _ in taken]
+            for (_, done), so in zip(taken, written, strict=True):
+                if not done.done():
+                    done.set_result(so)
+        self._writing = False
+
+    async def _alone(self, outcome: Outcome) -> bool:
+        """One that the database refuses takes no other with it."""
+        try:
+            await self._write([outcome])
+        except StorageError as error:
+            log.warning("outcome not recorded", delivery_id=str(outcome.delivery.delivery_id), error=str(error))
+            return False
+        return True
+
+    async def _write(self, outcomes: list[Outcome]) -> None:
+        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+            for outcome in outcomes:
+                await write_outcome(conn, outcome, now=self._clock.now(), jitter=random.random())
