@@ -25,7 +25,11 @@ _KEEPALIVE: dict[str, Any] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
-    "options": "-c TimeZone=UTC",  # times leave the database as UTC, whatever the server's own zone is
+    "options": (
+        "-c TimeZone=UTC"  # times leave the database as UTC, whatever the server's own zone is
+        # Whoever hangs in the middle of a transaction must not hold up an alarm on the same incident for ever.
+        " -c idle_in_transaction_session_timeout=10s -c lock_timeout=5s"
+    ),
 }
 
 

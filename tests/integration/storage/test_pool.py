@@ -113,3 +113,19 @@ async def test_a_standby_that_has_not_taken_over_yet_is_away(conn: Connection) -
     with pytest.raises(StorageUnavailable):
         async with wrapped_errors():
             await conn.execute("DELETE FROM rule_state")
+
+
+async def test_nobody_waits_for_ever_for_a_row_that_somebody_holds(kept_database: str) -> None:
+    """A process that hangs in the middle of a transaction must not hold up an alarm on the same incident."""
+    one, other = await connect(kept_database, name="one"), await connect(kept_database, name="other")
+    try:
+        async with one.transaction():
+            await one.execute("SELECT pg_advisory_xact_lock(20261122)")
+            with pytest.raises(StorageUnavailable, match="lock timeout"):
+                async with wrapped_errors(), asyncio.timeout(60):
+                    await other.execute("SELECT pg_advisory_xact_lock(20261122)")
+        cursor = await one.execute("SHOW idle_in_transaction_session_timeout")
+        assert await cursor.fetchone() == ("10s",)
+    finally:
+        await one.close()
+        await other.close()
