@@ -179,18 +179,23 @@ class Desk:
             return Case(incident_id=incident.incident_id, opened=False)
         after = next_state(incident.state, IncidentAction.RAISE, life_safety=incident.life_safety)
         came_back = incident.state in (IncidentState.RETURNED, IncidentState.NORMAL)
+        times = int(finding.detail.get("times", 1))
         await incidents.move_incident(
-            conn, incident.incident_id, IncidentAction.RAISE, after, at=finding.at, actor=SYSTEM
+            conn, incident.incident_id, IncidentAction.RAISE, after, at=finding.at, actor=SYSTEM, times=times
         )
-        await incidents.add_entry(
-            conn,
-            incident.incident_id,
-            at=finding.at,
-            kind="raised_again" if came_back else "repeated",
-            actor=SYSTEM,
-            detail=finding.detail,
-        )
-        if came_back:
+        if not came_back:
+            await incidents.add_repeated(
+                conn,
+                incident.incident_id,
+                at=finding.at,
+                actor=SYSTEM,
+                detail=finding.detail,
+                times=times,
+            )
+        else:
+            await incidents.add_entry(
+                conn, incident.incident_id, at=finding.at, kind="raised_again", actor=SYSTEM, detail=finding.detail
+            )
             # It had been over: for the links it is a new call, and for whoever had taken it too.
             await outbox.queue_deliveries(
                 conn,

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from domain.errors import UnknownIncident
 from domain.finding import Category, Finding, Severity
 from domain.incident import Incident, IncidentAction, IncidentState
-from storage.notices import NoticeChannel
+from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
 _COLUMNS: LiteralString = (
@@ -109,7 +109,7 @@ async def incident_known(conn: Connection, incident_id: UUID) -> bool:
 
 #: What an action writes beside the state.
 _MARKS: dict[IncidentAction, LiteralString] = {
-    IncidentAction.RAISE: ", occurrences = occurrences + 1, last_event_at = %(at)s, returned_at = NULL,"
+    IncidentAction.RAISE: ", occurrences = occurrences + %(times)s, last_event_at = %(at)s, returned_at = NULL,"
     " acknowledged_at = CASE WHEN %(state)s = 'raised' THEN NULL ELSE acknowledged_at END,"
     " acknowledged_by = CASE WHEN %(state)s = 'raised' THEN NULL ELSE acknowledged_by END",
     IncidentAction.RETURN: ", returned_at = %(at)s, last_event_at = %(at)s",
@@ -128,12 +128,15 @@ async def move_incident(
     *,
     at: datetime,
     actor: str,
+    times: int = 1,
 ) -> None:
-    """Write the new state of a locked incident. ``at`` and ``actor`` go where the action leaves its mark."""
+    """Write the new state of a locked incident. ``at`` and ``actor`` go where the action leaves its mark, ``times`` is
+    how often it was raised.
+    """
     await conn.execute(
         f"UPDATE incident SET state = %(state)s, changed_at = clock_timestamp() {_MARKS[action]}"
         " WHERE incident_id = %(incident_id)s",
-        {"state": state.value, "at": at, "actor": actor, "incident_id": incident_id},
+        {"state": state.value, "at": at, "actor": actor, "incident_id": incident_id, "times": times},
     )
 
 
@@ -152,3 +155,26 @@ async def add_entry(
         " SELECT pg_notify(%s, %s)",
         (incident_id, at, kind, actor, Jsonb(detail or {}), NoticeChannel.INCIDENT.value, str(incident_id)),
     )
+
+
+#: Of «repeated» in one incident's timeline.
+LINES_A_MINUTE = 10
+
+
+async def add_repeated(
+    conn: Connection, incident_id: UUID, *, at: datetime, actor: str, detail: dict[str, Any], times: int
+) -> None:
+    """Add «repeated» to the timeline. More than `LINES_A_MINUTE` are counted in the last of them: a looping device
+    fills no table, and each press of a person keeps its line.
+    """
+    cursor = await conn.execute(
+        "UPDATE incident_entry SET detail = detail || jsonb_build_object("
+        "  'times', coalesce((detail ->> 'times')::bigint, 1) + %(times)s, 'until', %(until)s::text)"
+        " WHERE entry_no = (SELECT CASE WHEN count(*) >= %(most)s THEN max(entry_no) END FROM incident_entry"
+        "  WHERE incident_id = %(incident_id)s AND kind = 'repeated' AND at > %(at)s::timestamptz - interval '1 minute')",
+        {"incident_id": incident_id, "at": at, "until": at.isoformat(), "times": times, "most": LINES_A_MINUTE},
+    )
+    if cursor.rowcount:
+        await notify(conn, NoticeChannel.INCIDENT, str(incident_id))
+    else:
+        await add_entry(conn, incident_id, at=at, kind="repeated", actor=actor, detail=detail)
