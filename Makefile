@@ -56,6 +56,10 @@ wheel-test: $(TESTABLE) $(PAGES) ## Install the wheel in a directory far from he
 bench: debian-packages timescale $(TESTABLE) ## Measure (ARGS= goes to python -m benchmarks)
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
+.PHONY: chaos
+chaos: debian-packages $(TESTABLE) $(PAGES) ## Kill, cut and fill everything, and account for every message (ARGS='--seed 7')
+	@$(VENV)/bin/python -m tests.chaos $(ARGS)
+
 .PHONY: debian-packages
 debian-packages: ## Install the Debian packages that the tests need
 	@scripts/debian-packages.sh

@@ -225,12 +225,14 @@ class Template:
 class Mosquitto:
     """Debian's Mosquitto on a free loopback port, keeping nothing on disk and refusing nothing for its size or number.
 
-    `stop` and `start` again keep the port; sessions do not survive that, unless ``persistent``.
+    `stop` and `start` again keep the port; sessions do not survive that, unless ``persistent``. A `kill` costs what was
+    queued since the last autosave a second ago; with ``saves_each_change`` only what came in the last few milliseconds.
     """
 
-    def __init__(self, directory: Path, *, persistent: bool = False) -> None:
+    def __init__(self, directory: Path, *, persistent: bool = False, saves_each_change: bool = False) -> None:
         self._directory = directory
         self._persistent = persistent
+        self._saves_each_change = saves_each_change
         self._port = free_port()
         self._child: Child | None = None
 
@@ -255,6 +257,7 @@ class Mosquitto:
             # Bounded: packet ids are 16 bits wide and a window near that many breaks publishers.
             "max_inflight_messages 20000\nmax_queued_messages 0\nmax_queued_bytes 0\nmessage_size_limit 0\n"
             f"persistence {str(self._persistent).lower()}\npersistence_location {store}/\nautosave_interval 1\n"
+            f"autosave_on_changes {str(self._saves_each_change).lower()}\n"
             "log_dest stderr\nlog_type error\nlog_type warning\n"
         )
         config.chmod(0o644)
@@ -275,9 +278,10 @@ class Mosquitto:
                 raise RuntimeError(f"mosquitto did not start:\n{last_lines(output, 20)}")
             await asyncio.sleep(0.02)
 
-    def stop(self) -> None:
+    def stop(self, patience_s: float = 3.0) -> None:
+        """It writes down what it holds; with many sessions that takes longer."""
         if self._child is not None:
-            asyncio.run(self._child.end(((signal.SIGTERM, 3.0), (signal.SIGKILL, 1.0))))
+            asyncio.run(self._child.end(((signal.SIGTERM, patience_s), (signal.SIGKILL, 1.0))))
 
     def kill(self) -> None:
         """As a power cut would."""
