@@ -16,6 +16,10 @@ BENCHMARKS = {
     "ingest": "messages a second committed and acknowledged by the bulk lane, beside a bare loop",
     "footprint": "CPU and memory of the whole server under the district's traffic, and an account of every message",
     "alarm": "from a pressed button to the police link's receipt, idle and under load",
+    "storm": "20,000 devices that come back at once, twice, and buttons pressed meanwhile",
+    "memory": "the bulk role's memory and the cost of a heartbeat at 20,000, 200,000 and a million devices",
+    "outage": "ten minutes without a database: alarms meanwhile, and how soon everything is stored afterwards",
+    "neighbour": "what one device that sends 2,000 messages a second does to everybody else",
 }
 
 
@@ -23,13 +27,15 @@ BENCHMARKS = {
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--list", "listing", is_flag=True, help="Say which benchmarks there are.")
 @click.option("--quick", is_flag=True, help="Short runs: they show that the benchmarks work, not how fast we are.")
-@click.option("--messages", type=click.IntRange(1000, 400_000), help="ingest: messages of one round.")
-@click.option("--rounds", type=click.IntRange(1, 50), help="ingest: rounds of lane and bare loop.")
+@click.option("--messages", type=click.IntRange(1000, 400_000), help="ingest, memory: messages of one round.")
+@click.option("--rounds", type=click.IntRange(1, 50), help="ingest, memory: rounds; neighbour: pairs of windows.")
 @click.option("--server", type=click.Choice(["postgresql", "timescaledb"]), default="postgresql", show_default=True,
               help="ingest: the embedded PostgreSQL, or the tests' TimescaleDB.")  # fmt: skip
 @click.option("--broker", type=click.Choice(["mosquitto", "embedded"]), default="mosquitto", show_default=True,
               help="ingest: Mosquitto with room for everything, or the embedded broker.")  # fmt: skip
-@click.option("--minutes", type=click.FloatRange(0.2, 24 * 60), help="footprint: how long to watch.")
+@click.option(
+    "--minutes", type=click.FloatRange(0.2, 24 * 60), help="footprint: how long to watch; outage: without a database."
+)
 @click.option("--presses", type=click.IntRange(5, 200), help="alarm: buttons pressed one at a time under each load.")
 def main(
     names: tuple[str, ...],

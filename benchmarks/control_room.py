@@ -150,8 +150,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-#: What the server put into its tables and into its ledger.
-RECEIVED: LiteralString = "SELECT sum(n) FROM ledger_entry, unnest(received) AS n WHERE lane = 'bulk'"
+#: What the bulk lane received, by its ledger.
+RECEIVED: LiteralString = "SELECT sum(received) FROM ledger WHERE lane = 'bulk'"
 
 
 def fleet_progress(log: Path) -> dict[str, float]:

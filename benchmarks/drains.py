@@ -26,6 +26,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from prometheus_client import CollectorRegistry
 
 from campuswatch.journal import open_journal
+from campuswatch.settings import IngestSettings
 from detectors.engine import Engine
 from detectors.rules import bulk_rules
 from devices.formats.decode import Decoder
@@ -33,6 +34,7 @@ from devices.profiles.loading import load_profiles
 from devices.registry import load_registry
 from domain.clock import SystemClock
 from ingest.bulk_lane import LANE, BulkLane
+from ingest.fairness import Allowance, Fairness
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.parcel import Share
@@ -99,6 +101,9 @@ class _CountedSession(BrokerSession):
         self.left, self._all_out = count, asyncio.Event()
         return self._all_out
 
+    def publish(self, topic: bytes, payload: bytes) -> None:
+        """No echoes: they would stand in the bare loop's queue too, and in what is left in the broker."""
+
     def acknowledge(self, messages: Sequence[Inbound]) -> None:
         super().acknowledge(messages)
         if messages and self.first_at is None:
@@ -118,6 +123,11 @@ class LaneDrain:
         self._decoder, self._engine = asyncio.run(self._load())
         self._share = Share(alarms=False, both=load_profiles(None).alarm_names)
         self._meters = LaneMeters(CollectorRegistry(), LANE)
+        limits = IngestSettings()
+        self._fairness = Fairness(
+            device=Allowance(limits.device_rate_per_s, limits.device_burst),
+            site=Allowance(limits.site_rate_per_s, limits.site_burst),
+        )
 
     async def _load(self) -> tuple[Decoder, Engine]:
         conn = await connect(self._ground.dsn, name="benchmark")
@@ -157,6 +167,7 @@ class LaneDrain:
                     detector=self._engine,
                     clock=clock,
                     meters=self._meters,
+                    fairness=self._fairness,
                     most=BATCH_MESSAGES,
                     age_s=BATCH_AGE_S,
                     quiet_s=BATCH_QUIET_S,

@@ -20,12 +20,10 @@ import psycopg
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from benchmarks.control_room import RECEIVED, ControlRoom, fleet_progress, wait_for_progress
+from benchmarks.books import differences, ledger, silence
+from benchmarks.control_room import ControlRoom, fleet_progress
 from benchmarks.processes import SERVER, WORLD, Use, used
 from benchmarks.sheet import Plan, Sheet
-from benchmarks.wire import Wire
-from simulators.district import build_district
-from simulators.orders import CONTROL_TOPIC
 from tests.servers import open_directory
 
 MINUTES, QUICK_MINUTES = 10.0, 0.3
@@ -146,51 +144,35 @@ def _account(sheet: Sheet, room: ControlRoom) -> None:
     """Silence every site, let the server catch up, and hold its books against the fleet's."""
     log = room.data / "log" / "fleet.log"
     rate_per_s = fleet_progress(log).get("rate_per_s", 0.0)
-    district = build_district()
-    orders = [(CONTROL_TOPIC, f'{{"op":"cut","site":"{site.site_id}"}}'.encode()) for site in district.sites]
-    with Wire(room.mqtt_url, "bench-silence", clean=True) as wire:
-        wire.publish(orders, window=50)
-    fleet = wait_for_progress(log, 60, cut=len(district.devices))
+    fleet = silence(room.mqtt_url, log)
     published = int(fleet["published"])
-    deadline = time.monotonic() + 30
-    while room.number(RECEIVED) < published and time.monotonic() < deadline:
-        time.sleep(0.5)
-    ledger = {
-        "received": room.number(RECEIVED),
-        "stored": room.number("SELECT sum(n) FROM ledger_entry, unnest(stored) AS n WHERE lane = 'bulk'"),
-        "rejected": room.number("SELECT sum(n) FROM ledger_entry, unnest(rejected) AS n WHERE lane = 'bulk'"),
-        "duplicate": room.number("SELECT sum(n) FROM ledger_entry, unnest(duplicate) AS n WHERE lane = 'bulk'"),
-    }
-    rows = room.number("SELECT count(*) FROM heartbeat") + room.number("SELECT count(*) FROM reading")
-    quarantined = room.number("SELECT count(*) FROM quarantine")
+    kept = ledger(room, published)
     sheet.notes.append(
         f"fleet: published {published:,}, acknowledged {int(fleet['acknowledged']):,}, dropped {int(fleet['dropped'])},"
-        f" {rate_per_s:.0f}/s\nserver: received {ledger['received']:,}, stored {ledger['stored']:,},"
-        f" rejected {ledger['rejected']:,}, duplicate {ledger['duplicate']:,}; rows {rows:,},"
-        f" quarantined {quarantined:,}"
+        f" {rate_per_s:.0f}/s\nserver: received {kept['received']:,}, stored {kept['stored']:,},"
+        f" rejected {kept['rejected']:,}, duplicate {kept['duplicate']:,}; rows {kept['rows']:,},"
+        f" quarantined {kept['quarantined']:,}"
     )
     sheet.figures["account"] = {
         "published": published,
         "acknowledged": int(fleet["acknowledged"]),
         "dropped": int(fleet["dropped"]),
         "rate_per_s": rate_per_s,
-        **ledger,
-        "rows": rows,
-        "quarantined": quarantined,
+        **kept,
     }
     expected = {
         "acknowledged by the broker": (int(fleet["acknowledged"]), published),
         "dropped by the fleet": (int(fleet["dropped"]), 0),
-        "received": (ledger["received"], published),
-        "stored": (ledger["stored"], published),
-        "rejected": (ledger["rejected"], 0),
-        "duplicate": (ledger["duplicate"], 0),
-        "rows": (rows, published),
-        "quarantined": (quarantined, 0),
+        "received": (kept["received"], published),
+        "stored": (kept["stored"], published),
+        "rejected": (kept["rejected"], 0),
+        "duplicate": (kept["duplicate"], 0),
+        "rows": (kept["rows"], published),
+        "quarantined": (kept["quarantined"], 0),
         "processes started anew": (room.roles_began_again(), 0),
     }
-    sheet.faults += [f"{name}: expected {want:,}, got {got:,}" for name, (got, want) in expected.items() if got != want]
-    if ledger["received"] != published:
+    sheet.faults += differences(expected)
+    if kept["received"] != published:
         sheet.notes.append(_where_it_is_missing(room, log))
 
 

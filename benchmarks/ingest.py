@@ -146,9 +146,7 @@ def _account(sheet: Sheet, dsn: str, mqtt_url: str, sent: int, heartbeats: int) 
     with psycopg.connect(dsn) as conn:
         counts = {table: _number(conn, f"SELECT count(*) FROM {table}") for table in _TABLES}
         for column in ("received", "stored", "rejected", "duplicate"):
-            counts[column] = _number(
-                conn, f"SELECT coalesce(sum(n), 0) FROM ledger_entry, unnest({column}) AS n WHERE lane = 'bulk'"
-            )
+            counts[column] = _number(conn, f"SELECT coalesce(sum({column}), 0) FROM ledger WHERE lane = 'bulk'")
     counts["sent"] = sent
     counts["left in broker"] = 0
     for client_id in (LANE, BARE):
