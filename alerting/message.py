@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 from alerting.place import Place
 from domain.delivery import Notice
 from domain.finding import Severity
-from domain.vocabulary import DEVICE_WORDS, SEVERITY_WORDS, rule_words
+from domain.vocabulary import DEVICE_WORDS, HOUSE_RULES, SEVERITY_WORDS, rule_words
 
 _NOTICE_WORDS = {
     Notice.RAISED: ("", ""),
-    Notice.RETURNED: ("已恢复:", "Back to normal: "),
-    Notice.RESET: ("已复位:", "Reset: "),
+    Notice.RETURNED: ("已恢复：", "Back to normal: "),
+    Notice.RESET: ("已复位：", "Reset: "),
 }
 
 
@@ -35,8 +35,9 @@ def subject_text(
     mark_zh, mark_en = ("【测试】", "[TEST] ") if test else ("【演练】", "[DRILL] ") if drill else ("", "")
     what_zh, what_en = rule_words(rule)
     grave_zh, grave_en = SEVERITY_WORDS[severity]
-    site_zh = place.site.name if place.site else "未登记学校"
-    site_en = (place.site.name_en or place.site.name) if place.site else "unregistered site"
+    nowhere_zh, nowhere_en = ("本系统", "this system") if rule in HOUSE_RULES else ("未登记学校", "unregistered site")
+    site_zh = place.site.name if place.site else nowhere_zh
+    site_en = (place.site.name_en or place.site.name) if place.site else nowhere_en
     where_zh = where_en = ""
     if place.device is not None:
         kind_zh, kind_en = DEVICE_WORDS[place.device.kind]
@@ -53,15 +54,15 @@ def subject_text(
 def detail_text(place: Place, raised_at: datetime, *, zone: ZoneInfo) -> tuple[str, str]:
     """Time, address and contacts for the person who has to act. Chinese and English."""
     local = raised_at.astimezone(zone)
-    lines_zh, lines_en = [f"时间:{local:%Y-%m-%d %H:%M:%S}"], [f"Time: {local:%Y-%m-%d %H:%M:%S %Z}"]
+    lines_zh, lines_en = [f"时间：{local:%Y-%m-%d %H:%M:%S}"], [f"Time: {local:%Y-%m-%d %H:%M:%S %Z}"]
     if place.site is not None:
         site = place.site
         if site.address:
-            lines_zh.append(f"地址:{site.address}")
+            lines_zh.append(f"地址：{site.address}")
             lines_en.append(f"Address: {site.address}")
         contact = f"{site.contact_name} {site.contact_phone}".strip()
         if contact:
-            lines_zh.append(f"联系人:{contact}")
+            lines_zh.append(f"联系人：{contact}")
             lines_en.append(f"Contact: {contact}")
     return "\n".join(lines_zh), "\n".join(lines_en)
 

@@ -105,13 +105,17 @@ class MqttSettings(_Part):
 
 
 class IngestSettings(_Part):
-    """Bounds of a plausible time, of a message, and of a batch."""
+    """Bounds of a plausible time, of a message, of a batch, and of what one device or site may say (ADR 10)."""
 
     future_s: float = Field(300.0, ge=0, le=86_400)
     oldest_days: float = Field(30.0, gt=0, le=3650)
     most_bytes: int = Field(1_048_576, ge=1024, le=16_777_216)
     batch_messages: int = Field(5000, ge=1, le=50_000)
     batch_age_s: float = Field(0.2, ge=0, le=10)
+    device_rate_per_s: float = Field(10.0, ge=0.1, le=100_000)
+    device_burst: int = Field(5000, ge=10, le=10_000_000)
+    site_rate_per_s: float = Field(500.0, ge=1, le=1_000_000)
+    site_burst: int = Field(500_000, ge=100, le=1_000_000_000)
     profiles: DirectoryPath | None = None
 
 

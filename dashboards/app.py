@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
-from dashboards.desk import IncidentDesk, Registrar
+from dashboards.desk import IncidentDesk, Registrar, Replayer
 from dashboards.guard import Guard
+from dashboards.journals import Journals
 from dashboards.metrics import RequestTiming, WebMetrics
 from dashboards.openapi import DESCRIPTION, TAGS, install_openapi
 from dashboards.pages import Pages
@@ -20,6 +21,7 @@ from dashboards.reader import Reader
 from dashboards.routes import API_PREFIX
 from dashboards.routes.health import health_routes, metrics_routes
 from dashboards.routes.incidents import incident_routes
+from dashboards.routes.ledger import ledger_routes
 from dashboards.routes.quarantine import quarantine_routes
 from dashboards.routes.sites import site_routes
 from dashboards.routes.stream import stream_routes
@@ -28,6 +30,7 @@ from dashboards.services import Services
 from dashboards.settings import WebSettings
 from dashboards.stream import Stream
 from domain.clock import Clock
+from domain.journal import JournalState
 from storage.pool import Pool
 
 
@@ -40,23 +43,29 @@ def create_app(
     pool: Pool,
     desk: IncidentDesk,
     registrar: Registrar,
+    replayer: Replayer,
     settings: WebSettings,
     clock: Clock,
     version: str,
     registry: CollectorRegistry | None = None,
+    journals: Callable[[], Sequence[JournalState]] = tuple,
 ) -> FastAPI:
-    """The application. ``registry`` is what /metrics shows; the application adds its own metrics to it.
+    """The application. ``registry`` is what /metrics shows; the application adds its own metrics to it. ``journals``
+    reads the states of the lanes' journals from this machine's disk.
 
     The stream runs from the application's startup to its shutdown.
     """
     metrics = WebMetrics(CollectorRegistry() if registry is None else registry)
     reader = Reader(pool, timeout_s=settings.database_timeout_s)
-    stream = Stream(reader=reader, settings=settings, clock=clock, metrics=metrics)
+    known = Journals(journals)
+    stream = Stream(reader=reader, settings=settings, clock=clock, metrics=metrics, journals=known)
     services = Services(
         reader=reader,
         desk=desk,
         registrar=registrar,
+        replayer=replayer,
         stream=stream,
+        journals=known,
         metrics=metrics,
         settings=settings,
         clock=clock,
@@ -90,6 +99,7 @@ def create_app(
         site_routes(services),
         incident_routes(services),
         quarantine_routes(services),
+        ledger_routes(services),
         health_routes(services),
         stream_routes(services),
         metrics_routes(services),

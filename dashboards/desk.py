@@ -1,4 +1,5 @@
-"""What the routes ask of others: the desk where incidents are handled, the registrar who adopts devices.
+"""What the routes ask of others: the desk where incidents are handled, the registrar who adopts devices, and who
+replays messages that were put aside.
 
 Protocols, because alerting is a sibling that is never imported; the composition root passes them in.
 """
@@ -10,6 +11,8 @@ from uuid import UUID
 
 from domain.device import DeviceKind
 from domain.incident import IncidentAction
+from domain.replay import ReplayReport
+from storage.quarantine import QuarantineFilter
 
 
 class IncidentDesk(Protocol):
@@ -26,4 +29,15 @@ class Registrar(Protocol):
         """Register a device that speaks already.
 
         :raises RegistryError: refused; `UnknownSite` where the site is not registered.
+        """
+
+
+class Replayer(Protocol):
+    async def replay(
+        self, only: QuarantineFilter, *, after: int, limit: int, dry_run: bool, actor: str
+    ) -> ReplayReport:
+        """Decode up to ``limit`` messages once more, the oldest behind number ``after`` first, and store them under
+        their own time. A dry run only says what would become of them.
+
+        :raises RegistryError: a maker's profile is wrong.
         """

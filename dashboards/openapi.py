@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from dashboards.problems import Problem
-from dashboards.schemas import DeltaFrame, DeviceReply, SnapshotFrame, TroubleFrame
+from dashboards.schemas import DeltaFrame, DeviceReply, LedgerLineReply, SnapshotFrame, TroubleFrame
 
 DESCRIPTION = """\
 Ingestion and alerting of a school-safety control room.
@@ -23,10 +23,11 @@ TAGS = [
     {"name": "incidents", "description": "What people handle. States follow ISA-18.2 / IEC 62682."},
     {"name": "sites", "description": "Schools and their devices."},
     {"name": "quarantine", "description": "Messages that were not taken, and devices to adopt."},
+    {"name": "ledger", "description": "What came in and what became of it."},
     {"name": "health", "description": "The state of this server."},
 ]
 
-_COMPLETED = (Problem, SnapshotFrame, DeltaFrame, TroubleFrame, DeviceReply)
+_COMPLETED = (Problem, SnapshotFrame, DeltaFrame, TroubleFrame, DeviceReply, LedgerLineReply)
 _REFERENCES = "#/components/schemas/{model}"
 
 

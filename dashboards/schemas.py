@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from dashboards.wall import TileState
@@ -19,6 +19,7 @@ from domain.delivery import DeliveryChannel, DeliveryState, Notice
 from domain.device import DeviceKind
 from domain.finding import Category, Severity
 from domain.incident import IncidentState
+from domain.observation import AlarmKind
 from domain.quarantine import Reason
 from domain.site import SiteKind
 from storage.wall import LinkCondition
@@ -139,6 +140,83 @@ class IngestReply(Reply):
     quarantined_1h: int
 
 
+class LedgerSumsReply(Reply):
+    """In observations. received = stored + rejected + duplicate + difference."""
+
+    received: int
+    stored: int
+    rejected: int = Field(description="Put into quarantine, or over a limit.")
+    duplicate: int = Field(description="Stored or quarantined before.")
+    difference: int = Field(description="Received and not accounted for.")
+
+
+class LedgerStatusReply(Reply):
+    """The books at one glance."""
+
+    day: LedgerSumsReply = Field(description="The last 24 hours, with the present one.")
+    hour: LedgerSumsReply = Field(description="The present hour.")
+    unaccounted: int = Field(description="Differences of the day without their sign, so that none hides another.")
+    missing_rows: int = Field(description="Rows of the day by which ledger and tables differ, as the audit found.")
+    audited_until: datetime | None = Field(description="The end of the newest hour that was audited.")
+    spooled: dict[str, int] = Field(description="Messages in the journals by lane, as of each lane's newest commit.")
+
+
+class JournalReply(Reply):
+    """A lane's journal on this machine's disk."""
+
+    lane: str
+    at: datetime = Field(description="When the lane said so.")
+    messages: int = Field(description="Acknowledged, and not in the database yet.")
+    fill: float = Field(description="0 to 1 of what it may hold.")
+    working: bool = Field(description="The lane said so just now; if not, it is not at work.")
+
+
+class JournalDetailReply(JournalReply):
+    """A lane's journal with what is in it."""
+
+    size_bytes: int
+    most_bytes: int
+    sites: dict[str, int] = Field(description="Messages by the site that their topics name; empty: none.")
+
+
+class JournalsReply(Reply):
+    journals: list[JournalDetailReply]
+
+
+class LedgerLineReply(LedgerSumsReply):
+    """One site in one hour."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "hour": _AT.replace(minute=0).isoformat(),
+                    "site_id": "s001",
+                    "received": 13021,
+                    "stored": 13004,
+                    "rejected": 5,
+                    "duplicate": 12,
+                    "difference": 0,
+                    "written": 17350,
+                    "found": 17350,
+                }
+            ]
+        },
+    )
+
+    hour: datetime = Field(description="Beginning of the hour in which the messages were received.")
+    site_id: str = Field(description="Empty: no known site.")
+    written: int | None = Field(description="Rows that tables got of it, as far as the audit counts them.")
+    found: int | None = Field(description="Rows that the audit found; null: not audited yet, or of one lane alone.")
+
+
+class LedgerReply(PageReply[LedgerLineReply]):
+    """A page of the ledger; the totals are of all that was asked for."""
+
+    totals: LedgerSumsReply
+
+
 class WallReply(Reply):
     """The whole wall at one moment."""
 
@@ -147,6 +225,8 @@ class WallReply(Reply):
     totals: TotalsReply
     links: list[LinkReply]
     ingest: IngestReply
+    ledger: LedgerStatusReply
+    journals: list[JournalReply] = Field(description="Of the lanes on this machine.")
 
 
 class SiteReply(Reply):
@@ -189,6 +269,7 @@ class DeviceReply(Reply):
                     "since": _AT.isoformat(),
                     "last_seen_at": _AT.isoformat(),
                     "battery_pct": 87.5,
+                    "clock_offset_s": None,
                     "readings": {"temperature_c": {"value": 21.5, "at": _AT.isoformat()}},
                     "open_incident_id": None,
                 }
@@ -207,6 +288,10 @@ class DeviceReply(Reply):
     since: datetime | None
     last_seen_at: datetime | None
     battery_pct: float | None
+    clock_offset_s: float | None = Field(
+        description="Seconds that the device's clock is ahead of ours (negative: behind); null where it is right to"
+        " 5 s, or nothing is known of it."
+    )
     readings: dict[str, ReadingReply] = Field(description="By metric; the unit is the end of its name.")
     open_incident_id: UUID | None
 
@@ -314,6 +399,51 @@ class QuarantineReply(Reply):
     detail: str
     payload: str = Field(description="As text, cut at 2 KiB; U+FFFD stands for what is no text.")
     size: int = Field(description="Bytes of the whole message.")
+    cut: bool = Field(description="Only the first 64 KiB were kept: it cannot be replayed.")
+    replayed_at: datetime | None
+
+
+class ReplayedAlarmReply(Reply):
+    """An alarm that was among the replayed messages. Nobody was called by the replay."""
+
+    site_id: str
+    device_id: str
+    alarm: AlarmKind
+    at: datetime = Field(description="By the device's own clock.")
+    received_at: datetime
+    test: bool
+    drill: bool
+
+
+class ReplayReply(Reply):
+    """What became of the messages."""
+
+    examined: int
+    replayed: int = Field(description="Messages that can be read now.")
+    stored: int = Field(description="Observations of them that are new.")
+    duplicate: int = Field(description="Observations of them that were there already.")
+    cut: int = Field(description="Messages of which only the first 64 KiB were kept.")
+    refused: dict[Reason, int] = Field(description="Messages that are still not taken, by what is wrong with them.")
+    alarms: list[ReplayedAlarmReply]
+    next: int | None = Field(description="For `after`, to go on; null when that was all.")
+
+
+class ReplayBody(BaseModel):
+    """Which messages to decode once more; what is left out means any."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "unknown_device", "site_id": "s001", "actor": "值班员 张伟"}]}
+    )
+
+    reason: Reason | None = None
+    site_id: Text | None = Field(default=None, max_length=128)
+    device_id: Text | None = Field(default=None, max_length=128)
+    since: AwareDatetime | None = Field(default=None, description="Received at this time or later.")
+    until: AwareDatetime | None = Field(default=None, description="Received before this time.")
+    after: int = Field(default=0, ge=0, le=2**63 - 1, description="`next` of the reply before.")
+    limit: int = Field(default=1000, ge=1, le=1000)
+    dry_run: bool = Field(default=False, description="Say what would become of them, and change nothing.")
+    actor: Actor
 
 
 class UnregisteredReply(Reply):
@@ -386,6 +516,8 @@ class DeltaFrame(Reply):
     totals: TotalsReply
     links: list[LinkReply]
     ingest: IngestReply
+    ledger: LedgerStatusReply
+    journals: list[JournalReply]
     incidents: list[IncidentReply] = Field(description="New, changed and ended ones.")
 
 
@@ -395,3 +527,4 @@ class TroubleFrame(Reply):
     type: Literal["trouble"]
     at: datetime
     what: Literal["database", "server"]
+    journals: list[JournalReply] = Field(description="What waits on this machine's disk meanwhile.")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import msgspec
 from fastapi import Response
 
-from dashboards.desk import IncidentDesk, Registrar
+from dashboards.desk import IncidentDesk, Registrar, Replayer
+from dashboards.journals import Journals
 from dashboards.metrics import WebMetrics
 from dashboards.reader import Reader
 from dashboards.settings import WebSettings
@@ -20,7 +21,9 @@ class Services:
     reader: Reader
     desk: IncidentDesk
     registrar: Registrar
+    replayer: Replayer
     stream: Stream
+    journals: Journals
     metrics: WebMetrics
     settings: WebSettings
     clock: Clock

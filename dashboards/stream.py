@@ -23,6 +23,7 @@ import msgspec
 import structlog
 
 from dashboards.changes import SNAPSHOT_INCIDENTS, changed_incidents, changed_tiles, head_of_queue
+from dashboards.journals import Journals, JournalView
 from dashboards.metrics import WebMetrics
 from dashboards.pace import Pace
 from dashboards.reader import Reader
@@ -32,6 +33,7 @@ from dashboards.wall import SiteTile, Totals, WallSnapshot, wall_of
 from domain.clock import Clock
 from domain.errors import StorageError
 from storage.incident_views import IncidentView, incidents_by_id
+from storage.ledger import LedgerStatus, ledger_status
 from storage.notices import NoticeChannel, listen
 from storage.pool import Connection, connect, wrapped_errors
 from storage.wall import (
@@ -50,6 +52,8 @@ Trouble = Literal["database", "server"]
 #: A look sends a frame after this long also when nothing changed: looks are a second apart, frames at most two.
 HEARTBEAT_S = 0.9
 TROUBLE_S = 1.5
+#: The ledger is summed over a day: not at every look.
+LEDGER_S = 5.0
 RECONNECT_S = 1.0
 
 log = structlog.get_logger("campuswatch.web.stream")
@@ -66,12 +70,15 @@ class DeltaFrame(msgspec.Struct, frozen=True, tag_field="type", tag="delta"):
     totals: Totals
     links: list[LinkView]
     ingest: IngestView
+    ledger: LedgerStatus
+    journals: list[JournalView]
     incidents: list[IncidentView]
 
 
 class TroubleFrame(msgspec.Struct, frozen=True, tag_field="type", tag="trouble"):
     at: datetime
     what: Trouble
+    journals: list[JournalView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +100,13 @@ def _text(frame: object) -> str:
 class Stream:
     """Run `run` once; `join` and `leave` for each viewer."""
 
-    def __init__(self, *, reader: Reader, settings: WebSettings, clock: Clock, metrics: WebMetrics) -> None:
+    def __init__(
+        self, *, reader: Reader, settings: WebSettings, clock: Clock, metrics: WebMetrics, journals: Journals
+    ) -> None:
         self._reader = reader
+        self._journals = journals
+        self._journals_seen: list[JournalView] = []
+        self._ledger_due_s = float("-inf")
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
@@ -215,6 +227,7 @@ class Stream:
     async def _look(self, *, full: bool) -> None:
         before = self._sight
         names_changed, self._names_changed = self._names_changed, False
+        self._journals_seen = await self._journals.views(self._clock.now())
         try:
             sight = await self._reader.read(
                 lambda conn: self._see(conn, before, full=full, names_changed=names_changed),
@@ -238,6 +251,7 @@ class Stream:
             ingest = await ingest_view(conn, now)
         else:
             counts, links, ingest = before.counts, before.wall.links, before.wall.ingest
+        ledger = await self._see_ledger(conn, now, None if before is None else before.wall.ledger)
         marks = {mark.incident_id: mark for mark in await incident_marks(conn)}
         changed = [] if before is None else changed_incidents(before.marks, marks)
         head = head_of_queue(marks.values())
@@ -246,8 +260,15 @@ class Stream:
         wanted = set(changed) if len(changed) <= SNAPSHOT_INCIDENTS else set()
         kept = {i: known[i] for i in head if i in known and i not in changed}
         fetched = await incidents_by_id(conn, [*wanted.union(head).difference(kept)])
-        wall = wall_of(now, counts, marks.values(), links, ingest)
+        wall = wall_of(now, counts, marks.values(), links, ingest, ledger, self._journals_seen)
         return Sight(counts, marks, changed, head, {**kept, **fetched}, wall)
+
+    async def _see_ledger(self, conn: Connection, now: datetime, before: LedgerStatus | None) -> LedgerStatus:
+        if before is not None and time.monotonic() < self._ledger_due_s:
+            return before
+        ledger = await ledger_status(conn, now)
+        self._ledger_due_s = time.monotonic() + LEDGER_S
+        return ledger
 
     # --- telling -----------------------------------------------------------------------------------------------
 
@@ -264,7 +285,9 @@ class Stream:
             return
         incidents = [sight.views[i] for i in sight.changed if i in sight.views]
         if len(self._audience):
-            delta = DeltaFrame(wall.at, tiles, wall.totals, wall.links, wall.ingest, incidents)
+            delta = DeltaFrame(
+                wall.at, tiles, wall.totals, wall.links, wall.ingest, wall.ledger, wall.journals, incidents
+            )
             self._broadcast("delta", _text(delta))
 
     def _in_trouble(self, what: Trouble, error: Exception) -> None:
@@ -282,10 +305,11 @@ class Stream:
         while True:
             await asyncio.sleep(TROUBLE_S)
             if self._trouble is not None:
+                self._journals_seen = await self._journals.views(self._clock.now())
                 self._broadcast("trouble", self._trouble_frame(self._trouble))
 
     def _trouble_frame(self, what: Trouble) -> str:
-        return _text(TroubleFrame(self._clock.now(), what))
+        return _text(TroubleFrame(self._clock.now(), what, self._journals_seen))
 
     def _broadcast(self, kind: str, frame: str) -> None:
         self._last_frame_s = time.monotonic()
@@ -293,4 +317,4 @@ class Stream:
 
 
 def _rest(wall: WallSnapshot) -> tuple[object, ...]:
-    return wall.totals, wall.links, wall.ingest
+    return wall.totals, wall.links, wall.ingest, wall.ledger, wall.journals

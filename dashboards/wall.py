@@ -10,11 +10,15 @@ from uuid import UUID
 
 import msgspec
 
+from dashboards.journals import JournalView
 from domain.finding import Category, Severity
 from domain.site import SiteKind
+from storage.ledger import LedgerStatus, LedgerSums
 from storage.wall import IncidentMark, IngestView, LinkView, SiteCounts
 
 TileState = Literal["alarm", "warning", "fault", "ok", "unknown"]
+
+EMPTY_LEDGER = LedgerStatus(LedgerSums(), LedgerSums(), 0, 0, None, {})
 
 
 class Worst(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +61,8 @@ class WallSnapshot(msgspec.Struct, frozen=True, gc=False):
     totals: Totals
     links: list[LinkView]
     ingest: IngestView
+    ledger: LedgerStatus = EMPTY_LEDGER
+    journals: list[JournalView] = []
 
 
 def tile_state(worst: Severity | None, *, online: int, offline: int) -> TileState:
@@ -99,6 +105,8 @@ def wall_of(
     marks: Iterable[IncidentMark],
     links: list[LinkView],
     ingest: IngestView,
+    ledger: LedgerStatus = EMPTY_LEDGER,
+    journals: Sequence[JournalView] = (),
 ) -> WallSnapshot:
     at_site: defaultdict[int, list[IncidentMark]] = defaultdict(list)
     for mark in marks:
@@ -114,4 +122,4 @@ def wall_of(
         sum(len(open_marks) for open_marks in at_site.values()),
         sum(mark.unacknowledged for open_marks in at_site.values() for mark in open_marks),
     )
-    return WallSnapshot(at, tiles, totals, links, ingest)
+    return WallSnapshot(at, tiles, totals, links, ingest, ledger, list(journals))

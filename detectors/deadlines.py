@@ -1,51 +1,40 @@
-"""Deadlines of many devices at a constant cost for each message.
+"""Whom to look at when, at a constant cost for each message.
 
-A device has one entry in a heap. Moving a deadline later (what every heartbeat does) writes one number; the entry is
-looked at when its old time comes, and put back at the new one. Moving it earlier puts in a second entry.
+A wheel of seconds. A device waits in one slot; a deadline that moves later (what every heartbeat does) costs nothing:
+the device is looked at when its slot comes, and put into the slot of its deadline of then. So what a heartbeat costs
+does not depend on how many devices there are, and a waiting device costs eight bytes.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 
 
 class Deadlines:
-    """``device_no`` → epoch seconds."""
+    """Slots of whole epoch seconds, each with the numbers of the devices that wait in it."""
 
     def __init__(self) -> None:
-        self._at: dict[int, float] = {}
-        self._heap: list[tuple[float, int]] = []
-        self._queued: dict[int, float] = {}
+        self._waiting: dict[int, list[int]] = {}
+        self._slots: list[int] = []  # a heap of the keys
 
     def __len__(self) -> int:
-        return len(self._at)
+        return sum(map(len, self._waiting.values()))
 
-    def put(self, device_no: int, at_s: float) -> None:
-        """Set or move the deadline of ``device_no``."""
-        self._at[device_no] = at_s
-        queued = self._queued.get(device_no)
-        if queued is None or at_s < queued:
-            self._queued[device_no] = at_s
-            heapq.heappush(self._heap, (at_s, device_no))
+    def put(self, device_no: int, at_s: float) -> int:
+        """Look at ``device_no`` at ``at_s`` or up to a second before; the slot that it waits in."""
+        slot = int(at_s)
+        waiting = self._waiting.get(slot)
+        if waiting is None:
+            self._waiting[slot] = [device_no]
+            heapq.heappush(self._slots, slot)
+        else:
+            waiting.append(device_no)
+        return slot
 
-    def drop(self, device_no: int) -> None:
-        self._at.pop(device_no, None)
-
-    def due(self, now_s: float) -> Iterator[tuple[int, float]]:
-        """Take out every device whose deadline has passed, earliest first, with its deadline."""
-        heap = self._heap
-        while heap and heap[0][0] <= now_s:
-            queued_s, device_no = heapq.heappop(heap)
-            if self._queued.get(device_no) != queued_s:
-                continue  # an entry that an earlier deadline made obsolete
-            del self._queued[device_no]
-            at_s = self._at.get(device_no)
-            if at_s is None:
-                continue
-            if at_s <= now_s:
-                del self._at[device_no]
-                yield device_no, at_s
-            else:
-                self._queued[device_no] = at_s
-                heapq.heappush(heap, (at_s, device_no))
+    def due(self, now_s: float) -> list[tuple[int, int]]:
+        """Take out every (slot, device_no) whose second has begun, earliest first."""
+        found: list[tuple[int, int]] = []
+        while self._slots and self._slots[0] <= now_s:
+            slot = heapq.heappop(self._slots)
+            found.extend((slot, device_no) for device_no in self._waiting.pop(slot))
+        return found

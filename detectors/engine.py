@@ -3,21 +3,33 @@
 Pure: what comes out depends on the observations, the times given and the state that was restored, on nothing else.
 A step costs the same whatever the number of devices: rules are found by (type of observation, kind of device), and
 waiting is done by `detectors.deadlines`.
+
+An engine that was restored is the engine that was lost: every number of its state is the same one. That time passed in
+between is noticed as it always is, by the first tick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from detectors.rule import Changes, Rule
+import msgspec
+
+from detectors.lives import Heard
+from detectors.rule import Changes, Rule, Watcher
 from domain.device import DeviceKind, RegisteredDevice
+from domain.excess import Excess
 from domain.finding import Finding
 from domain.liveness import LivenessChange
-from domain.observation import Observation
+from domain.marks import Marks
+from domain.observation import Misdated, Observation
 
-Watcher = Callable[[Any], Sequence[Finding]]
+#: A generation of marks: at its end, whoever said nothing all the while is written down, and older ones are needless.
+GENERATION_S = 300.0
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(dict[str, list[list[Any]]])
 
 
 class Engine:
@@ -28,10 +40,18 @@ class Engine:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = {rule.name: rule for rule in rules}
+        self._lives = next((rule.lives for rule in rules if rule.lives is not None), None)
         self._watchers: dict[tuple[type, DeviceKind], tuple[Watcher, ...]] = {}
+        self._overhearers: dict[tuple[type, DeviceKind], tuple[Watcher, ...]] = {}
+        self._known: Mapping[int, RegisteredDevice] = {}
+        self._gone: dict[int, RegisteredDevice] = {}
+        self._generation = 1
+        self._generation_ends_s: float | None = None
+        self._generation_over = False
 
-    def observe(self, observation: Observation) -> Sequence[Finding]:
+    def observe(self, observation: Observation | Misdated) -> Sequence[Finding]:
         """One step: what follows from ``observation``."""
+        heard = Heard.NEWS if self._lives is None else self._lives.hear(observation)
         key = (type(observation), observation.device.kind)
         watchers = self._watchers.get(key)
         if watchers is None:
@@ -41,17 +61,44 @@ class Engine:
                 if (watcher := rule.watcher(type(observation), observation.device.kind)) is not None
             )
         if len(watchers) == 1:
-            return watchers[0](observation)
+            return watchers[0](observation, heard)
         found: list[Finding] = []
         for watcher in watchers:
-            found.extend(watcher(observation))
+            found.extend(watcher(observation, heard))
         return found
 
+    def overhear(self, observation: Observation) -> Sequence[Finding]:
+        """What follows from an observation that is not stored because its device says too much: life safety listens on,
+        and who speaks is alive.
+        """
+        heard = Heard.NEWS if self._lives is None else self._lives.hear(observation)
+        kind = observation.device.kind
+        hearers = self._overhearers.get((type(observation), kind))
+        if hearers is None:
+            hearers = self._overhearers[type(observation), kind] = tuple(
+                hearer
+                for rule in self._rules.values()
+                if (hearer := rule.overhearer(type(observation), kind)) is not None
+            )
+        return [finding for hearer in hearers for finding in hearer(observation, heard)]
+
+    def exceeded(self, excess: Excess) -> Sequence[Finding]:
+        """What follows from somebody's having said more than his share."""
+        return [finding for rule in self._rules.values() for finding in rule.exceeded(excess)]
+
     def tick(self, now: datetime) -> Sequence[Finding]:
-        """Let time pass until ``now``: what follows from nothing having been said."""
+        """Let time pass until ``now``: what follows from nothing having been said, and from devices that are gone.
+
+        Only for a time until which everything was heard: a heartbeat that still waits at the broker is no silence.
+        """
         found: list[Finding] = []
+        for device_no in sorted(self._gone):
+            for rule in self._rules.values():
+                found.extend(rule.retire(self._gone[device_no], now))
+        self._gone.clear()
         for rule in self._rules.values():
             found.extend(rule.tick(now))
+        self._turn_generation(now.timestamp())
         return found
 
     def hearing_resumed(self, now: datetime) -> None:
@@ -60,24 +107,81 @@ class Engine:
             rule.hearing_resumed(now)
 
     def enrol(self, devices: Iterable[RegisteredDevice], now: datetime) -> None:
-        """Tell the rules which devices are registered now; those that are gone are forgotten."""
+        """Tell the rules which devices are registered now. Of those that are gone, the next tick ends what stands."""
         known = {device.device_no: device for device in devices}
+        for device_no, device in self._known.items():
+            if device_no not in known:
+                self._gone[device_no] = device
+        for device_no in [no for no in self._gone if no in known]:
+            del self._gone[device_no]
+        self._known = known
         for rule in self._rules.values():
             rule.enrol(known, now)
 
+    # -- what survives a restart --------------------------------------------------------------------------------------
+
     def restore(
-        self, liveness: Iterable[LivenessChange], states: Iterable[tuple[str, int, dict[str, Any]]], now: datetime
+        self,
+        liveness: Iterable[LivenessChange],
+        states: Iterable[tuple[str, int, dict[str, Any]]],
+        now: datetime,
+        *,
+        marks: Iterable[Marks] = (),
+        retired: Iterable[RegisteredDevice] = (),
     ) -> None:
-        """Take up what was committed before a restart. Call it after `enrol`."""
+        """Take up what was committed before a restart. Call it after `enrol`.
+
+        :param marks: the log, oldest first.
+        :param liveness: for devices without marks.
+        :param retired: devices that are out of service; something of them may be kept.
+        """
+        for mark in marks:
+            self._recall(mark.entry)
+            self._generation = mark.generation + 1
         for rule in self._rules.values():
             rule.restore_liveness(liveness, now)
         for name, device_no, state in states:
             if name in self._rules:
                 self._rules[name].restore(device_no, state)
+        for rule in self._rules.values():
+            rule.restored()
+        self._gone.update((device.device_no, device) for device in retired if device.device_no not in self._known)
+        # Written down as a whole at once, so that a process that dies again and again leaves no endless log.
+        self._generation_over = True
+
+    def _recall(self, entry: bytes) -> None:
+        try:
+            rows_by_rule = _DECODER.decode(entry)
+        except msgspec.DecodeError:
+            return  # of a version that is not ours; what is kept elsewhere has to do
+        for name, rows in rows_by_rule.items():
+            rule = self._rules.get(name)
+            if rule is not None:
+                for row in rows:
+                    rule.recall(row)
 
     def changes(self) -> Changes:
         """What has to be written with the findings since the last call; it is given out once."""
         changes = Changes()
+        generation, over = self._generation, self._generation_over
+        rows = {}
         for rule in self._rules.values():
             rule.collect(changes)
+            if over:
+                rule.mark_all(generation)
+            if of_rule := rule.marks(generation):
+                rows[rule.name] = of_rule
+        if rows or over:
+            entry = _ENCODER.encode(rows) if rows else b""
+            changes.marks.append(Marks(generation, entry, generation if over else 0))
+        if over:
+            self._generation += 1
+            self._generation_over = False
         return changes
+
+    def _turn_generation(self, now_s: float) -> None:
+        if self._generation_ends_s is None or now_s < self._generation_ends_s - GENERATION_S:
+            self._generation_ends_s = now_s + GENERATION_S
+        elif now_s >= self._generation_ends_s:
+            self._generation_ends_s = now_s + GENERATION_S
+            self._generation_over = True

@@ -2,6 +2,10 @@
 
 `Rule` is the base of every rule. Its defaults say «this does not concern me», so that a rule's file holds only what
 the rule is about.
+
+A rule remembers in two ways, and both are committed with what it concluded. What changes seldom (a fire that stands, a
+low battery) is a *state*: one row in the database that is replaced. What changes with every message (when a device
+spoke, the last readings of a sensor) is a *mark*: one line in a log, of which the newest counts (docs/adr/0012).
 """
 
 from __future__ import annotations
@@ -11,19 +15,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
+from detectors.lives import Heard, Lives
 from domain.device import DeviceKind, RegisteredDevice
+from domain.excess import Excess
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
-from domain.liveness import LivenessChange
+from domain.liveness import ClockChange, LivenessChange
+from domain.marks import Marks
 
 NOTHING: tuple[Finding, ...] = ()
+
+Watcher = Callable[[Any, Heard], Sequence[Finding]]
 
 
 @dataclass(slots=True)
 class Changes:
-    """State to commit: liveness of devices, and (rule, device_no, state or None to forget)."""
+    """State to commit: liveness and clocks of devices for whoever looks at them, (rule, device_no, state or None to
+    forget), and entries of the log of marks.
+    """
 
     liveness: list[LivenessChange] = field(default_factory=list)
+    clocks: list[ClockChange] = field(default_factory=list)
     states: list[tuple[str, int, dict[str, Any] | None]] = field(default_factory=list)
+    marks: list[Marks] = field(default_factory=list)
 
 
 class Rule:
@@ -33,10 +46,22 @@ class Rule:
     category: ClassVar[Category]
     severity: ClassVar[Severity]
     life_safety: ClassVar[bool] = False
+    #: Of the one rule that keeps the devices' lives; the engine asks it what each message is worth.
+    lives: Lives | None = None
 
-    def watcher(self, observation: type, kind: DeviceKind) -> Callable[[Any], Sequence[Finding]] | None:
-        """What to call with such an observation of such a device, or None."""
+    def watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
+        """What to call with such an observation of such a device and what it is worth, or None."""
         return None
+
+    def overhearer(self, observation: type, kind: DeviceKind) -> Watcher | None:
+        """What to call with such an observation where its device is over its limit, so that it is not stored: life
+        safety hears everything.
+        """
+        return self.watcher(observation, kind) if self.life_safety else None
+
+    def exceeded(self, excess: Excess) -> Sequence[Finding]:
+        """Somebody said more than his share."""
+        return NOTHING
 
     def tick(self, now: datetime) -> Sequence[Finding]:
         return NOTHING
@@ -48,13 +73,35 @@ class Rule:
     def enrol(self, devices: Mapping[int, RegisteredDevice], now: datetime) -> None:
         return
 
+    def retire(self, device: RegisteredDevice, now: datetime) -> Sequence[Finding]:
+        """``device`` is out of service: forget it, and end what was found about it."""
+        return NOTHING
+
     def restore_liveness(self, liveness: Iterable[LivenessChange], now: datetime) -> None:
+        """Where there are no marks of a device (before the first ones were written)."""
         return
 
     def restore(self, device_no: int, state: dict[str, Any]) -> None:
         return
 
+    def recall(self, row: list[Any]) -> None:
+        """Take up one row of `marks`; a later one of the same device replaces it."""
+        return
+
+    def restored(self) -> None:
+        """All that was kept has been taken up."""
+        return
+
     def collect(self, changes: Changes) -> None:
+        """Add the liveness and the states that changed since the last call."""
+        return
+
+    def marks(self, generation: int) -> list[tuple[Any, ...]]:
+        """The marks that changed since the last call: rows that begin with a device's number."""
+        return []
+
+    def mark_all(self, generation: int) -> None:
+        """Let the next `marks` hold all that was not written down in ``generation``."""
         return
 
     def finding(
@@ -84,3 +131,7 @@ class Rule:
             found_at=found_at,
             detail=detail,
         )
+
+    def retired(self, device: RegisteredDevice, now: datetime) -> tuple[Finding]:
+        """The finding that ends a trouble because its device is out of service."""
+        return (self.finding(FindingKind.CLEARED, device, now, now, {"retired": True}),)

@@ -26,6 +26,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 
 def first_error(group: BaseExceptionGroup[CampuswatchError]) -> CampuswatchError:
     """The first of ours in a group: what has to be mended; the rest mostly followed from it."""
@@ -85,12 +87,14 @@ class ImportRefused(RegistryError):
 class PayloadError(CampuswatchError):
     """A message cannot be understood.
 
-    ``reason`` is a `domain.quarantine.Reason` value; ``detail`` names the field and what was expected.
+    ``reason`` is a `domain.quarantine.Reason` value; ``detail`` names the field and what was expected; ``said_at`` is
+    the time that it names, where that is what is wrong.
     """
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, *, said_at: datetime | None = None) -> None:
         self.reason = reason
         self.detail = detail
+        self.said_at = said_at
         super().__init__(f"{reason}: {detail}")
 
 

@@ -24,3 +24,11 @@ class LivenessChange(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     last_seen_at: datetime | None
     said_at: datetime | None = None
+
+
+class ClockChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What is now known of a device's clock: seconds ahead of ours (negative: behind); None = right."""
+
+    device_no: int
+    offset_s: float | None
+    at: datetime

@@ -109,3 +109,14 @@ class StateReport(msgspec.Struct, frozen=True, gc=False):
 
 
 Observation: TypeAlias = Heartbeat | Reading | Alarm | Event | StateReport
+
+
+class Misdated(msgspec.Struct, frozen=True, gc=False):
+    """A message that was put aside for its time alone: nothing of it is stored, and still somebody spoke.
+
+    ``at`` is what the device's clock said.
+    """
+
+    device: RegisteredDevice
+    at: datetime
+    received_at: datetime

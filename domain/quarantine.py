@@ -20,11 +20,16 @@ class Reason(StrEnum):
     ABSURD_VALUE = "absurd_value"
     FROM_THE_FUTURE = "from_the_future"
     TOO_OLD = "too_old"
+    RATE_LIMITED = "rate_limited"  # nothing wrong with it but that its device sends too much (ADR 10)
     UNSTORABLE = "unstorable"  # well-formed as far as we can see, and yet the database refused it
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
-    """One message, or one entry of a batch, that was put aside. ``payload`` is cut at 64 KiB, ``size`` is whole."""
+    """One message, or one entry of a batch, that was put aside. ``payload`` is cut at 64 KiB, ``size`` is whole.
+
+    ``device_no`` is 0 where no registered device can be told. ``said_at`` is the time it named, where that is what is
+    wrong with it. ``place`` tells equal entries of one batch apart; ``again``: the broker may have sent it before.
+    """
 
     received_at: datetime
     topic: str
@@ -35,3 +40,7 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     payload: bytes
     size: int
+    device_no: int = 0
+    said_at: datetime | None = None
+    place: int = 0
+    again: bool = False

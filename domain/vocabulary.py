@@ -39,8 +39,17 @@ RULE_WORDS: dict[str, tuple[str, str]] = {
     "heartbeat_lost": ("设备失联", "Device silent"),
     "low_battery": ("电量低", "Low battery"),
     "tamper": ("设备被拆动", "Tamper"),
-    "doubtful_alarm": ("存疑报警(需人工核实)", "Doubtful alarm (verify by hand)"),
+    "clock_off": ("设备时钟不准", "Clock off"),
+    "chattering_device": ("设备上报过于频繁", "Device says too much"),
+    "chattering_site": ("校点上报过于频繁", "Site says too much"),
+    "doubtful_alarm": ("存疑报警（需人工核实）", "Doubtful alarm (verify by hand)"),
+    "ledger_difference": ("收存账目不平，可能有数据丢失", "Ledger does not balance, data may be lost"),
+    "journal_filling": ("本地暂存将满，数据库未收数", "Journal on disk fills up, the database takes nothing"),
+    "session_forgotten": ("消息服务器丢失会话，可能有报文丢失", "Broker forgot our session, messages may be lost"),
 }
+
+#: Rules about the system itself, which happen at no school.
+HOUSE_RULES = frozenset({"ledger_difference", "journal_filling", "session_forgotten"})
 
 
 def rule_words(rule: str) -> tuple[str, str]:

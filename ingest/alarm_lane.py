@@ -39,9 +39,10 @@ from domain.errors import SpoolFull, StorageError, StorageUnavailable
 from domain.finding import Finding, FindingKind
 from domain.observation import Alarm, Observation
 from domain.quarantine import Rejected
+from ingest.books import Counts
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
-from ingest.parcel import Counts, Parcel, Share
+from ingest.parcel import Parcel, Share
 from ingest.session import BrokerSession, Inbound
 from ingest.spool import Position
 from storage.pool import Connection, connect, patience, wrapped_errors
@@ -200,13 +201,20 @@ class AlarmLane:
 
     async def _take_up(self) -> None:
         """What an earlier process had acknowledged and not committed: tell the links again, under the same ids."""
-        messages, position = await self._journal.peek(MOST_TAKEN_UP)
-        if not messages:
+        messages, position, losses = await self._journal.peek(MOST_TAKEN_UP, now=self._clock.now())
+        if not messages and not losses:
             return
-        log.warning("alarms of an earlier process taken up", messages=len(messages))
+        log.warning(
+            "alarms of an earlier process taken up", messages=len(messages), lost=sum(loss.missing for loss in losses)
+        )
         safe: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         safe.set_result(position)
-        self._go_on(self._understand(_Batch(messages, safe)))
+        batch = self._understand(_Batch(messages, safe))
+        if losses:
+            lost = _Part(Parcel(losses=losses))
+            lost.belongs_to(batch)
+            self._hand_over(lost, self._understood)
+        self._go_on(batch)
 
     def _journalled(self, messages: Sequence[Inbound], safe: asyncio.Future[Position]) -> None:
         error = None if safe.cancelled() else safe.exception()
@@ -276,6 +284,7 @@ class AlarmLane:
             if part is None:
                 self._work.clear()
                 continue
+            part.parcel.spooled = sum(len(p.parcel.messages) for p in (*self._understood, *self._unreadable))
             started = loop.time()
             counts = await self._commit(part)
             self._handler.committed(part.parcel.findings)
@@ -305,7 +314,7 @@ class AlarmLane:
         said = False
         while True:
             try:
-                await self._journal.consume(position, len(messages))
+                await self._journal.consume(position, messages)
                 return
             except OSError as error:
                 if not said:
@@ -366,9 +375,9 @@ class AlarmLane:
                 raise
             except StorageError as error:
                 log.error("database refused an incident; the links are told all the same", error=str(error))
-                if cause := part.causes.get(finding.finding_id):
+                if not await self._opened_bare(finding, error) and (cause := part.causes.get(finding.finding_id)):
                     refused.add(cause)
-        counts: dict[int, Counts] = {}
+        counts = await self._try_commit(Parcel(losses=part.parcel.losses), {})
         for message in part.parcel.messages:
             single = Parcel()
             single.open([message], self._decoder, self._share)
@@ -386,6 +395,17 @@ class AlarmLane:
             for site_no, line in written.items():
                 counts.setdefault(site_no, Counts()).add(line)
         return counts
+
+    async def _opened_bare(self, finding: Finding, error: StorageError) -> bool:
+        """Whether the incident stands without what the device had said: people must see it on the wall."""
+        bare = msgspec.structs.replace(finding, detail={"refused": ascii(str(error))[:300]})
+        try:
+            await self._try_commit(Parcel(findings=[bare]), {})
+        except StorageUnavailable:
+            raise
+        except StorageError:
+            return False
+        return True
 
     async def _drop_connection(self) -> None:
         if self._conn is not None:

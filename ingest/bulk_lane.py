@@ -16,6 +16,8 @@ taken, and the broker keeps the rest.
 from __future__ import annotations
 
 import asyncio
+import secrets
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -25,12 +27,17 @@ import structlog
 from devices.formats.decode import Decoder
 from domain.clock import Clock
 from domain.errors import SpoolFull, StorageError, StorageUnavailable
+from domain.excess import Excess
 from domain.finding import Finding
-from domain.liveness import LivenessChange
-from domain.observation import Observation
+from domain.liveness import ClockChange, LivenessChange
+from domain.marks import Marks
+from domain.observation import Misdated, Observation
+from ingest.books import Counts
+from ingest.fairness import Fairness
+from ingest.hearing import ECHOES, Hearing
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
-from ingest.parcel import Counts, Parcel, Share
+from ingest.parcel import Parcel, Share
 from ingest.session import BrokerSession, Inbound
 from ingest.spool import Position
 from storage.pool import Pool, patience, wrapped_errors
@@ -42,13 +49,14 @@ LANE = "bulk"
 #: A database that takes longer for one batch is away: it may hang, and the journal takes over.
 COMMIT_PATIENCE_S = 30.0
 
-#: When time stood still for longer than this (broker or database away, process paused), we were deaf.
-DEAF_AFTER_S = 10.0
-
 
 class DetectorChanges(Protocol):
     @property
     def liveness(self) -> list[LivenessChange]: ...
+    @property
+    def clocks(self) -> list[ClockChange]: ...
+    @property
+    def marks(self) -> list[Marks]: ...
     @property
     def states(self) -> list[tuple[str, int, dict[str, Any] | None]]: ...
 
@@ -56,14 +64,18 @@ class DetectorChanges(Protocol):
 class Detector(Protocol):
     """The engine, as the lane sees it."""
 
-    def observe(self, observation: Observation) -> Sequence[Finding]: ...
+    def observe(self, observation: Observation | Misdated) -> Sequence[Finding]: ...
+    def overhear(self, observation: Observation) -> Sequence[Finding]: ...
+    def exceeded(self, excess: Excess) -> Sequence[Finding]: ...
     def tick(self, now: datetime) -> Sequence[Finding]: ...
     def hearing_resumed(self, now: datetime) -> None: ...
     def changes(self) -> DetectorChanges: ...
 
 
 class BulkLane:
-    """``most``, ``age_s``, ``quiet_s``: when a batch is full (see `BrokerSession.batch`)."""
+    """``most``, ``age_s``, ``quiet_s``: when a batch is full (see `BrokerSession.batch`). ``fairness``: without it
+    nobody is limited. ``hearing``: until when everything was heard.
+    """
 
     def __init__(
         self,
@@ -76,6 +88,8 @@ class BulkLane:
         detector: Detector,
         clock: Clock,
         meters: LaneMeters,
+        fairness: Fairness | None = None,
+        hearing: Hearing | None = None,
         most: int = 5000,
         age_s: float = 0.2,
         quiet_s: float = 0.02,
@@ -89,6 +103,9 @@ class BulkLane:
         self._detector = detector
         self._clock = clock
         self._meters = meters
+        self._fairness = fairness
+        self._hearing = hearing or Hearing(LANE, secrets.token_hex(4))
+        self._connection_no = 0
         self._most = most
         self._age_s = age_s
         self._quiet_s = quiet_s
@@ -117,26 +134,19 @@ class BulkLane:
     async def _live(self) -> Parcel:
         """Until the database is away: the batch that could not be committed."""
         loop = asyncio.get_running_loop()
-        ticked = next_tick = loop.time()
+        next_tick = loop.time()
         while True:
             parcel = Parcel()
             try:
                 async with asyncio.timeout_at(next_tick):
-                    messages = await self._session.batch(most=self._most, age_s=self._age_s, quiet_s=self._quiet_s)
+                    messages = await self._hear()
             except TimeoutError:
                 messages = []
-            for observation in parcel.open(messages, self._decoder, self._share):
-                parcel.findings.extend(self._detector.observe(observation))
+            self._take(parcel, messages)
             now_s = loop.time()
-            if now_s >= next_tick and self._session.connected and self._session.pending < self._most:
-                # Silence is judged only by one who hears: the session is up and nothing waits unread.
-                now = self._clock.now()
-                if now_s - ticked > DEAF_AFTER_S:
-                    self._detector.hearing_resumed(now)
-                parcel.findings.extend(self._detector.tick(now))
-                ticked = now_s
             if now_s >= next_tick:
                 next_tick = now_s + self._tick_s
+                parcel.findings.extend(self._judge_silence())
             self._collect_changes(parcel)
             if parcel.empty:
                 continue
@@ -146,6 +156,34 @@ class BulkLane:
                 log.warning("database away; messages go to the journal on disk", error=str(error))
                 return parcel
             self._session.acknowledge(parcel.messages)
+
+    async def _hear(self) -> list[Inbound]:
+        """The next messages. Echoes are for us alone; there may be nothing else."""
+        messages = await self._session.batch(most=self._most, age_s=self._age_s, quiet_s=self._quiet_s)
+        echoes = [message for message in messages if message.topic.startswith(ECHOES)]
+        if not echoes:
+            return messages
+        for echo in echoes:
+            self._hearing.came_back(echo.topic, echo.payload)
+        self._session.acknowledge(echoes)
+        return [message for message in messages if not message.topic.startswith(ECHOES)]
+
+    def _judge_silence(self) -> Sequence[Finding]:
+        """What follows from silence, up to the moment until which everything was heard (`ingest.hearing`)."""
+        session, now = self._session, self._clock.now()
+        if not session.connected:
+            return ()
+        if session.connection_no != self._connection_no:
+            if self._connection_no:
+                # The broker may have been away, and whoever speaks to it has to come back first, as we had.
+                self._detector.hearing_resumed(now)
+            self._connection_no = session.connection_no
+            self._hearing.connected(now)
+        until = self._hearing.until(now, quiet=session.pending < self._most)
+        payload = self._hearing.ask(now)
+        for topic in self._hearing.topics:
+            session.publish(topic, payload)
+        return () if until is None else self._detector.tick(until)
 
     # -- while the database is away -----------------------------------------------------------------------------------
 
@@ -159,7 +197,7 @@ class BulkLane:
             # Detection has happened for this batch, so it is committed from memory; its copy on disk is for a crash.
             await self._commit_at_last(held)
             if kept is not None:
-                await self._journal.consume(kept, len(held.messages))
+                await self._journal.consume(kept, held.messages)
             self._session.acknowledge(held.messages)
             self._meters.database(True)
             log.info("database back", journal=self._journal.records)
@@ -193,10 +231,10 @@ class BulkLane:
         while not done.is_set():
             try:
                 async with asyncio.timeout(self._tick_s):
-                    messages = await self._session.batch(most=self._most, age_s=self._age_s, quiet_s=self._quiet_s)
+                    messages = await self._hear()
             except TimeoutError:
                 continue
-            while True:
+            while messages:
                 try:
                     await self._journal.append(messages)
                     break
@@ -213,18 +251,31 @@ class BulkLane:
 
     async def _work_off(self) -> None:
         """Commit the oldest messages of the journal, and strike them from it."""
-        messages, position = await self._journal.peek(self._most)
-        await self._commit_at_last(self._opened(messages))
-        await self._journal.consume(position, len(messages))
+        messages, position, losses = await self._journal.peek(self._most, now=self._clock.now())
+        parcel = self._opened(messages)
+        parcel.losses, parcel.spooled = losses, self._journal.behind(position)
+        await self._commit_at_last(parcel)
+        await self._journal.consume(position, messages)
         self._meters.journal(self._journal.records, self._journal.fill)
 
     def _opened(self, messages: Sequence[Inbound]) -> Parcel:
         """``messages`` decoded, with what follows from them."""
         parcel = Parcel()
-        for observation in parcel.open(messages, self._decoder, self._share):
-            parcel.findings.extend(self._detector.observe(observation))
+        self._take(parcel, messages)
         self._collect_changes(parcel)
         return parcel
+
+    def _take(self, parcel: Parcel, messages: Sequence[Inbound]) -> None:
+        """Decode ``messages`` into ``parcel``, and detect. Life safety also hears what is over a limit."""
+        detector, findings = self._detector, parcel.findings
+        for observation in parcel.open(messages, self._decoder, self._share, self._fairness):
+            findings.extend(detector.observe(observation))
+        for misdated in parcel.misdated:
+            findings.extend(detector.observe(misdated))
+        for observation in parcel.overheard:
+            findings.extend(detector.overhear(observation))
+        for excess in parcel.excesses:
+            findings.extend(detector.exceeded(excess))
 
     async def _commit_at_last(self, parcel: Parcel) -> None:
         """Commit ``parcel``, however long the database is away."""
@@ -245,6 +296,8 @@ class BulkLane:
         changes = self._detector.changes()
         parcel.liveness.extend(changes.liveness)
         parcel.rule_states.extend(changes.states)
+        parcel.clocks.extend(changes.clocks)
+        parcel.marks.extend(changes.marks)
 
     async def _commit(self, parcel: Parcel) -> None:
         """:raises StorageUnavailable: nothing was committed; try the same parcel again."""
@@ -264,11 +317,23 @@ class BulkLane:
         one into the quarantine. What was detected is committed first.
         """
         counts: dict[int, Counts] = {}
-        concluded = Parcel(findings=parcel.findings, liveness=parcel.liveness, rule_states=parcel.rule_states)
+        concluded = Parcel(
+            findings=parcel.findings,
+            liveness=parcel.liveness,
+            rule_states=parcel.rule_states,
+            clocks=parcel.clocks,
+            marks=parcel.marks,
+            losses=parcel.losses,
+        )
         await self._write(concluded)
+        over, only_counted = Counter(one.received_at for one in parcel.overheard), Parcel()
         for message in parcel.messages:
             single = Parcel()
-            single.open([message], self._decoder, self._share)
+            said = single.open([message], self._decoder, self._share)
+            if said and not single.rejected and over[message.received_at] >= len(said):
+                # Over a limit it stays: a loop must not become a transaction for each of its messages.
+                only_counted.turn_away(single.door)
+                continue
             try:
                 written = await self._write(single)
             except StorageUnavailable:
@@ -277,6 +342,8 @@ class BulkLane:
                 written = await self._write(Parcel.of_unstorable(message, str(error)))
             for site_no, line in written.items():
                 counts.setdefault(site_no, Counts()).add(line)
+        for site_no, line in (await self._write(only_counted)).items():
+            counts.setdefault(site_no, Counts()).add(line)
         return counts
 
     async def _write(self, parcel: Parcel) -> dict[int, Counts]:

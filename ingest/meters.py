@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from ingest.parcel import Counts, Parcel
+from domain.journal import JournalState
+from ingest.books import Counts
+from ingest.parcel import Parcel
 
 
 class LaneMeters:
@@ -17,9 +19,21 @@ class LaneMeters:
             ["lane", "outcome"],
             registry=registry,
         )
+        self._received = Counter(
+            "campuswatch_ingest_received",
+            "Observations that came out of the decoder, of what is committed",
+            ["lane"],
+            registry=registry,
+        )
         self._messages = Counter("campuswatch_ingest_messages", "MQTT messages committed", ["lane"], registry=registry)
         self._rejected = Counter(
             "campuswatch_ingest_rejected", "Observations put aside, by reason", ["lane", "reason"], registry=registry
+        )
+        self._turned_away = Counter(
+            "campuswatch_ingest_turned_away",
+            "Rejected observations that the quarantine does not hold, because their sender is over its limit",
+            ["lane"],
+            registry=registry,
         )
         self._commit = Histogram(
             "campuswatch_ingest_commit_seconds",
@@ -50,6 +64,18 @@ class LaneMeters:
             ["lane"],
             registry=registry,
         )
+        self._journal_sites = Gauge(
+            "campuswatch_journal_site_messages",
+            "Messages in the journal on disk by the site that their topic names",
+            ["lane", "site"],
+            registry=registry,
+        )
+        self._journal_lost = Counter(
+            "campuswatch_journal_lost",
+            "Messages that were acknowledged and were not in the journal any more when it was worked off",
+            ["lane"],
+            registry=registry,
+        )
         self._lane = lane
         self._connected.labels(lane).set(0)
         self._database.labels(lane).set(1)
@@ -64,17 +90,28 @@ class LaneMeters:
         self._journal.labels(self._lane).set(messages)
         self._journal_fill.labels(self._lane).set(fill)
 
+    def spooled(self, state: JournalState) -> None:
+        """The whole state of the journal, now and then."""
+        self.journal(state.messages, state.fill)
+        self._journal_sites.clear()
+        for site, messages in state.sites.items():
+            self._journal_sites.labels(self._lane, site).set(messages)
+
     def committed(self, parcel: Parcel, counts: dict[int, Counts], seconds: float, pending: int) -> None:
         lane = self._lane
         self._messages.labels(lane).inc(len(parcel.messages))
         self._commit.labels(lane).observe(seconds)
         self._pending.labels(lane).set(pending)
-        stored = sum(c.stored for c in counts.values())
-        duplicate = sum(c.duplicate for c in counts.values())
-        self._outcomes.labels(lane, "stored").inc(stored)
-        self._outcomes.labels(lane, "duplicate").inc(duplicate)
-        self._outcomes.labels(lane, "rejected").inc(len(parcel.rejected))
+        self._received.labels(lane).inc(sum(c.received for c in counts.values()))
+        self._outcomes.labels(lane, "stored").inc(sum(c.stored for c in counts.values()))
+        self._outcomes.labels(lane, "duplicate").inc(sum(c.duplicate for c in counts.values()))
+        self._outcomes.labels(lane, "rejected").inc(sum(c.rejected for c in counts.values()))
+        if parcel.losses:
+            self._journal_lost.labels(lane).inc(sum(loss.missing for loss in parcel.losses))
         for rejected in parcel.rejected:
             self._rejected.labels(lane, rejected.reason.value).inc()
+        for reason, count in parcel.turned_away_reasons.items():
+            self._rejected.labels(lane, reason.value).inc(count)
+            self._turned_away.labels(lane).inc(count)
         for finding in parcel.findings:
             self._findings.labels(lane, finding.rule, finding.kind.value).inc()

@@ -1,4 +1,4 @@
-"""The part of MQTT 3.1.1 that a subscriber needs, as bytes. Pure: no socket, no clock.
+"""The part of MQTT 3.1.1 that a subscriber needs who now and then says something, as bytes. Pure: no socket, no clock.
 
 `Cutter` cuts what comes in from the broker into messages; the functions below build what goes out. Section numbers are
 those of the OASIS standard.
@@ -18,7 +18,7 @@ MOST_OF_A_PACKET = 17 * 1024 * 1024
 PING = b"\xc0\x00"
 DISCONNECT = b"\xe0\x00"
 
-_CONNACK, _PUBLISH, _SUBACK, _PINGRESP = 0x20, 0x30, 0x90, 0xD0
+_CONNACK, _PUBLISH, _PUBACK, _SUBACK, _PINGRESP = 0x20, 0x30, 0x40, 0x90, 0xD0
 _TICK = timedelta(microseconds=1)
 
 #: What a broker says when it does not let us in (3.2.2.3).
@@ -48,6 +48,7 @@ class Inbound(msgspec.Struct, gc=False):
     session_no: int
     retained: bool
     safe: bool = False  # may be acknowledged
+    again: bool = False  # the broker may have sent it before (DUP, 3.3.1.1)
 
 
 class Cutter:
@@ -122,15 +123,18 @@ class Cutter:
                     raise NotMqtt("a topic that is longer than its packet")
                 if head & 0x06:
                     packet_id = data[topic_end] << 8 | data[topic_end + 1]
-                append(
-                    Inbound(data[body + 2 : topic_end], data[payload:after], now, packet_id, session_no, head & 1 == 1)
+                message = Inbound(
+                    data[body + 2 : topic_end], data[payload:after], now, packet_id, session_no, head & 1 == 1
                 )
+                if head & 8:
+                    message.again = True
+                append(message)
                 now += _TICK
             elif head == _CONNACK and length == 2:
                 self._accepted(data[body + 1], data[body] & 1 == 1)
             elif head == _SUBACK and length > 2:
                 self._subscribed(data[body + 2 : after])
-            elif head != _PINGRESP:
+            elif head not in (_PINGRESP, _PUBACK):
                 raise NotMqtt(f"a packet that begins with {head:#04x}")
             position = after
             if passing:
@@ -170,6 +174,11 @@ def connect(client_id: str, *, keepalive_s: int, username: str | None, password:
 def subscribe(filters: Sequence[str]) -> bytes:
     """SUBSCRIBE to ``filters`` with QoS 1 (3.8)."""
     return _packet(0x82, b"\x00\x01" + b"".join(_text(one) + b"\x01" for one in filters))
+
+
+def publish(topic: bytes, payload: bytes, packet_id: int) -> bytes:
+    """PUBLISH with QoS 1 (3.3)."""
+    return _packet(0x32, len(topic).to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big") + payload)
 
 
 def puback(packet_id: int) -> bytes:

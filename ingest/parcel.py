@@ -1,30 +1,45 @@
 """A parcel: messages that are stored in one transaction and acknowledged together, and what was made of them.
 
-The ledger's unit is the observation (an entry of a gateway's batch counts by itself):
-received = stored + rejected + duplicate, for each site.
+The ledger's unit is the observation (an entry of a gateway's batch counts by itself): received = stored + rejected +
+duplicate, for each site and the hour of receipt. `Parcel.open` counts what was received, `Parcel.write` what the
+database says became of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from devices.formats.decode import Decoder
+import msgspec
+
+from devices.formats.decode import KEPT_PAYLOAD, Decoder
+from domain.excess import Excess
 from domain.finding import Finding
-from domain.liveness import LivenessChange
-from domain.observation import Alarm, Event, Heartbeat, Observation, Reading, StateReport
+from domain.liveness import ClockChange, LivenessChange
+from domain.marks import Marks
+from domain.observation import Alarm, Event, Heartbeat, Misdated, Observation, Reading, StateReport
 from domain.quarantine import Reason, Rejected
+from ingest.books import HOUR, Books, Counts, Tally, add, hour_of
+from ingest.fairness import Fairness, Verdict, channel_of
+from ingest.journal import Loss
 from ingest.session import Inbound
 from storage import observations as store
-from storage.device_states import store_liveness, store_rule_states
+from storage.detector_marks import store_marks
+from storage.device_states import store_clocks, store_liveness, store_rule_states
 from storage.findings import store_findings
+from storage.ledger import first_time, store_ledger
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
 #: Topics of our own format: their channel says which lane they belong to.
 OWN_TOPICS = b"campus/"
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_LOSSES = UUID("0b8f6b5e-5f0c-4d57-9c55-5d1c7f0f1c2e")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +59,6 @@ class Share:
 
 
 @dataclass(slots=True)
-class Counts:
-    """What came in of one site."""
-
-    received: int = 0
-    stored: int = 0
-    rejected: int = 0
-    duplicate: int = 0
-
-    def add(self, other: Counts) -> None:
-        self.received += other.received
-        self.stored += other.stored
-        self.rejected += other.rejected
-        self.duplicate += other.duplicate
-
-
-@dataclass(slots=True)
 class Parcel:
     """Sorted by table. `Parcel.open` decodes; then the detectors add findings and state; then `write`."""
 
@@ -72,21 +71,57 @@ class Parcel:
     findings: list[Finding] = field(default_factory=list)
     liveness: list[LivenessChange] = field(default_factory=list)
     rule_states: list[tuple[str, int, dict[str, Any] | None]] = field(default_factory=list)
+    marks: list[Marks] = field(default_factory=list)
+    door: Tally = field(default_factory=dict)  # what came out of the decoder
+    turned_away: Tally = field(default_factory=dict)  # rejected without being kept: over a limit of fairness
+    turned_away_reasons: Counter[Reason] = field(default_factory=Counter)  # of the same
+    overheard: list[Observation] = field(default_factory=list)  # over a limit: not stored, heard by life safety
+    misdated: list[Misdated] = field(default_factory=list)  # refused for the time they named
+    excesses: list[Excess] = field(default_factory=list)
+    clocks: list[ClockChange] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)  # of the journal: received, and nobody knows what it was
+    spooled: int = 0  # messages that the lane's journal still holds behind these
     known: set[UUID] = field(default_factory=set)  # of the reports: what had been stored before, after `write`
 
-    def open(self, messages: Sequence[Inbound], decoder: Decoder, share: Share) -> list[Observation]:
-        """Decode ``messages`` into this parcel, as far as they are of this lane; its observations as they came."""
+    def open(
+        self, messages: Sequence[Inbound], decoder: Decoder, share: Share, fairness: Fairness | None = None
+    ) -> list[Observation]:
+        """Decode ``messages`` into this parcel, as far as they are of this lane; its observations as they came.
+
+        With ``fairness``, what is over a limit is only counted; `overheard` and `excesses` tell of it.
+        """
         self.messages.extend(messages)
         said: list[Observation] = []
+        begin = end = _NEVER
+        sites: Counter[int] = Counter()
         for message in messages:
-            decoded = decoder.decode(message.topic, message.payload, message.received_at)
+            received_at = message.received_at
+            if not begin <= received_at < end:
+                begin = hour_of(received_at)
+                end = begin + HOUR
+                sites = self.door.setdefault(begin, Counter())
+            decoded = decoder.decode(message.topic, message.payload, received_at)
             if not decoded.rejected and message.topic.startswith(OWN_TOPICS):
                 said.extend(decoded.observations)  # our own channels belong to one lane as a whole
+                sites[decoded.site_no] += len(decoded.observations)
                 continue
-            said.extend(filter(share.keeps, decoded.observations))
-            for rejected in filter(share.keeps_rejected, decoded.rejected):
-                self.rejected.append(rejected)
-                self.rejected_sites.append(decoded.site_no)
+            kept = [*filter(share.keeps, decoded.observations)]
+            aside = [*filter(share.keeps_rejected, decoded.rejected)]
+            said.extend(kept)
+            sites[decoded.site_no] += len(kept) + len(aside)
+            self._put_aside(message, aside, decoded.site_no)
+        if self.rejected:
+            self._note_clocks(decoder)
+        if fairness is not None:
+            device_of = decoder.registry.by_no
+            verdict = fairness.judge(said, self.rejected, self.rejected_sites, device_of)
+            if verdict is not None:
+                said = self._hold_to_limits(verdict, said, messages, decoder, share)
+        self.add(said)
+        return said
+
+    def add(self, said: Sequence[Observation]) -> None:
+        """Sort observations by the table that they go to."""
         for observation in said:
             if isinstance(observation, Heartbeat):
                 self.heartbeats.append(observation)
@@ -94,7 +129,98 @@ class Parcel:
                 self.readings.append(observation)
             else:
                 self.reports.append(observation)
-        return said
+
+    def _note_clocks(self, decoder: Decoder) -> None:
+        """Who was refused for the time it named has spoken all the same."""
+        for one in self.rejected:
+            device = decoder.registry.by_no(one.device_no) if one.said_at is not None else None
+            if device is not None and one.said_at is not None:
+                self.misdated.append(Misdated(device, one.said_at, one.received_at))
+
+    def _hold_to_limits(
+        self,
+        verdict: Verdict,
+        said: Sequence[Observation],
+        messages: Sequence[Inbound],
+        decoder: Decoder,
+        share: Share,
+    ) -> list[Observation]:
+        """Take out what is over a limit; what is left of ``said``. Counted is all of it, kept are a few."""
+        self.excesses.extend(verdict.excesses)
+        kept: list[Observation] = []
+        evidence: dict[int, Observation] = {}
+        for position, one in enumerate(said):
+            if position not in verdict.over:
+                kept.append(one)
+                continue
+            self.overheard.append(one)
+            if position in verdict.evidence:
+                evidence[position] = one
+            else:
+                self._turn_away(one.received_at, one.device.site_no, Reason.RATE_LIMITED)
+        aside = [*zip(self.rejected, self.rejected_sites, strict=True)]
+        self.rejected, self.rejected_sites = [], []
+        for position, (rejected, site_no) in enumerate(aside):
+            if position in verdict.aside:
+                self._turn_away(rejected.received_at, site_no, rejected.reason)
+            else:
+                self.rejected.append(rejected)
+                self.rejected_sites.append(site_no)
+        if evidence:
+            self._keep_evidence(evidence, messages, decoder, share)
+        return kept
+
+    def turn_away(self, door: Tally) -> None:
+        """Count what came in at ``door``, all of it over a limit, and keep nothing of it."""
+        add(self.door, door)
+        add(self.turned_away, door)
+
+    def _turn_away(self, received_at: datetime, site_no: int, reason: Reason) -> None:
+        self.turned_away.setdefault(hour_of(received_at), Counter())[site_no] += 1
+        self.turned_away_reasons[reason] += 1
+
+    def _keep_evidence(
+        self, evidence: Mapping[int, Observation], messages: Sequence[Inbound], decoder: Decoder, share: Share
+    ) -> None:
+        """Put observations into the quarantine, by their place among all of ``messages``. They are few and rare, so
+        their messages are found by decoding once more rather than remembered for all.
+        """
+        place = 0
+        for message in messages:
+            decoded = decoder.decode(message.topic, message.payload, message.received_at)
+            own = not decoded.rejected and message.topic.startswith(OWN_TOPICS)
+            count = len(decoded.observations) if own else sum(map(share.keeps, decoded.observations))
+            for number, position in enumerate(range(place, place + count)):
+                one = evidence.get(position)
+                if one is None:
+                    continue
+                self.rejected.append(
+                    Rejected(
+                        received_at=message.received_at,
+                        topic=message.topic.decode("utf-8", "replace"),
+                        site_id=one.device.site_id,
+                        device_id=one.device.device_id,
+                        channel=channel_of(one),
+                        reason=Reason.RATE_LIMITED,
+                        detail="more than its share; only a few of these are kept",
+                        payload=message.payload[:KEPT_PAYLOAD],
+                        size=len(message.payload),
+                        device_no=one.device.device_no,
+                        place=number,
+                        again=message.again,
+                    )
+                )
+                self.rejected_sites.append(one.device.site_no)
+            place += count
+
+    def _put_aside(self, message: Inbound, rejected: Sequence[Rejected], site_no: int) -> None:
+        """Equal entries of one message are told apart, and what may have come before is marked, for the quarantine."""
+        alike: Counter[bytes] = Counter()
+        for one in rejected:
+            place = alike[one.payload]
+            alike[one.payload] += 1
+            self.rejected.append(msgspec.structs.replace(one, place=place, again=message.again))
+            self.rejected_sites.append(site_no)
 
     def absorb(self, other: Parcel) -> None:
         """Take over all that ``other`` holds, to be written in one transaction."""
@@ -107,6 +233,12 @@ class Parcel:
         self.findings += other.findings
         self.liveness += other.liveness
         self.rule_states += other.rule_states
+        self.marks += other.marks
+        add(self.door, other.door)
+        add(self.turned_away, other.turned_away)
+        self.turned_away_reasons += other.turned_away_reasons
+        self.clocks += other.clocks
+        self.losses += other.losses
 
     @classmethod
     def of_unstorable(cls, message: Inbound, detail: str) -> Parcel:
@@ -122,53 +254,63 @@ class Parcel:
             detail=detail,
             payload=message.payload[: 64 * 1024],
             size=len(message.payload),
+            again=message.again,
         )
-        return cls(messages=[message], rejected=[rejected], rejected_sites=[0])
+        door = {hour_of(message.received_at): Counter({0: 1})}
+        return cls(messages=[message], rejected=[rejected], rejected_sites=[0], door=door)
 
     @property
     def empty(self) -> bool:
-        return not (self.messages or self.findings or self.liveness or self.rule_states)
+        return not (
+            self.messages
+            or self.findings
+            or self.liveness
+            or self.clocks
+            or self.rule_states
+            or self.marks
+            or self.losses
+        )
 
     async def write(self, conn: Connection, lane: str) -> dict[int, Counts]:
         """Write everything inside the caller's transaction; what became of it, by site_no."""
-        counts: dict[int, Counts] = {}
-        known_heartbeats = await store.store_heartbeats(conn, self.heartbeats)
-        _count(counts, self.heartbeats, known_heartbeats)
-        known_readings = await store.store_readings(conn, self.readings)
-        _count(counts, self.readings, known_readings)
-        known_reports = await store.store_events(conn, self.reports)
-        _count(counts, self.reports, known_reports)
-        fresh = {report.uid for position, report in enumerate(self.reports) if position not in known_reports}
+        books = Books()
+        books.receive(self.door)
+        books.reject(self.turned_away)
+        books.store(self.heartbeats, await store.store_heartbeats(conn, self.heartbeats))
+        books.store(self.readings, await store.store_readings(conn, self.readings))
+        reports = await store.store_events(conn, self.reports)
+        books.store(self.reports, reports)
+        fresh = {report.uid for position, report in enumerate(self.reports) if position not in reports.known}
         self.known = {report.uid for report in self.reports} - fresh
-        await store.store_rejected(conn, self.rejected)
-        for site_no in self.rejected_sites:
-            line = counts.setdefault(site_no, Counts())
-            line.received += 1
-            line.rejected += 1
+        self._book_rejected(books, await store.store_rejected(conn, self.rejected))
+        await self._book_losses(books, conn, lane)
         await store_liveness(conn, self.liveness)
+        await store_clocks(conn, self.clocks)
         await store_rule_states(conn, self.rule_states)
+        await store_marks(conn, self.marks)
         await store_findings(conn, self.findings)
-        await store.store_ledger(
-            conn,
-            lane,
-            [
-                store.LedgerLine(site_no, line.received, line.stored, line.rejected, line.duplicate)
-                for site_no, line in counts.items()
-            ],
-        )
+        await store_ledger(conn, lane, books.ledger_lines(), spooled=self.spooled)
         if self.liveness:
             await notify(conn, NoticeChannel.DEVICE)
-        return counts
+        return books.by_site()
 
+    def _book_rejected(self, books: Books, stored: store.Stored) -> None:
+        """What the quarantine did not take, though it was not there, is booked nowhere: that is a difference."""
+        entered = stored.rows
+        for position, (one, site_no) in enumerate(zip(self.rejected, self.rejected_sites, strict=True)):
+            line = books.line(hour_of(one.received_at), site_no)
+            if position in stored.known:
+                line.duplicate += 1
+            elif entered:
+                entered -= 1
+                line.rejected += 1
 
-def _count(counts: dict[int, Counts], observations: Sequence[Observation], known: set[int]) -> None:
-    for position, observation in enumerate(observations):
-        site_no = observation.device.site_no
-        line = counts.get(site_no)
-        if line is None:
-            line = counts[site_no] = Counts()
-        line.received += 1
-        if position in known:
-            line.duplicate += 1
-        else:
-            line.stored += 1
+    async def _book_losses(self, books: Books, conn: Connection, lane: str) -> None:
+        """Received, and nothing else. A journal that is read twice says it twice; it is booked once."""
+        if not self.losses:
+            return
+        uids = [uuid5(_LOSSES, f"{lane}|{loss.first}|{loss.missing}|{loss.near.isoformat()}") for loss in self.losses]
+        fresh = await first_time(conn, uids, max(loss.near for loss in self.losses))
+        for uid, loss in zip(uids, self.losses, strict=True):
+            if uid in fresh:
+                books.line(hour_of(loss.near), 0).received += loss.missing

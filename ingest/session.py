@@ -38,7 +38,7 @@ KEEPALIVE_S = 10
 #: A broker that leaves two pings in a row unanswered is away, even where the connection still seems to stand.
 PING_S = 2.5
 CONNECT_S = 5.0
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 2.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 0.5
 #: A connection that held for less is no reason to try again at once: two processes with one client id throw each other
 #: out as fast as they come.
 STEADY_S = 5.0
@@ -104,6 +104,7 @@ class BrokerSession:
         self._arrived_bytes = 0  # since nothing waited
         self._outstanding: deque[Inbound] = deque()  # given out by `batch`, not acknowledged yet
         self._session_no = 0
+        self._said = 0  # the packet id of what we said last
         self._had_session = False
         self._newest = datetime.min.replace(tzinfo=UTC)
         self._said_down = False
@@ -168,6 +169,19 @@ class BrokerSession:
                 said.append(packets.puback(message.packet_id))
         if said and self._line is not None:
             self._line.write(b"".join(said))
+
+    def publish(self, topic: bytes, payload: bytes) -> None:
+        """Say something, once, while we are connected. Whether it was taken is seen when it comes back: only for topics
+        that we hear.
+        """
+        if self.connected and self._line is not None:
+            self._said = self._said % 0xFFFF + 1
+            self._line.write(packets.publish(topic, payload, self._said))
+
+    @property
+    def connection_no(self) -> int:
+        """Grows with each try to connect."""
+        return self._session_no
 
     @property
     def unsent(self) -> bool:

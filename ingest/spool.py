@@ -5,42 +5,59 @@
     append ──► write ──► fdatasync ──► (the caller may acknowledge)
     peek ──► the oldest that were not consumed, in order ──► (the caller commits) ──► consume
 
-Segments of bounded size hold records of a length, a CRC-32 and the bytes. A torn record at the end of a segment (the
-machine stopped in the middle of a write) was never acknowledged and is cut off; a broken one elsewhere ends the reading
-of its segment, and the rest of that segment is kept aside and named, never silently dropped. The position up to which
-all is consumed is a file of its own, replaced atomically: after a crash some records may be seen twice, none is missed.
+Segments of bounded size hold records of a length, a CRC-32 and the bytes. Records are numbered on: a segment's head
+names the number of its first one, and two small files hold the number up to which all is consumed and the number that
+the next record gets. So a record that ought to be there and is not is known exactly, however it went. What stands torn
+at the end and was never acknowledged (the machine stopped in the middle of a write) is cut off and is no loss; anything
+else that cannot be read ends the reading of its segment, and the rest of it is kept aside and named.
 
-Blocking; the lanes call it from a thread.
+After a crash some records may be seen twice, none is missed. Blocking; the lanes call it from a thread.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import struct
-import zlib
+import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
 from domain.errors import SpoolFull, SpoolTaken
+from ingest.segment import Segment, block_of, head_of, new_segment, open_segment, read_records
 
 log = structlog.get_logger("ingest.spool")
 
-_HEADER = struct.Struct("<II")  # length, CRC-32 of the bytes
-#: No record is longer: a payload is bounded far below it.
-LONGEST_RECORD = 32 * 1024 * 1024
 DEFAULT_SEGMENT_BYTES = 32 * 1024 * 1024
 DEFAULT_MOST_BYTES = 2 * 1024 * 1024 * 1024
 
 
 class Position(NamedTuple):
-    """Where a record ends: segment number and byte offset."""
+    """Where a record ends: segment number and byte offset, and the number of the record after it."""
 
     segment: int
     offset: int
+    number: int
+
+
+class Gap(NamedTuple):
+    """``missing`` records from number ``first`` on, which ought to stand before record ``place`` of what `Spool.peek`
+    found, are lost.
+    """
+
+    place: int
+    first: int
+    missing: int
+
+
+class Peeked(NamedTuple):
+    records: list[bytes]
+    position: Position
+    gaps: list[Gap]
 
 
 class Spool:
@@ -56,11 +73,12 @@ class Spool:
         self._directory = directory
         self._most_bytes = most_bytes
         self._segment_bytes = segment_bytes
-        self._sizes: dict[int, int] = {}  # segment → bytes that are whole records
-        self._read = Position(0, 0)
-        self._tail: BinaryIO | None = None
+        self._segments: dict[int, Segment] = {}
+        self._read = Position(0, 0, 0)
+        self._next = 0  # the number that the next record gets
+        self._tail: FileIO | None = None
+        self._written: int | None = None
         self._lock: int | None = None
-        self._records = 0
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -68,18 +86,32 @@ class Spool:
         """Take up what an earlier process left."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_possession()
-        segments = sorted(int(file.stem) for file in self._directory.glob("*.seg"))
+        self._written = os.open(self._directory / "written", os.O_RDWR | os.O_CREAT, 0o600)
+        written = _number(os.pread(self._written, 32, 0))
         checkpoint = self._load_checkpoint()
-        for segment in segments:
-            if segment < checkpoint.segment:
+        oldest = checkpoint.segment if checkpoint else 0
+        expected = checkpoint.number if checkpoint else None
+        found = sorted(int(file.stem) for file in self._directory.glob("*.seg"))
+        for segment in found:
+            if segment < oldest:
                 self._path(segment).unlink()
                 continue
-            self._sizes[segment] = self._whole_bytes(segment, last=segment == segments[-1])
-        first = min(self._sizes, default=checkpoint.segment)
-        self._read = checkpoint if checkpoint.segment in self._sizes else Position(first, 0)
-        self._records = sum(1 for _ in self._walk(self._read))
-        if self._records:
-            log.info("spool taken up", directory=str(self._directory), records=self._records, bytes=self.size)
+            start = checkpoint if checkpoint and checkpoint.segment == segment else None
+            known = self._segments[segment] = self._load_segment(
+                segment, start, expected, written, segment == found[-1]
+            )
+            if known.first is not None:
+                expected = known.first + known.records
+        self._next = max(checkpoint.number if checkpoint else 0, expected or 0, written)
+        # Without a checkpoint nobody knows what was consumed: reading begins with what there is.
+        numbers = (self._segments[s].first for s in sorted(self._segments))
+        first = next((number for number in numbers if number is not None), self._next)
+        self._read = checkpoint or Position(min(self._segments, default=0), 0, first)
+        self._note_written()
+        with suppress(OSError):
+            self._save_checkpoint(self._read)  # so that the loss of its first segment is known too
+        if self.records:
+            log.info("spool taken up", directory=str(self._directory), records=self.records, bytes=self.size)
 
     def _take_possession(self) -> None:
         """Two processes on one spool would strike each other's records."""
@@ -95,9 +127,10 @@ class Spool:
 
     def close(self) -> None:
         self._close_tail()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        for descriptor in (self._written, self._lock):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._written = self._lock = None
 
     def _close_tail(self) -> None:
         if self._tail is not None:
@@ -106,12 +139,18 @@ class Spool:
 
     @property
     def size(self) -> int:
-        """What is on disk and not consumed."""
-        return sum(self._sizes.values()) - self._read.offset if self._sizes else 0
+        """Bytes on disk that are not consumed."""
+        consumed = self._read.offset if self._read.segment in self._segments else 0
+        return max(0, sum(segment.size for segment in self._segments.values()) - consumed)
 
     @property
     def records(self) -> int:
-        return self._records
+        """Records that were appended and not consumed, also those that turn out to be lost."""
+        return self._next - self._read.number
+
+    def behind(self, position: Position) -> int:
+        """Records that were appended after ``position``."""
+        return self._next - position.number
 
     @property
     def most_bytes(self) -> int:
@@ -124,36 +163,46 @@ class Spool:
 
         :raises SpoolFull: the bound or the disk is reached; none of ``records`` was kept.
         """
-        block = b"".join(_HEADER.pack(len(record), zlib.crc32(record)) + record for record in records)
+        block = block_of(records)
         if self.size + len(block) > self._most_bytes:
             raise SpoolFull(f"the spool {self._directory} holds its {self._most_bytes} bytes")
-        segment = max(self._sizes, default=self._read.segment)
-        if self._tail is None or self._sizes.get(segment, 0) >= self._segment_bytes:
-            segment = self._next_segment(segment)
-        assert self._tail is not None
-        before = self._sizes[segment]
+        newest = max(self._segments, default=self._read.segment)
+        if self._tail is None or self._segments[newest].size >= self._segment_bytes:
+            newest = self._next_segment(newest)
+        tail, segment = self._tail, self._segments[newest]
+        assert tail is not None
+        if segment.size == 0:
+            block = head_of(self._next) + block
         try:
-            self._tail.write(block)
-            self._tail.flush()
-            os.fdatasync(self._tail.fileno())
+            rest = memoryview(block)
+            while rest:
+                rest = rest[tail.write(rest) :]
+            os.fdatasync(tail.fileno())
         except OSError as error:
-            self._undo(segment, before)
+            self._undo(newest, segment.size)
             raise SpoolFull(f"the spool {self._directory} cannot be written: {error.strerror}") from error
-        self._sizes[segment] = before + len(block)
-        self._records += len(records)
-        return Position(segment, before + len(block))
+        if os.fstat(tail.fileno()).st_nlink == 0:
+            # Somebody removed the file under us: what is in it is lost, but not these.
+            log.error("spool segment is gone", segment=newest, records=segment.records)
+            self._forget(newest)
+            return self.append(records)
+        segment.size += len(block)
+        segment.records += len(records)
+        self._next += len(records)
+        self._note_written()
+        return Position(newest, segment.size, self._next)
 
     def _next_segment(self, newest: int) -> int:
         """Open the segment to append to: a fresh one, so that nothing is ever written behind a torn record."""
         self._close_tail()
         segment = newest + 1
         try:
-            self._tail = self._path(segment).open("ab")
+            self._tail = self._path(segment).open("ab", buffering=0)
             self._sync_directory()
         except OSError as error:
             self._close_tail()
             raise SpoolFull(f"the spool {self._directory} cannot be written: {error.strerror}") from error
-        self._sizes[segment] = 0
+        self._segments[segment] = new_segment(self._next)
         return segment
 
     def _undo(self, segment: int, size: int) -> None:
@@ -167,87 +216,127 @@ class Spool:
 
     # -- out --------------------------------------------------------------------------------------------------------
 
-    def peek(self, most: int) -> tuple[list[bytes], Position]:
-        """Up to ``most`` of the oldest records, and the position to `consume` once they are safe elsewhere."""
+    def peek(self, most: int) -> Peeked:
+        """Up to ``most`` of the oldest records, the position to `consume` once they are safe elsewhere, what is lost
+        between them or, where nothing is left after them, behind them.
+        """
         found: list[bytes] = []
+        gaps: list[Gap] = []
         position = self._read
-        for record, behind in self._walk(self._read):
+        for record, behind in self.walk():
+            missing = behind.number - 1 - position.number
+            if missing > 0:
+                gaps.append(Gap(len(found), position.number, missing))
             found.append(record)
             position = behind
             if len(found) == most:
-                break
-        return found, position
+                return Peeked(found, position, gaps)
+        missing = self._next - position.number
+        if missing > 0:
+            gaps.append(Gap(len(found), position.number, missing))
+            position = position._replace(number=self._next)
+        return Peeked(found, position, gaps)
 
-    def consume(self, position: Position, count: int) -> None:
-        """Everything up to ``position`` (``count`` records) is safe elsewhere; forget it."""
+    def consume(self, position: Position) -> None:
+        """Everything up to ``position`` is safe elsewhere; forget it."""
         self._read = position
-        self._records = max(0, self._records - count)
         self._save_checkpoint(position)
-        for segment in [s for s in self._sizes if s < position.segment]:
-            self._drop(segment)
-        if self._records == 0 and self._sizes.get(position.segment) == position.offset:
+        for segment in [s for s in self._segments if s < position.segment]:
+            self._forget(segment)
+        last = self._segments.get(position.segment)
+        if self.records == 0 and last is not None and last.size == position.offset:
             # Drained: begin anew, so that an idle spool takes no room.
-            self._close_tail()
-            self._drop(position.segment)
-            self._read = Position(position.segment + 1, 0)
+            self._forget(position.segment)
+            self._read = position._replace(segment=position.segment + 1, offset=0)
             self._save_checkpoint(self._read)
 
-    def _drop(self, segment: int) -> None:
-        self._sizes.pop(segment, None)
+    def _forget(self, segment: int) -> None:
+        if self._tail is not None and segment == max(self._segments, default=None):
+            self._close_tail()
+        self._segments.pop(segment, None)
         self._path(segment).unlink(missing_ok=True)
 
-    def _walk(self, start: Position) -> Iterator[tuple[bytes, Position]]:
-        for segment in sorted(s for s in self._sizes if s >= start.segment):
-            offset = start.offset if segment == start.segment else 0
-            with self._path(segment).open("rb") as file:
-                file.seek(offset)
-                while offset < self._sizes[segment]:
-                    length, _ = _HEADER.unpack(file.read(_HEADER.size))
-                    record = file.read(length)
-                    offset += _HEADER.size + length
-                    yield record, Position(segment, offset)
+    def walk(self) -> Iterator[tuple[bytes, Position]]:
+        """Every record that was not consumed and can be read, with the position behind it."""
+        number = self._read.number
+        waiting = sorted(s for s in self._segments if s >= self._read.segment)
+        for segment, following in zip(waiting, [*waiting, None][1:], strict=True):
+            known = self._segments[segment]
+            end = self._segments[following].first if following is not None else None
+            offset = known.begin
+            if segment == self._read.segment and self._read.offset > offset:
+                offset = self._read.offset
+            elif known.first is not None:
+                number = known.first
+            for record, behind in read_records(self._path(segment), offset, known.size):
+                if end is not None and number >= end:
+                    break  # never acknowledged: its number was given out again
+                number, offset = number + 1, behind
+                yield record, Position(segment, behind, number)
+            else:
+                if offset < known.size:
+                    self._keep_aside(segment, offset)
 
     # -- disk -------------------------------------------------------------------------------------------------------
 
-    def _whole_bytes(self, segment: int, *, last: bool) -> int:
-        """The bytes of ``segment`` that are whole records. What follows is cut off at the end, else kept aside."""
+    def _load_segment(
+        self, segment: int, start: Position | None, expected: int | None, written: int, last: bool
+    ) -> Segment:
+        """What ``segment`` holds. ``start``: where reading goes on in it; ``expected``: the number that ought to come;
+        what is broken at the ``last`` one's end and was never ``written`` is cut off, all else is kept aside.
+        """
         path = self._path(segment)
-        good = 0
-        with path.open("rb") as file:
-            while True:
-                header = file.read(_HEADER.size)
-                if len(header) < _HEADER.size:
-                    break
-                length, crc = _HEADER.unpack(header)
-                if length > LONGEST_RECORD:
-                    break
-                record = file.read(length)
-                if len(record) < length or zlib.crc32(record) != crc:
-                    break
-                good += _HEADER.size + length
-        rest = path.stat().st_size - good
-        if rest:
-            if not last:
-                aside = path.with_suffix(".broken")
-                aside.write_bytes(path.read_bytes()[good:])
-                log.error("spool segment damaged; the rest is kept aside", file=str(aside), bytes=rest)
+        there = path.stat().st_size
+        known = open_segment(path)
+        before = 0
+        for _, behind in read_records(path, known.begin, there):
+            known.size = behind
+            known.records += 1
+            before += start is not None and behind <= start.offset
+        if known.first is None and known.records:
+            # Of the time before records were numbered: they are numbered on from where reading goes on.
+            known.first = start.number - before if start else expected or 0
+        if there > known.size:
+            end = (expected or 0 if known.first is None else known.first) + known.records
+            if last and end >= written:
+                log.info("torn record cut off", segment=segment, bytes=there - known.size)
+                os.truncate(path, known.size)
             else:
-                log.info("torn record cut off", segment=segment, bytes=rest)
-            os.truncate(path, good)
-        return good
+                self._keep_aside(segment, known.size)
+        return known
 
-    def _load_checkpoint(self) -> Position:
+    def _keep_aside(self, segment: int, offset: int) -> None:
+        """What stands in ``segment`` from ``offset`` on cannot be read: it is named, kept, and read no more."""
+        path, aside = self._path(segment), self._path(segment).with_suffix(".broken")
+        log.error("spool segment is damaged; what cannot be read is kept aside", segment=segment, file=str(aside))
+        if known := self._segments.get(segment):
+            known.size = offset
+            if segment == max(self._segments):
+                self._close_tail()
+        with suppress(OSError):
+            with path.open("rb") as file, aside.open("wb") as kept:
+                file.seek(offset)
+                shutil.copyfileobj(file, kept)
+            os.truncate(path, offset)
+
+    def _load_checkpoint(self) -> Position | None:
         try:
-            segment, offset = (self._directory / "consumed").read_text("ascii").split()
-            return Position(int(segment), int(offset))
+            segment, offset, *number = (self._directory / "consumed").read_text("ascii").split()
+            return Position(int(segment), int(offset), int(number[0]) if number else 0)
         except (OSError, ValueError):
-            return Position(0, 0)
+            return None
 
     def _save_checkpoint(self, position: Position) -> None:
         """Not synced: an old checkpoint only means that some records are seen twice."""
         fresh = self._directory / "consumed.new"
-        fresh.write_text(f"{position.segment} {position.offset}", "ascii")
+        fresh.write_text(f"{position.segment} {position.offset} {position.number}", "ascii")
         fresh.replace(self._directory / "consumed")
+
+    def _note_written(self) -> None:
+        """After the sync and not synced itself: it never names a record that is not safe."""
+        assert self._written is not None
+        with suppress(OSError):
+            os.pwrite(self._written, b"%020d" % self._next, 0)
 
     def _sync_directory(self) -> None:
         descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -258,3 +347,10 @@ class Spool:
 
     def _path(self, segment: int) -> Path:
         return self._directory / f"{segment:010d}.seg"
+
+
+def _number(text: bytes) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return 0

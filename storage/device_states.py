@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from domain.liveness import Connectivity, LivenessChange
+from domain.liveness import ClockChange, Connectivity, LivenessChange
 from storage.pool import Connection
 
 
@@ -29,6 +29,26 @@ async def store_liveness(conn: Connection, changes: Sequence[LivenessChange]) ->
             [c.last_seen_at for c in last],
         ),
     )
+
+
+async def store_clocks(conn: Connection, changes: Sequence[ClockChange]) -> None:
+    """Write what became known of devices' clocks; of several changes of one device the last one stands."""
+    if not changes:
+        return
+    last = {change.device_no: change for change in changes}.values()
+    await conn.execute(
+        "INSERT INTO device_state (device_no, since, clock_offset_s, clock_at)"
+        " SELECT u.device_no, u.at, u.offset_s, u.at"
+        " FROM unnest(%s::int[], %s::float8[], %s::timestamptz[]) AS u (device_no, offset_s, at)"
+        " ON CONFLICT (device_no) DO UPDATE SET clock_offset_s = excluded.clock_offset_s, clock_at = excluded.clock_at",
+        ([c.device_no for c in last], [c.offset_s for c in last], [c.at for c in last]),
+    )
+
+
+async def load_clocks(conn: Connection) -> dict[int, float]:
+    """Of each device whose clock is known to be off: seconds ahead of ours (negative: behind)."""
+    cursor = await conn.execute("SELECT device_no, clock_offset_s FROM device_state WHERE clock_offset_s IS NOT NULL")
+    return dict(await cursor.fetchall())
 
 
 async def load_liveness(conn: Connection, *, proofs_since: datetime) -> list[LivenessChange]:

@@ -35,7 +35,7 @@ WITH here AS (
 SELECT here.site_id, here.device_id, here.kind, here.name, here.place, coalesce(parent.device_id, ''), here.profile,
        coalesce(st.connectivity, 'unknown'), st.since,
        greatest(st.last_seen_at, beat.received_at, measured.received_at, happened.received_at),
-       beat.battery_pct, measured.metrics, measured.values, measured.times, trouble.incident_id
+       beat.battery_pct, st.clock_offset_s, measured.metrics, measured.values, measured.times, trouble.incident_id
 FROM here
 LEFT JOIN device AS parent ON parent.device_no = here.parent_no
 LEFT JOIN device_state AS st ON st.device_no = here.device_no
@@ -68,7 +68,9 @@ class ReadingView(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeviceView(msgspec.Struct, frozen=True):
-    """``last_seen_at`` is when anything of the device last reached us; ``at`` of a reading is the device's own time."""
+    """``last_seen_at`` is when anything of the device last reached us; ``at`` of a reading is the device's own time.
+    ``clock_offset_s``: how far its clock is ahead of ours (negative: behind), None = right, or not known.
+    """
 
     site_id: str
     device_id: str
@@ -81,6 +83,7 @@ class DeviceView(msgspec.Struct, frozen=True):
     since: datetime | None
     last_seen_at: datetime | None
     battery_pct: float | None
+    clock_offset_s: float | None
     readings: dict[str, ReadingView]
     open_incident_id: UUID | None
 
@@ -105,7 +108,7 @@ async def device(conn: Connection, site_id: str, device_id: str, *, now: datetim
 
 def _device(row: Sequence[Any]) -> DeviceView:
     site_id, device_id, kind, name, place, parent_id, profile, connectivity, since, last_seen_at = row[:10]
-    battery_pct, metrics, values, times, incident_id = row[10:]
+    battery_pct, clock_offset_s, metrics, values, times, incident_id = row[10:]
     readings = {
         metric: ReadingView(value, utc(at))
         for metric, value, at in sorted(zip(metrics or (), values or (), times or (), strict=True))
@@ -124,6 +127,7 @@ def _device(row: Sequence[Any]) -> DeviceView:
         utc_or_none(since),
         utc_or_none(last_seen_at),
         battery_pct,
+        clock_offset_s,
         readings,
         incident_id,
     )

@@ -170,8 +170,9 @@ async def add_repeated(
     cursor = await conn.execute(
         "UPDATE incident_entry SET detail = detail || jsonb_build_object("
         "  'times', coalesce((detail ->> 'times')::bigint, 1) + %(times)s, 'until', %(until)s::text)"
-        " WHERE entry_no = (SELECT CASE WHEN count(*) >= %(most)s THEN max(entry_no) END FROM incident_entry"
-        "  WHERE incident_id = %(incident_id)s AND kind = 'repeated' AND at > %(at)s::timestamptz - interval '1 minute')",
+        " WHERE entry_no = (SELECT CASE WHEN count(*) >= %(most)s THEN max(entry_no) END"
+        "  FROM incident_entry WHERE incident_id = %(incident_id)s AND kind = 'repeated'"
+        "  AND at > %(at)s::timestamptz - interval '1 minute')",
         {"incident_id": incident_id, "at": at, "until": at.isoformat(), "times": times, "most": LINES_A_MINUTE},
     )
     if cursor.rowcount:

@@ -12,10 +12,10 @@ from typing import LiteralString
 from psycopg import sql
 
 from storage.hypertables import RETENTION_DAYS, TimescaleLevel, timescale_level
+from storage.ledger import forget_entries
 from storage.pool import Connection
+from storage.quarantine import trim_quarantine
 
-#: Messages kept in quarantine; the oldest go first.
-MOST_QUARANTINED = 100_000
 #: Days that ids of events are remembered: longer than a message may be old (see `IngestSettings.oldest_days`).
 EVENT_KEY_DAYS = 400
 LEDGER_DAYS = 400
@@ -37,15 +37,13 @@ async def tidy(conn: Connection, *, now: datetime) -> dict[str, int]:
             removed[table] = cursor.rowcount
     for plain, column, days in (
         ("event_key", "received_at", EVENT_KEY_DAYS),
-        ("ledger_entry", "ts", LEDGER_DAYS),
+        ("ledger_hour", "hour", LEDGER_DAYS),
+        ("ledger_audit", "hour", LEDGER_DAYS),
         ("finding", "handled_at", HANDLED_FINDING_DAYS),
     ):
         removed[plain] = await _delete_before(conn, plain, column, now - timedelta(days=days))
-    cursor = await conn.execute(
-        "DELETE FROM quarantine WHERE quarantine_no <= (SELECT max(quarantine_no) FROM quarantine) - %s",
-        (MOST_QUARANTINED,),
-    )
-    removed["quarantine"] = cursor.rowcount
+    removed["ledger_entry"] = await forget_entries(conn, now=now)
+    removed["quarantine"] = await trim_quarantine(conn)
     return removed
 
 

@@ -91,7 +91,7 @@ def run_import(dsn: str, file: Path, dry_run: bool, language: str = "zh", profil
             return await import_file(
                 conn,
                 file,
-                actor=_actor(),
+                actor=actor_name(),
                 at=datetime.now(UTC),
                 dry_run=dry_run,
                 language=language,
@@ -157,7 +157,7 @@ def _counts(changes: Changes, language: str) -> str:
     return Words(zh, f"{changes.added} added, {changes.changed} changed, {changes.unchanged} unchanged").text(language)
 
 
-def _actor() -> str:
+def actor_name() -> str:
     """Whom the audit names."""
     try:
         return f"cli:{getuser()}"

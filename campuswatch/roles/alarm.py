@@ -11,13 +11,16 @@ from alerting.alarm_path import AlarmPath, OpenCases
 from alerting.courier import Courier, Outcome
 from alerting.desk import Desk
 from campuswatch.gazetteer import RegistryGazetteer
+from campuswatch.roles.journals import watch_journal
 from campuswatch.roles.links import open_links
 from campuswatch.roles.listening import react
 from campuswatch.roles.places import journal_directory, state_directory
 from campuswatch.roles.registry import FirstRegistry, lane_decoder
 from campuswatch.roles.snapshot import Snapshot
 from campuswatch.roles.surroundings import Surroundings
+from detectors.clocks import Clocks
 from detectors.engine import Engine
+from detectors.house import session_forgotten
 from detectors.rules import alarm_rules
 from detectors.rules.doubtful_alarm import doubtful_message, retained_alarm
 from devices.formats.decode import Decoder
@@ -32,6 +35,7 @@ from ingest.meters import LaneMeters
 from ingest.parcel import Share
 from ingest.session import BrokerAddress, BrokerSession
 from ingest.spool import Spool
+from storage.device_states import load_clocks
 from storage.incidents import open_keys
 from storage.notices import NoticeChannel
 from storage.pool import Connection, open_pool
@@ -69,6 +73,7 @@ async def run(around: Surroundings) -> None:
     meters = LaneMeters(around.metrics, LANE)
     gazetteer = RegistryGazetteer()
     cases = OpenCases()
+    clocks = Clocks()
     first = FirstRegistry()
     snapshot = Snapshot(state_directory(settings) / "snapshot" / settings.mqtt.client_id)
 
@@ -76,6 +81,7 @@ async def run(around: Surroundings) -> None:
         registry = await load_registry(conn)
         await gazetteer.load(conn)
         decoder.use(registry)
+        clocks.use(await load_clocks(conn))
         if not first.loaded:
             # Before the first message is heard: an open incident that we did not know of would be told anew.
             await refresh_cases(conn)
@@ -107,6 +113,7 @@ async def run(around: Surroundings) -> None:
         client_id=f"{settings.mqtt.client_id}-alarm",
         filters=["campus/v1/+/+/alarm", *profiles.alarm_filters],
         on_connection=meters.connection,
+        on_forgotten=lambda: lane.report([session_forgotten(LANE, clock.now())]),
     )
     async with (
         open_pool(dsn, name="alarm", max_size=4) as pool,
@@ -118,7 +125,6 @@ async def run(around: Surroundings) -> None:
         # Often, and by itself: the registry is too large to be read again every few seconds.
         cases_changed = {NoticeChannel.INCIDENT: refresh_cases}
         tasks.create_task(react(dsn, cases_changed, name="alarm cases", poll_s=5.0, pause_s=0.5), name="cases")
-        await make_do()
         path = AlarmPath(
             # Whoever comes to help is told first.
             desk=Desk(gazetteer=gazetteer, link_ids=sorted(links, key="police".__ne__), zone=around.zone),
@@ -130,19 +136,22 @@ async def run(around: Surroundings) -> None:
             keep_cases=snapshot.save_cases,
             on_outcome=_Meter(around),
         )
+        lane = AlarmLane(
+            session=session,
+            dsn=dsn,
+            journal=journal,
+            decoder=decoder,
+            share=Share(alarms=True, both=profiles.alarm_names),
+            detector=Engine(alarm_rules(clocks)),
+            handler=path,
+            doubts=AlarmDoubts(decoder),
+            clock=clock,
+            meters=meters,
+        )
+        watched = watch_journal(journal, lane=LANE, settings=settings, clock=clock, meters=meters, report=lane.report)
+        tasks.create_task(watched, name="journal")
+        await make_do()
         async with session:
-            lane = AlarmLane(
-                session=session,
-                dsn=dsn,
-                journal=journal,
-                decoder=decoder,
-                share=Share(alarms=True, both=profiles.alarm_names),
-                detector=Engine(alarm_rules()),
-                handler=path,
-                doubts=AlarmDoubts(decoder),
-                clock=clock,
-                meters=meters,
-            )
             await lane.run()
 
 

@@ -13,6 +13,7 @@ from alerting.desk import Desk
 from alerting.dispatcher import Dispatcher
 from alerting.intake import Intake
 from campuswatch.gazetteer import RegistryGazetteer
+from campuswatch.roles.bookkeeping import Bookkeeping
 from campuswatch.roles.links import open_links
 from campuswatch.roles.listening import react
 from campuswatch.roles.surroundings import Surroundings
@@ -75,3 +76,4 @@ async def run(around: Surroundings) -> None:
             tasks.create_task(dispatcher.run(), name="dispatcher")
             tasks.create_task(DutyNotice.prepare(), name="prepare duty notices")
             tasks.create_task(keep_up(pool, around.clock), name="upkeep")
+            tasks.create_task(Bookkeeping(pool, around.clock, around.metrics).run(), name="bookkeeping")

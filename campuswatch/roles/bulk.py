@@ -5,31 +5,38 @@ silence. It hands its findings to alerting through the database.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from datetime import timedelta
 
 import structlog
 
+from campuswatch.roles.journals import watch_journal
 from campuswatch.roles.listening import react
 from campuswatch.roles.places import journal_directory
 from campuswatch.roles.registry import FirstRegistry, lane_decoder
 from campuswatch.roles.surroundings import Surroundings
 from detectors.engine import Engine
+from detectors.house import session_forgotten
 from detectors.rules import bulk_rules
+from detectors.rules.chattering import limited
 from devices.profiles.loading import load_profiles
 from devices.registry import load_registry
 from ingest.bulk_lane import LANE, BulkLane
+from ingest.fairness import Allowance, Fairness
+from ingest.hearing import Hearing
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.parcel import Share
 from ingest.session import BrokerAddress, BrokerSession
 from ingest.spool import Spool
+from storage.detector_marks import load_marks, load_retired
 from storage.device_states import load_liveness, load_rule_states
 from storage.notices import NoticeChannel
 from storage.pool import Connection, open_pool
 
 log = structlog.get_logger("campuswatch.bulk")
 
-#: How far back proofs of life are looked for at a restart; older ones are in device_state.
+#: How far back proofs of life are looked for where there are no marks; older ones are in device_state.
 PROOFS = timedelta(hours=1)
 
 
@@ -38,7 +45,13 @@ async def run(around: Surroundings) -> None:
     dsn = settings.database_url()
     profiles = load_profiles(settings.ingest.profiles)
     decoder = lane_decoder(settings, profiles)
-    engine = Engine(bulk_rules())
+    rules = bulk_rules()
+    engine = Engine(rules)
+    ingest = settings.ingest
+    fairness = Fairness(
+        device=Allowance(ingest.device_rate_per_s, ingest.device_burst),
+        site=Allowance(ingest.site_rate_per_s, ingest.site_burst),
+    )
     meters = LaneMeters(around.metrics, LANE)
     first = FirstRegistry()
 
@@ -47,14 +60,21 @@ async def run(around: Surroundings) -> None:
         now = clock.now()
         engine.enrol(registry, now)
         if not first.loaded:
-            engine.restore(await load_liveness(conn, proofs_since=now - PROOFS), await load_rule_states(conn), now)
+            marks = await load_marks(conn)
+            # Without marks (an older version wrote none) what is known is read from what was stored.
+            liveness = () if marks else await load_liveness(conn, proofs_since=now - PROOFS)
+            states, retired = await load_rule_states(conn), await load_retired(conn)
+            engine.restore(liveness, states, now, marks=marks, retired=retired)
+            chattering = limited(rules)
+            fairness.resume(chattering.devices, chattering.sites, now)
         decoder.use(registry)
         first.done(len(registry))
 
     channels = ("heartbeat", "reading", "event", "state")
+    client_id = f"{settings.mqtt.client_id}-bulk"
     session = BrokerSession(
         BrokerAddress.parse(settings.mqtt_url()),
-        client_id=f"{settings.mqtt.client_id}-bulk",
+        client_id=client_id,
         # A maker's topic that can carry an alarm goes to both lanes: alarms there, everything else here.
         filters=[
             *(f"campus/v1/+/+/{channel}" for channel in channels),
@@ -62,6 +82,7 @@ async def run(around: Surroundings) -> None:
             *profiles.alarm_filters,
         ],
         on_connection=meters.connection,
+        on_forgotten=lambda: lane.report([session_forgotten(LANE, clock.now())]),
     )
     async with (
         open_pool(dsn, name="bulk", max_size=2) as pool,
@@ -69,19 +90,23 @@ async def run(around: Surroundings) -> None:
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(react(dsn, {NoticeChannel.REGISTRY: reload}, name="bulk registry"), name="registry")
+        lane = BulkLane(
+            session=session,
+            pool=pool,
+            journal=journal,
+            decoder=decoder,
+            share=Share(alarms=False, both=profiles.alarm_names),
+            detector=engine,
+            clock=clock,
+            meters=meters,
+            fairness=fairness,
+            hearing=Hearing(client_id, secrets.token_hex(4)),
+            most=settings.ingest.batch_messages,
+            age_s=settings.ingest.batch_age_s,
+        )
+        watched = watch_journal(journal, lane=LANE, settings=settings, clock=clock, meters=meters, report=lane.report)
+        tasks.create_task(watched, name="journal")
         # Without the registry every device would be unknown: first the registry, then the first message.
         await first.wait()
         async with session:
-            lane = BulkLane(
-                session=session,
-                pool=pool,
-                journal=journal,
-                decoder=decoder,
-                share=Share(alarms=False, both=profiles.alarm_names),
-                detector=engine,
-                clock=clock,
-                meters=meters,
-                most=settings.ingest.batch_messages,
-                age_s=settings.ingest.batch_age_s,
-            )
             await lane.run()

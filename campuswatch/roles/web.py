@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from alerting.desk import Desk
 from campuswatch.gazetteer import RegistryGazetteer
+from campuswatch.replay import open_replay
+from campuswatch.roles.journals import read_states
 from campuswatch.roles.listening import react
 from campuswatch.roles.surroundings import Surroundings
+from campuswatch.settings import Settings
 from campuswatch.version import installed_version
 from dashboards.app import create_app
 from dashboards.server import serve
@@ -18,10 +22,12 @@ from dashboards.settings import WebSettings
 from devices.adoption import adopt
 from domain.clock import Clock
 from domain.device import Device, DeviceKind
-from domain.errors import SettingsError
+from domain.errors import ProfileError, RegistryError, SettingsError
 from domain.incident import IncidentAction
+from domain.replay import ReplayReport
 from storage.notices import NoticeChannel
 from storage.pool import Connection, Pool, open_pool, wrapped_errors
+from storage.quarantine import QuarantineFilter
 
 log = structlog.get_logger("campuswatch.web")
 
@@ -54,6 +60,30 @@ class WebRegistrar:
         log.info("device adopted", site_id=site_id, device_id=device_id, kind=kind.value, actor=actor)
 
 
+class WebReplayer:
+    """Replays what was put aside, one call at a time: each reads the whole registry."""
+
+    def __init__(self, pool: Pool, settings: Settings, clock: Clock) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._clock = clock
+        self._busy = asyncio.Lock()
+
+    async def replay(
+        self, only: QuarantineFilter, *, after: int, limit: int, dry_run: bool, actor: str
+    ) -> ReplayReport:
+        async with self._busy, wrapped_errors(), self._pool.connection() as conn:
+            try:
+                replay = await open_replay(conn, self._settings)
+            except ProfileError as error:
+                raise RegistryError(f"nothing was replayed, for a profile is wrong: {error}") from error
+            report = await replay.step(
+                conn, only, after=after, limit=limit, dry_run=dry_run, actor=actor, now=self._clock.now()
+            )
+        log.info("quarantine replayed", messages=report.replayed, stored=report.stored, dry_run=dry_run, actor=actor)
+        return report
+
+
 async def run(around: Surroundings) -> None:
     settings = around.settings
     dsn = settings.database_url()
@@ -69,10 +99,12 @@ async def run(around: Surroundings) -> None:
             pool=pool,
             desk=WebDesk(pool, Desk(gazetteer=gazetteer, link_ids=link_ids, zone=around.zone), around.clock),
             registrar=WebRegistrar(pool, around.clock),
+            replayer=WebReplayer(pool, settings, around.clock),
             settings=WebSettings(dsn=dsn, link_ids=link_ids, hosts=settings.web.allowed_hosts),
             clock=around.clock,
             version=installed_version(),
             registry=around.metrics,
+            journals=partial(read_states, settings),
         )
         try:
             await serve(

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
-from dashboards.problems import problem_responses
+from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import (
     AdoptBody,
@@ -16,6 +16,8 @@ from dashboards.schemas import (
     DeviceReply,
     PageReply,
     QuarantineReply,
+    ReplayBody,
+    ReplayReply,
     SiteId,
     UnregisteredReply,
 )
@@ -24,10 +26,20 @@ from domain.errors import UnknownDevice
 from domain.quarantine import Reason
 from storage.device_views import device
 from storage.instants import utc
-from storage.quarantine import quarantined
+from storage.quarantine import QuarantineFilter, quarantined
 from storage.registry import list_unregistered
 
 _Name = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\x00]*\Z")]
+
+
+#: Seconds that a thousand messages may take, with the whole registry read for them.
+REPLAY_TIMEOUT_S = 30.0
+
+
+def _text(field: str, value: str | None) -> str | None:
+    if value is not None and "\x00" in value:
+        raise InvalidField(field, "must not hold NUL characters")
+    return value
 
 
 class _Before(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -51,14 +63,40 @@ def quarantine_routes(services: Services) -> APIRouter:
     )
     async def list_quarantine(
         reason: Annotated[Reason | None, Query(description="Of one reason.")] = None,
+        site_id: Annotated[str | None, Query(max_length=128, description="As its topic names it.")] = None,
+        device_id: Annotated[str | None, Query(max_length=128, description="As its topic names it.")] = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Response:
         before = decode_cursor(cursor, _Before) or _Before(2**63 - 1)
+        only = QuarantineFilter(
+            reason=reason, site_id=_text("site_id", site_id), device_id=_text("device_id", device_id)
+        )
         found = await services.reader.read(
-            lambda conn: quarantined(conn, limit=limit + 1, reason=reason, before=before.number)
+            lambda conn: quarantined(conn, limit=limit + 1, only=only, before=before.number)
         )
         return json_reply(page_of(found, limit, lambda last: _Before(last.quarantine_no)))
+
+    @routes.post(
+        "/quarantine/replay",
+        summary="Replay messages that were put aside",
+        description="Decode them once more, with the registry and profiles of today, and store what they say under"
+        " their own time. No alarm is raised and nobody is called; alarms among them are listed. Goes on with `after`.",
+        response_model=ReplayReply,
+        responses=problem_responses(403, 409, 413, 422, 503),
+    )
+    async def replay_quarantine(body: ReplayBody) -> Response:
+        only = QuarantineFilter(
+            reason=body.reason,
+            site_id=body.site_id,
+            device_id=body.device_id,
+            since=body.since,
+            until=body.until,
+        )
+        work = services.replayer.replay(
+            only, after=body.after, limit=body.limit, dry_run=body.dry_run, actor=body.actor
+        )
+        return json_reply(await services.reader.within(work, timeout_s=REPLAY_TIMEOUT_S))
 
     @routes.get(
         "/unregistered",

@@ -9,6 +9,7 @@ from dashboards.routes import API_PREFIX
 from dashboards.schemas import WallReply
 from dashboards.services import Services, json_reply
 from dashboards.wall import WallSnapshot, wall_of
+from storage.ledger import ledger_status
 from storage.pool import Connection
 from storage.wall import incident_marks, ingest_view, link_views, site_counts
 
@@ -25,14 +26,18 @@ def wall_routes(services: Services) -> APIRouter:
         responses=problem_responses(503),
     )
     async def get_wall() -> Response:
+        now = services.clock.now()
+        journals = await services.journals.views(now)
+
         async def query(conn: Connection) -> WallSnapshot:
-            now = services.clock.now()
             return wall_of(
                 now,
                 await site_counts(conn),
                 await incident_marks(conn),
                 await link_views(conn, services.settings.link_ids),
                 await ingest_view(conn, now),
+                await ledger_status(conn, now),
+                journals,
             )
 
         return json_reply(await services.reader.read(query))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from detectors.clocks import Clocks
 from detectors.rule import Rule
+from detectors.rules.chattering import ChatteringDevice, ChatteringSite
+from detectors.rules.clock_off import ClockOff
 from detectors.rules.heartbeat_lost import HeartbeatLost
 from detectors.rules.high_temperature import HighTemperature
 from detectors.rules.low_battery import LowBattery
@@ -11,11 +14,20 @@ from detectors.rules.tamper import Tamper
 from detectors.rules.temperature_rise import TemperatureRise
 
 
-def alarm_rules() -> list[Rule]:
-    """What the alarm lane decides: alarms that devices report themselves."""
-    return [ReportedAlarm()]
+def alarm_rules(clocks: Clocks | None = None) -> list[Rule]:
+    """What the alarm lane decides: alarms that devices report themselves. ``clocks``: what is known of theirs."""
+    return [ReportedAlarm(clocks)]
 
 
 def bulk_rules() -> list[Rule]:
     """What the bulk lane decides: all that has to be concluded from readings, events and silence."""
-    return [HeartbeatLost(), HighTemperature(), TemperatureRise(), LowBattery(), Tamper()]
+    return [
+        HeartbeatLost(),
+        HighTemperature(),
+        TemperatureRise(),
+        LowBattery(),
+        Tamper(),
+        ClockOff(),
+        ChatteringDevice(),
+        ChatteringSite(),
+    ]

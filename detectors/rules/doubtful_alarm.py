@@ -9,6 +9,8 @@ Keys are bounded by the registry: one for a registered device, one for a site's 
 
 from __future__ import annotations
 
+import msgspec
+
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
 from domain.observation import Alarm
 from domain.quarantine import Rejected
@@ -53,6 +55,14 @@ def retained_alarm(alarm: Alarm) -> Finding:
     again at every subscription and is the same finding each time.
     """
     return _doubt(alarm, "retained", f"retained/{alarm.alarm}/{alarm.test}/{alarm.drill}")
+
+
+def replayed_alarm(alarm: Alarm, *, site_id: str, device_id: str) -> Finding:
+    """What a message turned out to be that had been put aside, for the timeline of the doubt that it raised then, if
+    that is still open. It opens nothing and calls nobody. ``site_id``, ``device_id``: as the doubt knows it.
+    """
+    found = _doubt(alarm, "replayed", f"replayed/{alarm.uid}", device_time=alarm.at.isoformat())
+    return msgspec.structs.replace(found, kind=FindingKind.UPDATED, key=f"{RULE}/{site_id}/{device_id}")
 
 
 def _doubt(alarm: Alarm, reason: str, cause: str, **detail: str) -> Finding:

@@ -6,43 +6,42 @@
     unknown ──────────► online ◄────────────────────────► offline
     (registered, never heard: no incident)     proof
 
-    online ──we were away for longer than three intervals──► unknown ──three intervals more──► offline
+    online ──we were deaf for longer than three intervals──► unknown ──three intervals more──► offline
 
-Anything that a device says proves its life, provided that it is newer than what it said before (a repeated or retained
-message proves nothing) and not a backfill. What counts is when it reached us: a wrong clock does not kill a device.
-After a restart, or when we were deaf ourselves, each device has three full intervals to report before it counts as
-silent.
+News of a device proves its life (`detectors.lives`); a repetition or a backfill proves nothing. What counts is when it
+reached us: a wrong clock does not kill a device.
+
+A tick says «everything until now was heard». When more than `DEAF_AFTER_S` lie between two ticks we were deaf
+ourselves: the broker or the database was away, the process stood still or was restarted. Then each device has three
+full intervals, and a minute at least, to report before it counts as silent. The time of the last tick is kept with the
+rest, so a restart needs no rule of its own. A device whose messages are new and come far too late is not silent either:
+they are being worked off, by its gateway or by our broker, and the newest has yet to come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from detectors.deadlines import Deadlines
-from detectors.rule import Changes, Rule
+from detectors.lives import Heard, Life, Lives
+from detectors.rule import NOTHING, Changes, Rule, Watcher
 from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Category, Finding, FindingKind, Severity
 from domain.liveness import Connectivity, LivenessChange
-from domain.observation import Observation
+from domain.observation import Misdated, Observation
 
 MISSED_INTERVALS = 3
-#: Older than this on arrival, it is a backfill and says nothing about now.
-STALE_AFTER_S = 3600.0
-#: Said at most so long before it arrived, a message is fresh even where the device's clock was set back.
-FRESH_S = 60.0
+#: More between two ticks means that we were deaf.
+DEAF_AFTER_S = 10.0
+#: Whoever reports every few seconds is given so long all the same: its connection may have to be made anew first.
+SETTLE_S = 60.0
+#: Our own clock was set back when it is further behind the last tick than this.
+SET_BACK_S = 1.0
 
-
-class _Life(msgspec.Struct, gc=False):
-    """``said_s``: the newest device time heard; ``proof_s``: when the newest proof reached us (epoch seconds)."""
-
-    connectivity: Connectivity = Connectivity.UNKNOWN
-    since_s: float = 0.0
-    said_s: float = 0.0
-    proof_s: float = 0.0
+#: The number of no device: its row of marks holds (…, last tick, since when all were given time).
+_OURSELVES = 0
 
 
 class HeartbeatLost(Rule):
@@ -51,117 +50,173 @@ class HeartbeatLost(Rule):
     severity = Severity.MINOR
 
     def __init__(self) -> None:
+        self.lives: Lives = Lives()
         self._devices: Mapping[int, RegisteredDevice] = {}
-        self._lives: dict[int, _Life] = {}
         self._deadlines = Deadlines()
-        self._changed: set[int] = set()
+        self._turns: list[LivenessChange] = []
+        self._heard_until_s = 0.0
+        self._marked_until_s = 0.0
+        self._resumed_s = 0.0
 
-    def watcher(self, observation: type, kind: DeviceKind) -> Callable[[Any], Sequence[Finding]] | None:
+    def watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
         return self._observe
 
-    def _observe(self, observation: Observation) -> Sequence[Finding]:
+    def overhearer(self, observation: type, kind: DeviceKind) -> Watcher | None:
+        return self._observe
+
+    def _observe(self, observation: Observation | Misdated, heard: Heard) -> Sequence[Finding]:
+        if heard is not Heard.NEWS:
+            return NOTHING
         device = observation.device
-        said_s = observation.at.timestamp()
-        received_s = observation.received_at.timestamp()
-        life = self._lives.get(device.device_no)
-        if life is None:
-            life = self._lives[device.device_no] = _Life()
-        if said_s > life.said_s:
-            if received_s - said_s > STALE_AFTER_S:
-                return ()
-        elif said_s == life.said_s or received_s - said_s > FRESH_S:
-            return ()  # repeated, retained or backfilled; fresh and yet older means that a clock was set back
-        life.said_s = said_s
-        if received_s <= life.proof_s:
-            return ()
-        life.proof_s = received_s
-        self._deadlines.put(device.device_no, received_s + MISSED_INTERVALS * device.heartbeat_s)
+        life = self.lives[device.device_no]
         if life.connectivity is Connectivity.ONLINE:
-            return ()
-        was_offline = life.connectivity is Connectivity.OFFLINE
-        silent_s = received_s - life.since_s
-        life.connectivity, life.since_s = Connectivity.ONLINE, received_s
-        self._changed.add(device.device_no)
+            return NOTHING
+        was_offline, silent_s = life.connectivity is Connectivity.OFFLINE, life.heard_s - life.since_s
+        self._turn(device.device_no, life, Connectivity.ONLINE, life.heard_s)
+        if not life.slot:
+            self._queue(device, life)
         if not was_offline:
-            return ()
-        return (
-            self.finding(
-                FindingKind.CLEARED,
-                device,
-                observation.received_at,
-                observation.received_at,
-                {"silent_s": round(silent_s)},
-            ),
-        )
+            return NOTHING
+        at = observation.received_at
+        return (self.finding(FindingKind.CLEARED, device, at, at, {"silent_s": round(silent_s)}),)
 
     def tick(self, now: datetime) -> Sequence[Finding]:
-        found: list[Finding] = []
-        for device_no, deadline_s in self._deadlines.due(now.timestamp()):
-            device = self._devices.get(device_no)
-            life = self._lives.get(device_no)
-            if device is None or life is None or life.connectivity is Connectivity.OFFLINE:
+        now_s = now.timestamp()
+        if now_s < self._heard_until_s - SET_BACK_S:
+            self._our_clock_was_set_back(now_s)
+        elif self._heard_until_s and now_s - self._heard_until_s > DEAF_AFTER_S:
+            self._resume(now_s)
+        self._heard_until_s = now_s
+        silent: list[tuple[float, RegisteredDevice, Life]] = []
+        for slot, device_no in self._deadlines.due(now_s):
+            device, life = self._devices.get(device_no), self.lives.get(device_no)
+            if life is None or life.slot != slot:
                 continue
-            life.connectivity, life.since_s = Connectivity.OFFLINE, deadline_s
-            self._changed.add(device_no)
-            found.append(
-                self.finding(
-                    FindingKind.RAISED,
-                    device,
-                    datetime.fromtimestamp(deadline_s, UTC),
-                    now,
-                    {
-                        "last_seen_at": datetime.fromtimestamp(life.proof_s, UTC).isoformat(),
-                        "heartbeat_s": device.heartbeat_s,
-                    },
-                )
+            life.slot = 0
+            if device is None:
+                continue
+            deadline_s = self._deadline_s(device, life)
+            if deadline_s > now_s:
+                life.slot = self._deadlines.put(device_no, deadline_s)
+            else:
+                silent.append((deadline_s, device, life))
+        silent.sort(key=lambda one: (one[0], one[1].device_no))
+        return [self._lost(device, life, deadline_s, now) for deadline_s, device, life in silent]
+
+    def _lost(self, device: RegisteredDevice, life: Life, deadline_s: float, now: datetime) -> Finding:
+        self._turn(device.device_no, life, Connectivity.OFFLINE, deadline_s)
+        detail = {"last_seen_at": _instant(life.heard_s).isoformat(), "heartbeat_s": device.heartbeat_s}
+        return self.finding(FindingKind.RAISED, device, _instant(deadline_s), now, detail)
+
+    def _deadline_s(self, device: RegisteredDevice, life: Life) -> float:
+        patience_s = float(MISSED_INTERVALS * device.heartbeat_s)
+        heard_s = max(life.heard_s, life.aside_heard_s) if life.aside_said_s > life.said_s else life.heard_s
+        return max(heard_s + patience_s, self._resumed_s + max(patience_s, SETTLE_S))
+
+    def _turn(self, device_no: int, life: Life, connectivity: Connectivity, since_s: float) -> None:
+        life.connectivity, life.since_s = connectivity, since_s
+        self.lives.changed(device_no)
+        self._turns.append(
+            LivenessChange(
+                device_no=device_no,
+                connectivity=connectivity,
+                since=_instant(since_s),
+                last_seen_at=_instant(life.heard_s),
             )
-        return found
+        )
+
+    # -- our own deafness ---------------------------------------------------------------------------------------------
 
     def hearing_resumed(self, now: datetime) -> None:
-        now_s = now.timestamp()
-        for device_no, life in self._lives.items():
+        self._resume(now.timestamp())
+
+    def _resume(self, now_s: float) -> None:
+        """Everybody has its full time from now on. Of whom nothing was heard for longer than that, nobody can tell."""
+        self._resumed_s = now_s
+        self._marked_until_s = 0.0
+        for device_no, life in self.lives.items():
             device = self._devices.get(device_no)
-            if device is not None and life.proof_s and life.connectivity is not Connectivity.OFFLINE:
-                self._deadlines.put(device_no, now_s + MISSED_INTERVALS * device.heartbeat_s)
+            if device is None or life.connectivity is not Connectivity.ONLINE:
+                continue
+            if now_s - life.heard_s > MISSED_INTERVALS * device.heartbeat_s:
+                self._turn(device_no, life, Connectivity.UNKNOWN, now_s)
+
+    def _our_clock_was_set_back(self, now_s: float) -> None:
+        """Whatever was heard in what is the future now counts as heard now."""
+        self._resumed_s, self._marked_until_s = now_s, 0.0
+        for device_no, life in self.lives.items():
+            if life.heard_s > now_s or life.aside_heard_s > now_s:
+                life.heard_s, life.aside_heard_s = min(life.heard_s, now_s), min(life.aside_heard_s, now_s)
+                self.lives.changed(device_no)
+        self._queue_all()
+
+    # -- the registry -------------------------------------------------------------------------------------------------
 
     def enrol(self, devices: Mapping[int, RegisteredDevice], now: datetime) -> None:
-        self._devices = devices
-        for device_no in self._lives.keys() - devices.keys():
-            del self._lives[device_no]
-            self._deadlines.drop(device_no)
+        before, self._devices = self._devices, devices
+        for device_no, life in self.lives.items():
+            device, was = devices.get(device_no), before.get(device_no)
+            if device is not None and (was is None or device.heartbeat_s < was.heartbeat_s):
+                self._queue(device, life)
+
+    def retire(self, device: RegisteredDevice, now: datetime) -> Sequence[Finding]:
+        life = self.lives.get(device.device_no)
+        if life is None:
+            return NOTHING
+        self.lives.forget(device.device_no)
+        if life.connectivity is not Connectivity.UNKNOWN:
+            self._turns.append(
+                LivenessChange(
+                    device_no=device.device_no, connectivity=Connectivity.UNKNOWN, since=now, last_seen_at=None
+                )
+            )
+        return self.retired(device, now) if life.connectivity is Connectivity.OFFLINE else NOTHING
+
+    # -- what survives a restart --------------------------------------------------------------------------------------
 
     def restore_liveness(self, liveness: Iterable[LivenessChange], now: datetime) -> None:
         for known in liveness:
-            device = self._devices.get(known.device_no)
-            if device is None:
-                continue
             seen_s = known.last_seen_at.timestamp() if known.last_seen_at else 0.0
-            life = self._lives[known.device_no] = _Life(
-                connectivity=known.connectivity,
-                since_s=known.since.timestamp(),
-                said_s=known.said_at.timestamp() if known.said_at else 0.0,
-                proof_s=seen_s,
-            )
-            if known.connectivity is Connectivity.OFFLINE or known.last_seen_at is None:
-                continue
-            now_s, patience_s = now.timestamp(), MISSED_INTERVALS * device.heartbeat_s
-            self._deadlines.put(known.device_no, max(seen_s, now_s) + patience_s)
-            if known.connectivity is Connectivity.ONLINE and now_s - seen_s > patience_s:
-                # We were away for longer than its patience: nobody can tell until it speaks or its time is up.
-                life.connectivity, life.since_s = Connectivity.UNKNOWN, now_s
-                self._changed.add(known.device_no)
+            said_s = known.said_at.timestamp() if known.said_at else seen_s
+            if seen_s:
+                self.lives.seed(known.device_no, Life(known.connectivity, known.since.timestamp(), said_s, seen_s))
+                self._heard_until_s = max(self._heard_until_s, seen_s)
+
+    def recall(self, row: list[Any]) -> None:
+        if row[0] == _OURSELVES:
+            _, self._heard_until_s, self._resumed_s = row
+        else:
+            self.lives.recall(row)
+
+    def restored(self) -> None:
+        self._queue_all()
+
+    def _queue_all(self) -> None:
+        self._deadlines = Deadlines()
+        for device_no, life in self.lives.items():
+            life.slot = 0
+            if (device := self._devices.get(device_no)) is not None:
+                self._queue(device, life)
+
+    def _queue(self, device: RegisteredDevice, life: Life) -> None:
+        if life.heard_s and life.connectivity is not Connectivity.OFFLINE:
+            life.slot = self._deadlines.put(device.device_no, self._deadline_s(device, life))
 
     def collect(self, changes: Changes) -> None:
-        for device_no in self._changed:
-            life = self._lives.get(device_no)
-            if life is None:
-                continue
-            changes.liveness.append(
-                LivenessChange(
-                    device_no=device_no,
-                    connectivity=life.connectivity,
-                    since=datetime.fromtimestamp(life.since_s, UTC),
-                    last_seen_at=datetime.fromtimestamp(life.proof_s, UTC),
-                )
-            )
-        self._changed.clear()
+        changes.liveness.extend(self._turns)
+        self._turns.clear()
+
+    def marks(self, generation: int) -> list[tuple[Any, ...]]:
+        rows = self.lives.marks(generation)
+        if rows or self._heard_until_s != self._marked_until_s:
+            self._marked_until_s = self._heard_until_s
+            rows.append((_OURSELVES, self._heard_until_s, self._resumed_s))
+        return rows
+
+    def mark_all(self, generation: int) -> None:
+        self.lives.mark_all(generation)
+        self._marked_until_s = 0.0
+
+
+def _instant(epoch_s: float) -> datetime:
+    return datetime.fromtimestamp(epoch_s, UTC)

@@ -1,12 +1,17 @@
-"""Low battery: 15% raises, 25% clears (a cold night moves a cell by less than the gap), or the device says so."""
+"""Low battery: 15% raises, 25% clears (a cold night moves a cell by less than the gap), or the device says so.
+
+What it says of the past (`detectors.lives`) is history.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from detectors.rule import NOTHING, Changes, Rule
-from domain.device import DeviceKind
+from detectors.lives import Heard
+from detectors.rule import NOTHING, Changes, Rule, Watcher
+from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Category, Finding, FindingKind, Severity
 from domain.observation import Event, EventKind, Heartbeat, Reading
 
@@ -23,25 +28,21 @@ class LowBattery(Rule):
         self._low: set[int] = set()
         self._changed: set[int] = set()
 
-    def watcher(self, observation: type, kind: DeviceKind) -> Callable[[Any], Sequence[Finding]] | None:
-        watchers: dict[type, Callable[[Any], Sequence[Finding]]] = {
-            Heartbeat: self._heartbeat,
-            Reading: self._reading,
-            Event: self._event,
-        }
+    def watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
+        watchers: dict[type, Watcher] = {Heartbeat: self._heartbeat, Reading: self._reading, Event: self._event}
         return watchers.get(observation)
 
-    def _heartbeat(self, heartbeat: Heartbeat) -> Sequence[Finding]:
-        if heartbeat.battery_pct is None:
+    def _heartbeat(self, heartbeat: Heartbeat, heard: Heard) -> Sequence[Finding]:
+        if heartbeat.battery_pct is None or heard is Heard.PAST:
             return NOTHING
         return self._level(heartbeat, heartbeat.battery_pct)
 
-    def _reading(self, reading: Reading) -> Sequence[Finding]:
+    def _reading(self, reading: Reading, heard: Heard) -> Sequence[Finding]:
         battery_pct = reading.values.get("battery_pct")
-        return NOTHING if battery_pct is None else self._level(reading, battery_pct)
+        return NOTHING if battery_pct is None or heard is Heard.PAST else self._level(reading, battery_pct)
 
-    def _event(self, event: Event) -> Sequence[Finding]:
-        if event.event is not EventKind.LOW_BATTERY:
+    def _event(self, event: Event, heard: Heard) -> Sequence[Finding]:
+        if event.event is not EventKind.LOW_BATTERY or heard is Heard.PAST:
             return NOTHING
         return self._turn(event, event.active, {})
 
@@ -60,6 +61,13 @@ class LowBattery(Rule):
         self._changed.add(device_no)
         kind = FindingKind.RAISED if low else FindingKind.CLEARED
         return (self.finding(kind, said.device, said.at, said.received_at, detail),)
+
+    def retire(self, device: RegisteredDevice, now: datetime) -> Sequence[Finding]:
+        if device.device_no not in self._low:
+            return NOTHING
+        self._low.discard(device.device_no)
+        self._changed.add(device.device_no)
+        return self.retired(device, now)
 
     def restore(self, device_no: int, state: dict[str, Any]) -> None:
         self._low.add(device_no)

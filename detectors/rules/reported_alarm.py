@@ -4,16 +4,19 @@ Stateless on purpose: every report is a finding, and the *incident* is what latc
 process dies, a device may repeat itself as often as it likes, and the reset by a person is seen by everybody at once.
 
 A report that is older than `LATE_AFTER` is no alarm of now (a gateway sends yesterday's after an outage); it is not
-dropped either, for the device's clock may be what is wrong: it becomes a doubtful alarm, for people to verify.
+dropped either, for the device's clock may be what is wrong: it becomes a doubtful alarm, for people to verify. A clock
+that is known to be off (`detectors.clocks`) leaves no doubt: the press is of now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from detectors.rule import NOTHING, Rule
+from detectors.clocks import Clocks
+from detectors.lives import Heard
+from detectors.rule import NOTHING, Rule, Watcher
 from detectors.rules.doubtful_alarm import late_alarm
 from domain.device import DeviceKind
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
@@ -50,11 +53,14 @@ class ReportedAlarm(Rule):
 
     name = "reported_alarm"
 
-    def watcher(self, observation: type, kind: DeviceKind) -> Callable[[Any], Sequence[Finding]] | None:
+    def __init__(self, clocks: Clocks | None = None) -> None:
+        self._clocks = clocks or Clocks()
+
+    def watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
         return self._observe if observation is Alarm else None
 
-    def _observe(self, alarm: Alarm) -> Sequence[Finding]:
-        late = alarm.received_at - alarm.at > LATE_AFTER
+    def _observe(self, alarm: Alarm, heard: Heard) -> Sequence[Finding]:
+        late = self._clocks.late_s(alarm) > LATE_AFTER.total_seconds()
         if not alarm.active:
             if alarm.alarm in _LATCHING or late:
                 return NOTHING
@@ -63,8 +69,7 @@ class ReportedAlarm(Rule):
             return (late_alarm(alarm),)
         return (self._report(FindingKind.RAISED, alarm),)
 
-    @staticmethod
-    def _report(kind: FindingKind, alarm: Alarm) -> Finding:
+    def _report(self, kind: FindingKind, alarm: Alarm) -> Finding:
         rule = ALARM_RULES[alarm.alarm]
         device = alarm.device
         # A test or a drill is a trouble of its own, so that it never hides the real one behind it.
@@ -81,7 +86,7 @@ class ReportedAlarm(Rule):
             site_id=device.site_id,
             device_no=device.device_no,
             device_id=device.device_id,
-            at=alarm.at,
+            at=self._clocks.at(alarm),
             found_at=alarm.received_at,
             test=alarm.test,
             drill=alarm.drill,

@@ -83,9 +83,12 @@ class Limits(msgspec.Struct, frozen=True):
                 raise PayloadError(
                     Reason.FROM_THE_FUTURE,
                     f"ts: expected at most {self.future} after receipt, got {at.isoformat()}",
+                    said_at=at,
                 )
         elif received_at - at > self.age:
-            raise PayloadError(Reason.TOO_OLD, f"ts: expected at most {self.age} before receipt, got {at.isoformat()}")
+            raise PayloadError(
+                Reason.TOO_OLD, f"ts: expected at most {self.age} before receipt, got {at.isoformat()}", said_at=at
+            )
         return at
 
 

@@ -124,7 +124,14 @@ class Decoder:
             return Decoded([route.observe(device, message, received_at, self._limits)], [], route.site_no)
         except Exception as error:
             rejected = _reject(
-                topic, route.site_id, route.device_id, route.channel, payload, received_at, _fault(error, payload)
+                topic,
+                route.site_id,
+                route.device_id,
+                route.channel,
+                payload,
+                received_at,
+                _fault(error, payload),
+                device_no=0 if device is None else device.device_no,
             )
             return Decoded([], [rejected], route.site_no)
 
@@ -177,6 +184,7 @@ class Decoder:
         decoded = Decoded([], [], route.site_no)
         for place, raw in enumerate(entries):
             device_id = ""
+            device: RegisteredDevice | None = None
             try:
                 entry = decode(raw)
                 device_id = entry.device
@@ -188,13 +196,23 @@ class Decoder:
                 fault = _fault(error, raw)
                 if not device_id:
                     device_id = _device_of(raw)
-                    if DEVICE_ID.fullmatch(device_id) and self._registry.device(route.site_id, device_id) is None:
+                    device = self._registry.device(route.site_id, device_id)
+                    if DEVICE_ID.fullmatch(device_id) and device is None:
                         fault = _unknown_entry(device_id)  # as for a single message: who comes before what
-                fault = PayloadError(fault.reason, f"batch[{place}].{fault.detail}")
+                fault = PayloadError(fault.reason, f"batch[{place}].{fault.detail}", said_at=fault.said_at)
                 # Kept as a batch of one on the same topic, so that it can be replayed as it is.
                 payload = b'{"batch":[' + bytes(raw) + b"]}"
                 decoded.rejected.append(
-                    _reject(topic, route.site_id, device_id, route.channel, payload, received_at, fault)
+                    _reject(
+                        topic,
+                        route.site_id,
+                        device_id,
+                        route.channel,
+                        payload,
+                        received_at,
+                        fault,
+                        device_no=0 if device is None else device.device_no,
+                    )
                 )
         return decoded
 
@@ -205,7 +223,7 @@ class Decoder:
         if route.ignored:
             return Decoded([], [], 0)
         site_no = 0 if route.site_id is None else self._registry.site_no(route.site_id) or 0
-        site_id, device_id = route.site_id or "", route.address
+        site_id, device_id, device_no = route.site_id or "", route.address, 0
         try:
             if not payload:
                 raise PayloadError(Reason.EMPTY_PAYLOAD, "payload: expected a message, got nothing")
@@ -214,12 +232,16 @@ class Decoder:
             if route.site_id is not None and not site_no:
                 raise PayloadError(Reason.UNKNOWN_SITE, f"site {route.site_id}: not registered")
             device = self._resolve(route)
-            site_no, site_id, device_id = device.site_no, device.site_id, device.device_id
+            site_no, site_id = device.site_no, device.site_id
+            device_id, device_no = device.device_id, device.device_no
             observations, faults = route.translate(device, payload, received_at, self._limits)
         except Exception as error:
             observations, faults = [], [_fault(error, payload)]
         name = route.profile
-        rejected = [_reject(topic, site_id, device_id, name, payload, received_at, fault) for fault in faults]
+        rejected = [
+            _reject(topic, site_id, device_id, name, payload, received_at, fault, device_no=device_no)
+            for fault in faults
+        ]
         return Decoded(observations, rejected, site_no)
 
     def _resolve(self, route: ForeignRoute) -> RegisteredDevice:
@@ -321,6 +343,8 @@ def _reject(
     payload: bytes,
     received_at: datetime,
     fault: PayloadError,
+    *,
+    device_no: int = 0,
 ) -> Rejected:
     return Rejected(
         received_at=received_at,
@@ -332,6 +356,8 @@ def _reject(
         detail=_storable(fault.detail, _KEPT_DETAIL),
         payload=bytes(payload[:KEPT_PAYLOAD]),
         size=len(payload),
+        device_no=device_no,
+        said_at=fault.said_at,
     )
 
 

@@ -75,6 +75,38 @@ async def test_site_panel_shows_the_devices_of_the_site(browser: Browser, demo: 
     await page.close()
 
 
+async def test_the_books_and_the_journals_are_on_the_wall_in_both_languages(
+    browser: Browser, demo: RunningDemo
+) -> None:
+    page, troubles = await _open(browser, demo)
+    books = page.get_by_test_id("ledger")
+    await expect(books).to_have_attribute("data-state", "even", timeout=SOON_MS)
+    await expect(books).to_contain_text("收存账目平")
+    for lane in ("alarm", "bulk"):
+        await expect(page.get_by_test_id(f"journal-{lane}")).to_have_attribute("data-level", "room", timeout=SOON_MS)
+
+    hour = "date_trunc('hour', now(), 'UTC')"
+    await asyncio.to_thread(
+        demo.query,
+        f"INSERT INTO ledger_hour VALUES ({hour}, 'bulk', 0, 12, 0, 0, 0, 0) RETURNING hour",
+    )
+    try:
+        await expect(books).to_have_attribute("data-state", "uneven", timeout=SOON_MS)
+        await expect(books).to_contain_text("12 条报文收到后去向不明")
+        await page.get_by_test_id("lang-switch").click()
+        await expect(books).to_contain_text("12 messages received and not accounted for", timeout=SOON_MS)
+        await books.click()
+        await page.get_by_test_id("ledger-uneven").check(timeout=SOON_MS)
+        await expect(page.get_by_test_id("ledger-table")).to_contain_text("no known site", timeout=SOON_MS)
+    finally:
+        await asyncio.to_thread(
+            demo.query, "DELETE FROM ledger_hour WHERE site_no = 0 AND received = 12 RETURNING hour"
+        )
+    await expect(books).to_have_attribute("data-state", "even", timeout=SOON_MS)
+    assert troubles == []
+    await page.close()
+
+
 async def test_lost_server_is_said_and_greys_the_wall(browser: Browser, demo: RunningDemo) -> None:
     """Last: it ends the demo."""
     page, _ = await _open(browser, demo)

@@ -96,9 +96,11 @@ async def test_what_failed_is_tried_again_under_the_same_id_until_it_is_taken(
     police = Inbox([TemporaryFailure("HTTP 502"), TemporaryFailure("no receipt"), OSError("a fault of ours")])
 
     async def settled() -> bool:
-        clock.advance(seconds=30)
-        wakes[0].set()
-        return _states(await deliveries(conn)) == {"received"}
+        found = await deliveries(conn)
+        if not any(d["lease_until"] for d in found):  # else a try is under way, and time would run away from it
+            clock.advance(seconds=30)
+            wakes[0].set()
+        return _states(found) == {"received"}
 
     async with _dispatching(pool, {"police": police, "education": Inbox()}, clock) as wakes:
         await until(settled)

@@ -21,7 +21,7 @@ NOTICE = Delivery(
     channel=DeliveryChannel.APPRISE,
     recipient="王主任",
     notice=Notice.RAISED,
-    body={"shift_no": 7, "title": "【紧急】一键报警 前黄实验学校 #12", "text": "时间:2026-03-02 09:30:00"},
+    body={"shift_no": 7, "title": "【紧急】一键报警 前黄实验学校 #12", "text": "时间：2026-03-02 09:30:00"},
     created_at=NOW,
     next_attempt_at=NOW,
 )

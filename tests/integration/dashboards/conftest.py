@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from dashboards.app import create_app
 from storage.pool import Pool, open_pool
-from tests.integration.dashboards.desks import Desk, Registrar, web_settings
+from tests.integration.dashboards.desks import Desk, Registrar, Replayer, web_settings
 from tests.integration.dashboards.district import District, SetClock
 
 
@@ -51,11 +51,19 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def app(database: str, pool: Pool, desk: Desk, clock: SetClock, registry: CollectorRegistry) -> FastAPI:
+def replayer() -> Replayer:
+    return Replayer()
+
+
+@pytest.fixture
+def app(
+    database: str, pool: Pool, desk: Desk, clock: SetClock, registry: CollectorRegistry, replayer: Replayer
+) -> FastAPI:
     return create_app(
         pool=pool,
         desk=desk,
         registrar=Registrar(pool, clock),
+        replayer=replayer,
         settings=web_settings(database),
         clock=clock,
         version="0.1.0",

@@ -9,8 +9,10 @@ from dashboards.settings import WebSettings
 from domain.device import Device, DeviceKind
 from domain.errors import RegistryError
 from domain.incident import IncidentAction, next_state
+from domain.replay import ReplayReport
 from storage.incidents import add_entry, lock_incident, move_incident
 from storage.pool import Pool
+from storage.quarantine import QuarantineFilter
 from storage.registry import get_registered, upsert_devices
 from tests.integration.dashboards.district import SetClock
 
@@ -49,6 +51,20 @@ class Registrar:
             if await get_registered(conn, site_id, device_id) is not None:
                 raise RegistryError(f"{site_id}/{device_id} is registered already")
             await upsert_devices(conn, [device], actor=actor, at=self._clock.now())
+
+
+class Replayer:
+    """Remembers what it was asked, and reports the same thing every time."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[QuarantineFilter, int, int, bool, str]] = []
+        self.report = ReplayReport()
+
+    async def replay(
+        self, only: QuarantineFilter, *, after: int, limit: int, dry_run: bool, actor: str
+    ) -> ReplayReport:
+        self.asked.append((only, after, limit, dry_run, actor))
+        return self.report
 
 
 def web_settings(dsn: str) -> WebSettings:

@@ -9,7 +9,7 @@ import pytest
 
 from dashboards.app import create_app
 from storage.pool import Pool
-from tests.integration.dashboards.desks import Desk, Registrar, web_settings
+from tests.integration.dashboards.desks import Desk, Registrar, Replayer, web_settings
 from tests.integration.dashboards.district import SetClock
 
 
@@ -36,6 +36,7 @@ async def browser(
         pool=pool,
         desk=desk,
         registrar=Registrar(pool, clock),
+        replayer=Replayer(),
         settings=replace(web_settings(plain_database), static_dir=static_dir),
         clock=clock,
         version="0.1.0",

@@ -58,6 +58,15 @@ async def test_a_device_shows_what_it_last_said(client: httpx.AsyncClient, distr
     assert device.open_incident_id == incident
 
 
+async def test_a_device_whose_clock_is_off_shows_by_how_much(client: httpx.AsyncClient, district: District) -> None:
+    district.site()
+    number = district.device("fast")
+    district.device("right")
+    district.execute("UPDATE device_state SET clock_offset_s = 720, clock_at = %s WHERE device_no = %s", NOW, number)
+    reply = PageReply[DeviceReply].model_validate_json((await client.get("/sites/s001/devices")).content)
+    assert {item.device_id: item.clock_offset_s for item in reply.items} == {"fast": 720.0, "right": None}
+
+
 async def test_an_alarm_alone_proves_that_a_device_was_seen(client: httpx.AsyncClient, district: District) -> None:
     district.site()
     number = district.device("btn", kind="one_key_alarm", state=None)

@@ -19,6 +19,7 @@ from domain.clock import SystemClock
 from domain.finding import Finding
 from ingest.alarm_lane import AlarmHandler, AlarmLane
 from ingest.bulk_lane import BulkLane
+from ingest.fairness import Fairness
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.session import BrokerAddress, BrokerSession
@@ -51,6 +52,7 @@ async def bulk_lane(
     journal: Path | Spool,
     *,
     engine: Engine | None = None,
+    fairness: Fairness | None = None,
     tick_s: float = 0.05,
     most: int = 5000,
 ) -> AsyncIterator[BrokerSession]:
@@ -71,6 +73,7 @@ async def bulk_lane(
             detector=engine or Engine(bulk_rules()),
             clock=SystemClock(),
             meters=LaneMeters(CollectorRegistry(), "bulk"),
+            fairness=fairness,
             most=most,
             tick_s=tick_s,
         )

@@ -11,8 +11,9 @@ from tests.servers import DatabaseServer, Template
 
 #: In an order that foreign keys allow.
 _TABLES = (
-    *("delivery", "incident_entry", "incident", "finding", "duty_shift", "rule_state", "device_state"),
-    *("ledger_entry", "quarantine", "event_key", "event", "reading", "heartbeat", "audit_entry", "device", "site"),
+    *("delivery", "incident_entry", "incident", "finding", "duty_shift", "rule_state", "detector_mark", "device_state"),
+    *("ledger_entry", "ledger_hour", "ledger_audit", "quarantine", "event_key", "event", "reading"),
+    *("heartbeat", "audit_entry", "device", "site"),
 )
 
 

@@ -4,12 +4,18 @@ from datetime import timedelta
 
 import pytest
 
+from detectors.engine import Engine
 from detectors.rules.heartbeat_lost import HeartbeatLost
-from domain.device import DeviceKind
 from domain.finding import FindingKind
-from domain.liveness import Connectivity, LivenessChange
-from domain.observation import Heartbeat
-from storage.device_states import load_liveness, load_rule_states, store_liveness, store_rule_states
+from domain.liveness import ClockChange, Connectivity, LivenessChange
+from storage.device_states import (
+    load_clocks,
+    load_liveness,
+    load_rule_states,
+    store_clocks,
+    store_liveness,
+    store_rule_states,
+)
 from storage.observations import store_heartbeats, store_readings
 from storage.pool import Connection
 from tests.unit.detectors.sayings import SENSOR, at, device, heartbeat, reading
@@ -58,15 +64,14 @@ async def test_a_device_with_a_wrong_clock_is_online_over_a_restart(conn: Connec
     await store_liveness(conn, [_change(number, Connectivity.ONLINE, 0)])
     async with conn.transaction():
         await store_heartbeats(conn, said)
-    rule = HeartbeatLost()
-    rule.enrol({number: who}, at(100))
-    rule.restore_liveness(await load_liveness(conn, proofs_since=at(100) - timedelta(hours=1)), at(100))
-    hear = rule.watcher(Heartbeat, DeviceKind.TEMPERATURE)
-    assert hear is not None
+    engine = Engine([HeartbeatLost()])
+    engine.enrol([who], at(100))
+    engine.restore(await load_liveness(conn, proofs_since=at(100) - timedelta(hours=1)), [], at(100))
     for seconds in range(120, 900, 30):
-        assert hear(heartbeat(seconds, said_s=seconds + skew_s, of=who)) == ()
-        assert rule.tick(at(seconds + 29)) == []
-    assert [found.kind for found in rule.tick(at(2000))] == [FindingKind.RAISED]
+        assert engine.observe(heartbeat(seconds, said_s=seconds + skew_s, of=who)) == ()
+        assert [found for moment in range(seconds, seconds + 30, 5) for found in engine.tick(at(moment))] == []
+    found = [found for moment in range(900, 2000, 5) for found in engine.tick(at(moment))]
+    assert [one.kind for one in found] == [FindingKind.RAISED]
 
 
 async def test_rule_states_are_replaced_and_forgotten(conn: Connection) -> None:
@@ -79,3 +84,24 @@ async def test_a_state_that_came_and_went_in_one_batch_is_gone(conn: Connection)
     await store_rule_states(conn, [("low_battery", 1, {})])
     await store_rule_states(conn, [("low_battery", 1, None), ("low_battery", 2, None)])
     assert await load_rule_states(conn) == []
+
+
+async def test_a_clock_is_remembered_until_it_is_right_and_leaves_life_alone(conn: Connection) -> None:
+    number = await _device(conn)
+    await store_liveness(conn, [_change(number, Connectivity.ONLINE, 0)])
+    changes = [ClockChange(device_no=number, offset_s=offset_s, at=at(9)) for offset_s in (None, -28_800.5)]
+    await store_clocks(conn, changes)
+    assert await load_clocks(conn) == {number: -28_800.5}
+    await store_liveness(conn, [_change(number, Connectivity.OFFLINE, 90)])
+    assert await load_clocks(conn) == {number: -28_800.5}
+    await store_clocks(conn, [ClockChange(device_no=number, offset_s=None, at=at(99))])
+    assert await load_clocks(conn) == {}
+    (life,) = await load_liveness(conn, proofs_since=at(0))
+    assert life.connectivity is Connectivity.OFFLINE
+
+
+async def test_who_was_only_heard_with_a_wrong_clock_is_still_unknown(conn: Connection) -> None:
+    number = await _device(conn)
+    await store_clocks(conn, [ClockChange(device_no=number, offset_s=720.0, at=at(9))])
+    (life,) = await load_liveness(conn, proofs_since=at(0))
+    assert (life.connectivity, life.last_seen_at) == (Connectivity.UNKNOWN, None)

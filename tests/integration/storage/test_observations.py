@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from domain.observation import Alarm, AlarmKind, Event, EventKind, Heartbeat, Reading, StateReport
 from domain.quarantine import Reason, Rejected
+from storage.ledger import LedgerLine, store_ledger
 from storage.observations import (
-    LedgerLine,
     store_events,
     store_heartbeats,
-    store_ledger,
     store_readings,
     store_rejected,
 )
@@ -31,7 +30,7 @@ async def _count(conn: Connection, table: str) -> int:
 async def test_new_heartbeats_are_all_stored(conn: Connection) -> None:
     said = [heartbeat(n, battery_pct=None if n % 2 else 12.5) for n in range(100)]
     async with conn.transaction():
-        assert await store_heartbeats(conn, said) == set()
+        assert (await store_heartbeats(conn, said)).known == set()
     found = await rows(conn, "SELECT ts, received_at, battery_pct FROM heartbeat ORDER BY ts LIMIT 2")
     assert [row["battery_pct"] for row in found] == [12.5, None]
     assert (found[0]["ts"], found[0]["received_at"]) == (START, START)
@@ -41,7 +40,7 @@ async def test_a_batch_with_one_known_heartbeat_stores_the_others_and_names_that
     async with conn.transaction():
         await store_heartbeats(conn, [heartbeat(5, battery_pct=50)])
     async with conn.transaction():
-        assert await store_heartbeats(conn, [heartbeat(n, battery_pct=70) for n in range(10)]) == {5}
+        assert (await store_heartbeats(conn, [heartbeat(n, battery_pct=70) for n in range(10)])).known == {5}
     assert await _count(conn, "heartbeat") == 10
     (kept,) = await rows(conn, "SELECT battery_pct FROM heartbeat WHERE ts = %s", at(5))
     assert kept["battery_pct"] == 50, "what was stored first stands"
@@ -49,20 +48,20 @@ async def test_a_batch_with_one_known_heartbeat_stores_the_others_and_names_that
 
 async def test_a_repetition_within_one_batch_is_a_duplicate(conn: Connection) -> None:
     async with conn.transaction():
-        assert await store_heartbeats(conn, [heartbeat(1), heartbeat(2), heartbeat(1), heartbeat(1)]) == {2, 3}
+        assert (await store_heartbeats(conn, [heartbeat(1), heartbeat(2), heartbeat(1), heartbeat(1)])).known == {2, 3}
     assert await _count(conn, "heartbeat") == 2
 
 
 async def test_two_duplicated_batches_in_one_transaction_do_not_mix(conn: Connection) -> None:
     async with conn.transaction():
-        assert await store_heartbeats(conn, [heartbeat(1), heartbeat(1)]) == {1}
-        assert await store_heartbeats(conn, [heartbeat(1), heartbeat(2), heartbeat(2)]) == {0, 2}
+        assert (await store_heartbeats(conn, [heartbeat(1), heartbeat(1)])).known == {1}
+        assert (await store_heartbeats(conn, [heartbeat(1), heartbeat(2), heartbeat(2)])).known == {0, 2}
     assert await _count(conn, "heartbeat") == 2
 
 
 async def test_the_transaction_goes_on_after_a_duplicate(conn: Connection) -> None:
     async with conn.transaction():
-        await store_ledger(conn, "bulk", [LedgerLine(1, 2, 1, 0, 1)])
+        await store_ledger(conn, "bulk", {START: [LedgerLine(1, 2, 1, 0, 1)]})
         await store_heartbeats(conn, [heartbeat(1), heartbeat(1)])
         await store_readings(conn, [reading(1, 20.0), reading(1, 20.0)])
     assert (await _count(conn, "ledger_entry"), await _count(conn, "heartbeat"), await _count(conn, "reading")) == (
@@ -77,9 +76,9 @@ async def test_a_reading_is_a_duplicate_only_if_none_of_its_values_is_new(conn: 
         return Reading(SENSOR, at(0), at(0), values)
 
     async with conn.transaction():
-        assert await store_readings(conn, [measured(temperature_c=20)]) == set()
-        assert await store_readings(conn, [measured(temperature_c=20, humidity_pct=40)]) == set()
-        assert await store_readings(conn, [measured(temperature_c=20, humidity_pct=40)]) == {0}
+        assert (await store_readings(conn, [measured(temperature_c=20)])).known == set()
+        assert (await store_readings(conn, [measured(temperature_c=20, humidity_pct=40)])).known == set()
+        assert (await store_readings(conn, [measured(temperature_c=20, humidity_pct=40)])).known == {0}
     assert await _count(conn, "reading") == 2
 
 
@@ -102,7 +101,7 @@ def test_stored_and_duplicate_agree_with_a_plain_set(kept_database: str, batches
                         if key in known:
                             duplicates.add(position)
                         known.add(key)
-                    assert await store_heartbeats(connection, said) == duplicates
+                    assert (await store_heartbeats(connection, said)).known == duplicates
                 assert await _count(connection, "heartbeat") == len(known)
         finally:
             await connection.close()
@@ -117,8 +116,8 @@ async def test_alarms_events_and_states_are_stored_once_by_their_id_whatever_tim
     other = Event(SENSOR, at(0), at(1), UUID(int=8), EventKind.TAMPER, False)
     state = StateReport(SENSOR, at(0), at(1), UUID(int=9), {"door": "open"})
     async with conn.transaction():
-        assert await store_events(conn, [first, other, first, state]) == {2}
-        assert await store_events(conn, [again, event(3, EventKind.FAULT), alarm(4)]) == {0}
+        assert (await store_events(conn, [first, other, first, state])).known == {2}
+        assert (await store_events(conn, [again, event(3, EventKind.FAULT), alarm(4)])).known == {0}
     found = await rows(conn, "SELECT channel, kind, active, test, drill, detail, ts FROM event ORDER BY ts, uid")
     assert [(row["channel"], row["kind"]) for row in found] == [
         ("alarm", "panic"),
@@ -157,9 +156,9 @@ async def test_whatever_a_message_calls_itself_it_can_be_put_aside(conn: Connect
 
 
 async def test_the_ledger_adds_up_by_hour_lane_and_site(conn: Connection) -> None:
-    await store_ledger(conn, "bulk", [LedgerLine(1, 10, 7, 2, 1), LedgerLine(2, 5, 5, 0, 0)])
-    await store_ledger(conn, "bulk", [LedgerLine(1, 1, 0, 0, 1)])
-    await store_ledger(conn, "alarm", [LedgerLine(1, 1, 1, 0, 0)])
+    await store_ledger(conn, "bulk", {START: [LedgerLine(1, 10, 7, 2, 1), LedgerLine(2, 5, 5, 0, 0)]})
+    await store_ledger(conn, "bulk", {START: [LedgerLine(1, 1, 0, 0, 1)]})
+    await store_ledger(conn, "alarm", {START: [LedgerLine(1, 1, 1, 0, 0)]})
     found = await rows(
         conn,
         "SELECT lane, site_no, sum(received)::int AS received, sum(stored)::int AS stored FROM ledger"

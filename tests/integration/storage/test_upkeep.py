@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage import upkeep
+from storage import quarantine, upkeep
 from storage.hypertables import RETENTION_DAYS
 from storage.pool import Connection
 from storage.upkeep import EVENT_KEY_DAYS, HANDLED_FINDING_DAYS, LEDGER_DAYS, tidy
@@ -19,7 +19,8 @@ _INSERT = {
     "event": "INSERT INTO event (ts, uid, device_no, channel, kind, active, received_at)"
     " VALUES (%s, gen_random_uuid(), 1, 'event', 'fault', true, now())",
     "event_key": "INSERT INTO event_key VALUES (gen_random_uuid(), %s)",
-    "ledger_entry": "INSERT INTO ledger_entry VALUES (%s, 'bulk', '{1}', '{1}', '{1}', '{0}', '{0}')",
+    "ledger_hour": "INSERT INTO ledger_hour VALUES (%s, 'bulk', 1, 1, 1, 0, 0, 1)",
+    "ledger_audit": "INSERT INTO ledger_audit VALUES (%s, 1, 1, 1, now())",
 }
 
 
@@ -45,7 +46,12 @@ async def test_observations_past_their_retention_go_and_the_rest_stays(
 
 
 @pytest.mark.parametrize(
-    ("table", "column", "days"), [("event_key", "received_at", EVENT_KEY_DAYS), ("ledger_entry", "ts", LEDGER_DAYS)]
+    ("table", "column", "days"),
+    [
+        ("event_key", "received_at", EVENT_KEY_DAYS),
+        ("ledger_hour", "hour", LEDGER_DAYS),
+        ("ledger_audit", "hour", LEDGER_DAYS),
+    ],
 )
 async def test_keys_and_ledger_are_kept_for_their_time(conn: Connection, table: str, column: str, days: int) -> None:
     inside, outside = timedelta(days=days) - timedelta(seconds=1), timedelta(days=days, seconds=1)
@@ -70,7 +76,7 @@ async def test_findings_go_when_they_were_handled_long_ago_and_never_before(conn
 
 
 async def test_the_quarantine_keeps_its_newest(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "MOST_QUARANTINED", 10)
+    monkeypatch.setattr(quarantine, "MOST_QUARANTINED", 10)
     for number in range(25):
         await conn.execute(
             "INSERT INTO quarantine (received_at, topic, site_id, device_id, channel, reason, detail, payload, size)"
@@ -81,6 +87,57 @@ async def test_the_quarantine_keeps_its_newest(conn: Connection, monkeypatch: py
     assert removed["quarantine"] == 15
     found = await rows(conn, "SELECT topic FROM quarantine ORDER BY quarantine_no")
     assert [row["topic"] for row in found] == [str(number) for number in range(15, 25)]
+
+
+async def _aside(conn: Connection, topic: str, site_id: str, device_id: str, count: int = 1) -> None:
+    await conn.execute(
+        "INSERT INTO quarantine (received_at, topic, site_id, device_id, channel, reason, detail, payload, size)"
+        " SELECT %s, %s, %s, %s, '', 'bad_json', '', '', 0 FROM generate_series(1, %s)",
+        (NOW, topic, site_id, device_id, count),
+    )
+
+
+async def _kept(conn: Connection) -> dict[str, int]:
+    found = await rows(conn, "SELECT topic, count(*)::int AS n FROM quarantine GROUP BY topic")
+    return {row["topic"]: row["n"] for row in found}
+
+
+async def test_a_device_that_floods_the_quarantine_pushes_out_only_its_own(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "MOST_QUARANTINED", 100)
+    await conn.execute(
+        "INSERT INTO site (site_id, name, kind) VALUES ('s001', 'a', 'primary'), ('s002', 'b', 'primary')"
+    )
+    await _aside(conn, "quiet", "s001", "d1", 20)
+    await _aside(conn, "elsewhere", "s002", "d9", 30)
+    await _aside(conn, "loud", "s001", "d2", 500)
+    assert await quarantine.trim_quarantine(conn) == 450
+    assert await _kept(conn) == {"quiet": 20, "elsewhere": 30, "loud": 50}
+    assert await quarantine.trim_quarantine(conn) == 0
+
+
+async def test_made_up_names_push_out_nothing_of_a_registered_site(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "MOST_QUARANTINED", 100)
+    await conn.execute("INSERT INTO site (site_id, name, kind) VALUES ('s001', 'a', 'primary')")
+    await _aside(conn, "quiet", "s001", "d1", 40)
+    for number in range(300):
+        await _aside(conn, "made up", f"x{number}", f"n{number}")
+    await quarantine.trim_quarantine(conn)
+    assert await _kept(conn) == {"quiet": 40, "made up": 60}
+
+
+async def test_of_one_device_what_was_replayed_goes_first_and_then_the_oldest(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "MOST_QUARANTINED", 3)
+    for number in range(6):
+        await _aside(conn, str(number), "", "d")
+    await conn.execute("UPDATE quarantine SET replayed_at = now() WHERE topic = '5'")
+    await quarantine.trim_quarantine(conn)
+    assert set(await _kept(conn)) == {"2", "3", "4"}
 
 
 async def test_a_mass_of_old_rows_goes_in_slices(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,11 +74,11 @@ def test_a_site_without_an_english_name_is_called_by_its_own() -> None:
 
 def test_details_tell_local_time_address_and_contact() -> None:
     zh, en = detail_text(HERE, NOW, zone=ZoneInfo("Asia/Shanghai"))
-    assert zh.split("\n") == ["时间:2026-03-02 09:30:00", "地址:前黄镇景德西路1号", "联系人:张伟 0519-86510001"]
+    assert zh.split("\n") == ["时间：2026-03-02 09:30:00", "地址：前黄镇景德西路1号", "联系人：张伟 0519-86510001"]
     assert en.startswith("Time: 2026-03-02 09:30:00 CST\nAddress: ")
     bare = msgspec.structs.replace(SITE, address="", contact_name="", contact_phone="")
     zh, _ = detail_text(Place(site=bare), NOW, zone=ZoneInfo("Asia/Shanghai"))
-    assert zh == "时间:2026-03-02 09:30:00"
+    assert zh == "时间：2026-03-02 09:30:00"
 
 
 @pytest.mark.parametrize("mark", ["test", "drill", ""])

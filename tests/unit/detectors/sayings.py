@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from domain.device import DeviceKind, RegisteredDevice
-from domain.observation import Alarm, AlarmKind, Event, EventKind, Heartbeat, Reading
+from domain.observation import Alarm, AlarmKind, Event, EventKind, Heartbeat, Reading, StateReport
 
 START = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
 _NAMESPACE = UUID("6a2f41a3-c54c-fce8-32d2-0324e1c32e22")
@@ -43,10 +43,21 @@ def reading(
 
 
 def event(
-    received_s: float, kind: EventKind, active: bool = True, *, name: str = "", of: RegisteredDevice = SENSOR
+    received_s: float,
+    kind: EventKind,
+    active: bool = True,
+    *,
+    said_s: float | None = None,
+    name: str = "",
+    of: RegisteredDevice = SENSOR,
 ) -> Event:
     uid = uuid5(_NAMESPACE, name or f"{kind}{active}{received_s}")
-    return Event(of, at(received_s), at(received_s), uid, kind, active)
+    return Event(of, at(received_s if said_s is None else said_s), at(received_s), uid, kind, active)
+
+
+def state_report(received_s: float, *, said_s: float | None = None, of: RegisteredDevice = SENSOR) -> StateReport:
+    said = at(received_s if said_s is None else said_s)
+    return StateReport(of, said, at(received_s), uuid5(_NAMESPACE, f"state{received_s}"), {"door": "open"})
 
 
 def alarm(

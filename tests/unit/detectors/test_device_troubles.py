@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.lives import Heard
 from detectors.rule import Changes, Rule
 from detectors.rules.low_battery import LowBattery
 from detectors.rules.tamper import Tamper
@@ -23,7 +24,7 @@ def _hear(rule: Rule, *said: object) -> list[Finding]:
     found: list[Finding] = []
     for one in said:
         watcher = rule.watcher(type(one), DeviceKind.TEMPERATURE)
-        found += watcher(one) if watcher is not None else []
+        found += watcher(one, Heard.NEWS) if watcher is not None else []
     return found
 
 

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -20,11 +24,11 @@ def _opened(directory: Path, **options: int) -> Spool:
 def _drain(spool: Spool, most: int = 3) -> list[bytes]:
     drained: list[bytes] = []
     while True:
-        records, position = spool.peek(most)
+        records, position, _ = spool.peek(most)
         if not records:
             return drained
         drained += records
-        spool.consume(position, len(records))
+        spool.consume(position)
 
 
 def test_records_come_back_in_order_and_leave_no_file_behind(tmp_path: Path) -> None:
@@ -59,10 +63,10 @@ def test_spool_behaves_like_a_queue_over_any_history_of_restarts(
                 spool.append(step)
                 expected += step
             case int():
-                records, position = spool.peek(step)
+                records, position, _ = spool.peek(step)
                 assert records == expected[:step]
                 if records:
-                    spool.consume(position, len(records))
+                    spool.consume(position)
                     del expected[: len(records)]
             case _:
                 spool.close()
@@ -124,8 +128,8 @@ def test_full_disk_keeps_what_was_there_and_takes_more_once_there_is_room(
 def test_consumed_records_do_not_come_back_after_a_restart(tmp_path: Path) -> None:
     spool = _opened(tmp_path)
     spool.append([b"a", b"b", b"c"])
-    _, position = spool.peek(2)
-    spool.consume(position, 2)
+    _, position, _ = spool.peek(2)
+    spool.consume(position)
     spool.close()
     assert _drain(_opened(tmp_path)) == [b"c"]
 
@@ -137,3 +141,148 @@ def test_second_process_on_a_spool_is_refused_and_may_take_it_over_afterwards(tm
         Spool(tmp_path).open()
     first.close()
     assert _drain(_opened(tmp_path)) == [b"mine"]
+
+
+def _filled(directory: Path, *records: bytes) -> list[Path]:
+    """One segment for each record, and the process that wrote them is gone."""
+    spool = _opened(directory, segment_bytes=1)
+    for record in records:
+        spool.append([record])
+    spool.close()
+    return sorted(directory.glob("*.seg"))
+
+
+def _lost(spool: Spool) -> list[tuple[int, int, int]]:
+    return [(gap.place, gap.first, gap.missing) for gap in spool.peek(1000).gaps]
+
+
+def test_whole_spool_has_no_gap(tmp_path: Path) -> None:
+    _filled(tmp_path, b"a", b"b", b"c")
+    spool = _opened(tmp_path)
+    assert (spool.records, _lost(spool)) == (3, [])
+
+
+@pytest.mark.parametrize(
+    ("gone", "left", "gap"),
+    [(0, [b"b", b"c"], (0, 0, 1)), (1, [b"a", b"c"], (1, 1, 1)), (2, [b"a", b"b"], (2, 2, 1))],
+    ids=["first", "middle", "last"],
+)
+def test_segment_that_somebody_deleted_is_missed_exactly(
+    tmp_path: Path, gone: int, left: list[bytes], gap: tuple[int, int, int]
+) -> None:
+    _filled(tmp_path, b"a", b"b", b"c")[gone].unlink()
+    spool = _opened(tmp_path)
+    assert spool.records == 3
+    found = spool.peek(10)
+    assert (found.records, [tuple(one) for one in found.gaps]) == (left, [gap])
+    spool.consume(found.position)
+    assert (spool.records, _lost(spool)) == (0, [])
+    spool.append([b"d"])
+    spool.close()
+    again = _opened(tmp_path)
+    assert (again.peek(10).records, _lost(again)) == ([b"d"], [])
+
+
+def test_loss_of_everything_is_known_though_no_segment_is_left(tmp_path: Path) -> None:
+    for segment in _filled(tmp_path, b"a", b"b", b"c"):
+        segment.unlink()
+    spool = _opened(tmp_path)
+    assert (spool.records, _lost(spool)) == (3, [(0, 0, 3)])
+    spool.consume(spool.peek(10).position)
+    assert spool.records == 0
+
+
+def test_damage_at_the_end_is_a_loss_and_is_kept_aside(tmp_path: Path) -> None:
+    """As against a torn record: these had been acknowledged."""
+    spool = _opened(tmp_path)
+    spool.append([b"first", b"second", b"third"])
+    spool.close()
+    (segment,) = tmp_path.glob("*.seg")
+    segment.write_bytes(segment.read_bytes().replace(b"second", b"secund"))
+    again = _opened(tmp_path)
+    found = again.peek(10)
+    assert (found.records, [tuple(gap) for gap in found.gaps]) == ([b"first"], [(1, 1, 2)])
+    assert [file.suffix for file in tmp_path.glob("*.broken")] == [".broken"]
+
+
+def test_torn_record_that_was_never_acknowledged_is_no_loss(tmp_path: Path) -> None:
+    spool = _opened(tmp_path)
+    spool.append([b"first"])
+    spool.close()
+    (segment,) = tmp_path.glob("*.seg")
+    segment.write_bytes(segment.read_bytes() + b"\x06\x00\x00\x00\xff\xff")
+    again = _opened(tmp_path)
+    assert (again.records, again.peek(10).records, _lost(again)) == (1, [b"first"], [])
+    assert list(tmp_path.glob("*.broken")) == []
+
+
+def test_segment_deleted_under_a_running_process_is_missed_and_what_comes_then_is_safe(tmp_path: Path) -> None:
+    spool = _opened(tmp_path)
+    spool.append([b"a", b"b"])
+    (segment,) = tmp_path.glob("*.seg")
+    segment.unlink()
+    spool.append([b"c"])
+    found = spool.peek(10)
+    assert (found.records, [tuple(gap) for gap in found.gaps]) == ([b"c"], [(0, 0, 2)])
+    spool.close()
+    again = _opened(tmp_path)
+    assert (again.peek(10).records, _lost(again)) == ([b"c"], [(0, 0, 2)])
+
+
+def test_damage_under_a_running_process_is_missed(tmp_path: Path) -> None:
+    spool = _opened(tmp_path)
+    spool.append([b"first", b"second"])
+    (segment,) = tmp_path.glob("*.seg")
+    segment.write_bytes(segment.read_bytes().replace(b"second", b"secund"))
+    spool.append([b"third"])
+    found = spool.peek(10)
+    assert found.records[0] == b"first"
+    assert sum(gap.missing for gap in found.gaps) == 2
+    spool.append([b"fourth"])
+    assert spool.peek(10).records == [b"first", b"fourth"]
+    spool.close()
+
+
+def _old_record(body: bytes) -> bytes:
+    return struct.pack("<II", len(body), zlib.crc32(body)) + body
+
+
+def test_spool_of_the_time_before_records_were_numbered_is_read_without_a_gap(tmp_path: Path) -> None:
+    (tmp_path / "0000000003.seg").write_bytes(_old_record(b"seen") + _old_record(b"a"))
+    (tmp_path / "0000000004.seg").write_bytes(_old_record(b"b") + _old_record(b"c"))
+    (tmp_path / "consumed").write_text(f"3 {len(_old_record(b'seen'))}")
+    spool = _opened(tmp_path)
+    assert (spool.records, _lost(spool)) == (3, [])
+    spool.append([b"d"])
+    assert _drain(spool, most=2) == [b"a", b"b", b"c", b"d"]
+
+
+def test_lost_checkpoint_is_no_loss_of_records(tmp_path: Path) -> None:
+    spool = _opened(tmp_path, segment_bytes=1)
+    for record in (b"a", b"b", b"c"):
+        spool.append([record])
+    spool.consume(spool.peek(1).position)
+    spool.close()
+    (tmp_path / "consumed").unlink()
+    again = _opened(tmp_path)
+    assert again.peek(10).records[-2:] == [b"b", b"c"]
+    assert _lost(again) == []
+
+
+def test_disk_that_takes_half_of_a_block_keeps_none_of_it(tmp_path: Path) -> None:
+    """A limit on the size of files is a full disk that needs no disk."""
+    spool = _opened(tmp_path)
+    spool.append([b"safe"])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        with pytest.raises(SpoolFull, match="cannot be written"):
+            spool.append([b"x" * 500])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    spool.append([b"later"])
+    spool.close()
+    again = _opened(tmp_path)
+    assert (again.peek(10).records, _lost(again)) == ([b"safe", b"later"], [])

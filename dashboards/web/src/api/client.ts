@@ -6,9 +6,11 @@ import type {
   IncidentAction,
   IncidentDetail,
   IncidentView,
+  LedgerLine,
   Page,
   QuarantinedMessage,
   Reason,
+  ReplayReport,
   SiteDetail,
   UnregisteredDevice,
 } from './types'
@@ -99,6 +101,16 @@ export async function devices(siteId: string): Promise<DeviceView[]> {
 
 export function quarantine(choice: { reason?: Reason | ''; limit?: number; cursor?: string | null }) {
   return call<Page<QuarantinedMessage>>('GET', `/quarantine${query(choice)}`)
+}
+
+export function ledger(choice: { uneven?: boolean; limit?: number; cursor?: string | null }) {
+  const { uneven, ...rest } = choice
+  return call<Page<LedgerLine>>('GET', `/ledger${query({ ...rest, uneven: uneven ? 'true' : '' })}`)
+}
+
+/** The oldest messages that were not replayed, behind number `after`. */
+export function replay(choice: { reason: Reason | null; after: number; actor: string }) {
+  return call<ReplayReport>('POST', '/quarantine/replay', choice)
 }
 
 export function unregistered(choice: { limit?: number; cursor?: string | null }) {

@@ -39,6 +39,7 @@ export type Reason =
   | 'unknown_site'
   | 'unknown_device'
   | 'absurd_value'
+  | 'rate_limited'
   | 'from_the_future'
   | 'too_old'
 
@@ -81,12 +82,46 @@ export interface IngestStatus {
   quarantined_1h: number
 }
 
+export interface LedgerSums {
+  received: number
+  stored: number
+  rejected: number
+  duplicate: number
+  difference: number
+}
+
+export interface LedgerStatus {
+  day: LedgerSums
+  hour: LedgerSums
+  unaccounted: number
+  missing_rows: number
+  audited_until: Time | null
+  spooled: Record<string, number>
+}
+
+export interface LedgerLine extends LedgerSums {
+  hour: Time
+  site_id: string
+  written: number | null
+  found: number | null
+}
+
+export interface JournalStatus {
+  lane: string
+  at: Time
+  messages: number
+  fill: number
+  working: boolean
+}
+
 export interface WallSnapshot {
   at: Time
   sites: SiteTile[]
   totals: Totals
   links: LinkStatus[]
   ingest: IngestStatus
+  ledger: LedgerStatus
+  journals: JournalStatus[]
 }
 
 export interface IncidentView {
@@ -167,6 +202,7 @@ export interface DeviceView {
   since: Time | null
   last_seen_at: Time | null
   battery_pct: number | null
+  clock_offset_s: number | null
   readings: Record<string, { value: number | null; at: Time }>
   open_incident_id: string | null
 }
@@ -181,6 +217,19 @@ export interface QuarantinedMessage {
   detail: string
   payload: string
   size: number
+  cut: boolean
+  replayed_at: Time | null
+}
+
+export interface ReplayReport {
+  examined: number
+  replayed: number
+  stored: number
+  duplicate: number
+  cut: number
+  refused: Partial<Record<Reason, number>>
+  alarms: { site_id: string; device_id: string; alarm: string; at: Time }[]
+  next: number | null
 }
 
 export interface UnregisteredDevice {
@@ -210,6 +259,8 @@ export interface DeltaFrame {
   totals: Totals
   links: LinkStatus[]
   ingest: IngestStatus
+  ledger: LedgerStatus
+  journals: JournalStatus[]
   incidents: IncidentView[]
 }
 
@@ -218,6 +269,7 @@ export interface TroubleFrame {
   type: 'trouble'
   at: Time
   what: 'database' | 'server'
+  journals: JournalStatus[]
 }
 
 export type StreamFrame = SnapshotFrame | DeltaFrame | TroubleFrame

@@ -2,7 +2,7 @@
 
 import { ref } from 'vue'
 
-import type { DeltaFrame, SnapshotFrame, StreamFrame, TroubleFrame } from '../api/types'
+import type { StreamFrame, TroubleFrame } from '../api/types'
 
 /** The server speaks at least every 2 s; after this silence the wall counts as lost. */
 export const SILENCE_MS = 4_000
@@ -32,7 +32,7 @@ export class Stream {
 
   constructor(
     private readonly url: string,
-    private readonly onFrame: (frame: SnapshotFrame | DeltaFrame) => void,
+    private readonly onFrame: (frame: StreamFrame) => void,
   ) {}
 
   start(): void {
@@ -63,6 +63,7 @@ export class Stream {
       if (frame.type === 'trouble') {
         this.trouble.value = frame.what
         this.state.value = 'lost'
+        this.onFrame(frame)
         return
       }
       this.onFrame(frame)

@@ -4,13 +4,14 @@ import { computed, shallowReactive, shallowRef } from 'vue'
 
 import * as api from '../api/client'
 import type {
-  DeltaFrame,
   IncidentView,
   IngestStatus,
+  JournalStatus,
+  LedgerStatus,
   LinkStatus,
   Severity,
   SiteTile,
-  SnapshotFrame,
+  StreamFrame,
   Totals,
 } from '../api/types'
 import { isOpen, isUnacknowledged, takesOver } from '../words/incident'
@@ -26,6 +27,8 @@ export const incidents = shallowReactive(new Map<string, IncidentView>())
 export const totals = shallowRef<Totals | null>(null)
 export const links = shallowRef<LinkStatus[]>([])
 export const ingest = shallowRef<IngestStatus | null>(null)
+export const ledger = shallowRef<LedgerStatus | null>(null)
+export const journals = shallowRef<JournalStatus[]>([])
 
 function compare(a: IncidentView, b: IncidentView): number {
   return (
@@ -80,7 +83,12 @@ export function take(incident: IncidentView): void {
   else incidents.set(incident.incident_id, incident)
 }
 
-function takeFrame(frame: SnapshotFrame | DeltaFrame): void {
+function takeFrame(frame: StreamFrame): void {
+  if (frame.type === 'trouble') {
+    heardServerTime(frame.at)
+    journals.value = frame.journals
+    return
+  }
   if (frame.type === 'snapshot') {
     heardServerTime(frame.wall.at)
     const present = new Set(frame.wall.sites.map((site) => site.site_id))
@@ -94,6 +102,8 @@ function takeFrame(frame: SnapshotFrame | DeltaFrame): void {
     totals.value = frame.wall.totals
     links.value = frame.wall.links
     ingest.value = frame.wall.ingest
+    ledger.value = frame.wall.ledger
+    journals.value = frame.wall.journals
     void loadReset()
     return
   }
@@ -103,6 +113,8 @@ function takeFrame(frame: SnapshotFrame | DeltaFrame): void {
   totals.value = frame.totals
   links.value = frame.links
   ingest.value = frame.ingest
+  ledger.value = frame.ledger
+  journals.value = frame.journals
 }
 
 /** The snapshot holds open incidents only; those that wait to be closed are asked for. */

@@ -1,6 +1,8 @@
 // The loose details of incidents and timelines: known fields get words, unknown ones keep their names.
 
+import { serverNow } from '../live/now'
 import { wordOr } from './language'
+import { clockOffset, hourMinute } from './time'
 
 /** Said by the row itself. */
 const SILENT: readonly string[] = ['channel', 'notice']
@@ -9,6 +11,10 @@ function valueText(name: string, value: unknown): string {
   if (typeof value === 'object') return JSON.stringify(value)
   const text = String(value)
   if (name === 'reason') return wordOr('reason', text)
+  if (name === 'lane') return wordOr('journal.lane', text)
+  if (name === 'hour') return hourMinute(text, serverNow.value)
+  if (name === 'message_channel') return wordOr('channel', text)
+  if (name === 'clock_offset_s') return clockOffset(Number(value))
   return name === 'recipient' ? wordOr('link', text) : text
 }
 

@@ -24,6 +24,19 @@ export function districtClockTime(at: number): string {
   return formatted(at, { ...CLOCK, timeZone: DISTRICT_ZONE })
 }
 
+/** Hour and minute of an RFC 3339 text; with the date when it is not the day of `now`. */
+export function hourMinute(text: string, now: number): string {
+  const at = Date.parse(text)
+  const sameDay = formatted(at, DAY) === formatted(now, DAY)
+  const options: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit' }
+  return formatted(at, sameDay ? options : { month: '2-digit', day: '2-digit', ...options })
+}
+
+/** A count with its thousands set apart. */
+export function figure(count: number): string {
+  return new Intl.NumberFormat(locale.value).format(count)
+}
+
 /** Date and time of an RFC 3339 text; the date is left out when it is the day of `now`. */
 export function moment(text: string | null, now: number): string {
   if (text === null) return t('common.dash')
@@ -53,6 +66,12 @@ export function age(milliseconds: number): string {
   if (s < 3600) return t('age.minutes', { m: Math.floor(s / 60), s: s % 60 })
   if (s < 86_400) return t('age.hours', { h: Math.floor(s / 3600), m: Math.floor((s % 3600) / 60) })
   return t('age.days', { d: Math.floor(s / 86_400), h: Math.floor((s % 86_400) / 3600) })
+}
+
+/** How far a device's clock is from ours. */
+export function clockOffset(seconds: number): string {
+  const values = { age: age(Math.abs(seconds) * 1000) }
+  return seconds > 0 ? t('device.clock_fast', values) : t('device.clock_slow', values)
 }
 
 export function ageSince(text: string, now: number): string {

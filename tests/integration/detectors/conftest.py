@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from tests.integration.storage.kept import kept_database as kept_database
