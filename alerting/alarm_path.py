@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from uuid import UUID
@@ -22,7 +22,7 @@ import structlog
 from alerting.courier import Courier, Outcome
 from alerting.desk import Desk, Roster
 from alerting.recorder import Recorder
-from alerting.retry import backoff_s
+from alerting.retry import LONGEST_S, backoff_s
 from domain.clock import Clock
 from domain.delivery import Delivery
 from domain.finding import Finding, FindingKind
@@ -32,6 +32,9 @@ log = structlog.get_logger("alerting.alarm_path")
 
 #: Findings that are recognised when the broker sends their message again, which it does after a lost connection.
 MOST_REMEMBERED = 10_000
+#: How long an alarm is carried here, database or not, before the outbox has it alone; and how long a try may take.
+CARRIED_FOR = timedelta(minutes=15)
+LEASE = timedelta(seconds=30)
 #: Of the first link before the next one, for each alarm that begins in the same moment: about what a delivery costs.
 HEAD_START_S = 0.001
 #: Lines in the log wait so long for the commit: in a rush the next delivery comes first.
@@ -183,8 +186,11 @@ class AlarmPath:
         self._carried.pop(delivery_id, None)
 
     async def _bring(self, delivery: Delivery, finding: Finding, committed: asyncio.Event, after_s: float) -> None:
-        """Carry one delivery until it was taken, or until the dispatcher can take it over from the outbox."""
+        """Carry one delivery until it was taken. After `CARRIED_FOR` the dispatcher takes it over from the outbox, and
+        earlier if this process dies: the lease runs out, or its successor gives it back.
+        """
         attempts = 0
+        noted: asyncio.Task[bool] | None = None
         if after_s:
             await asyncio.sleep(after_s)
         while True:
@@ -216,9 +222,17 @@ class AlarmPath:
                     recipient=delivery.recipient,
                     error=outcome.error,
                 )
-            if committed.is_set() and await self._recorder.record(outcome):
-                return  # the dispatcher goes on from here
-            await asyncio.sleep(backoff_s(attempts, jitter=random.random()))
+            wait_s = LONGEST_S if outcome.permanent else backoff_s(attempts, jitter=random.random())
+            if not committed.is_set():
+                pass
+            elif self._clock.now() - delivery.created_at > CARRIED_FOR:
+                if await self._recorder.record(outcome):
+                    return  # the dispatcher goes on from here
+            elif noted is None or noted.done():
+                # Not waited for: the link may be well again before the database is.
+                lease = timedelta(seconds=wait_s) + LEASE
+                noted = asyncio.create_task(self._recorder.record(outcome, lease=lease))
+            await asyncio.sleep(wait_s)
 
     async def _first_try(self, delivery: Delivery) -> Outcome:
         try:

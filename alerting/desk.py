@@ -64,7 +64,9 @@ class Roster:
 
 
 class Desk:
-    """``link_ids`` are the links that are configured; ``lease`` is how long a caller has to carry what it leased."""
+    """``link_ids`` are the links that are configured; ``lease`` is how long a caller, ``holder`` by name, has to carry
+    what it leased.
+    """
 
     def __init__(
         self,
@@ -73,11 +75,13 @@ class Desk:
         link_ids: Sequence[str],
         zone: ZoneInfo,
         lease: timedelta = timedelta(seconds=30),
+        holder: str | None = None,
     ) -> None:
         self._gazetteer = gazetteer
         self._link_ids = tuple(link_ids)
         self._zone = zone
         self._lease = lease
+        self._holder = holder
 
     # -- findings ---------------------------------------------------------------------------------------------------
 
@@ -168,6 +172,7 @@ class Desk:
             links,
             life_safety=finding.life_safety,
             lease_until=now + self._lease if lease_links else None,
+            leased_by=self._holder if lease_links else None,
         )
         await self._tell_duty_leader(conn, opened, finding, now=now, roster=roster)
         return Case(incident_id=incident_id, opened=True, leased=links if lease_links else ())

@@ -31,7 +31,7 @@ MOST_UNDER_WAY = 64
 #: Of these, for one recipient about so many: a link that hangs must not take the duty leader's places.
 ABOUT_EACH = 8
 #: Longer than any try may take (`Courier`), so that a delivery under way is nobody else's.
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
 #: How long to sleep at most when nothing is known to be due: NOTIFY is a hint, polling is the promise.
 LONGEST_SLEEP_S = 2.0
 
@@ -42,12 +42,16 @@ async def record(conn: Connection, outcome: Outcome, *, now: datetime, jitter: f
         await write_outcome(conn, outcome, now=now, jitter=jitter)
 
 
-async def write_outcome(conn: Connection, outcome: Outcome, *, now: datetime, jitter: float) -> None:
-    """Write down how a try went: the delivery and a line in the timeline, inside the caller's transaction."""
+async def write_outcome(
+    conn: Connection, outcome: Outcome, *, now: datetime, jitter: float, lease_until: datetime | None = None
+) -> None:
+    """Write down how a try went: the delivery and a line in the timeline, inside the caller's transaction. With
+    ``lease_until`` the caller goes on trying by itself after a failure.
+    """
     delivery = outcome.delivery
     detail = {"recipient": delivery.recipient, "channel": delivery.channel.value, "notice": delivery.notice.value}
     if outcome.taken:
-        fresh = await outbox.record_arrival(
+        tell = await outbox.record_arrival(
             conn, delivery.delivery_id, at=now, attempts=outcome.attempts, receipt=outcome.receipt
         )
         kind = "sent" if outcome.receipt is None else "receipt"
@@ -62,17 +66,19 @@ async def write_outcome(conn: Connection, outcome: Outcome, *, now: datetime, ji
             life_safety=bool(delivery.body.get("data", {}).get("life_safety")),
             jitter=jitter,
         )
-        fresh = await outbox.record_failure(
+        first = await outbox.record_failure(
             conn,
             delivery.delivery_id,
             attempts=outcome.attempts,
             error=outcome.error,
             next_attempt_at=again_at,
+            lease_until=lease_until if again_at is not None else None,
         )
         kind = "delivery_failed" if again_at is None else "delivery_delayed"
+        tell = first is not None and (first or again_at is None)
         detail["error"] = outcome.error[:300]
     # One line for the first failure and one for the end; not one for every try.
-    if fresh and (outcome.taken or outcome.attempts == 1 or kind == "delivery_failed"):
+    if tell:
         await add_entry(conn, delivery.incident_id, at=now, kind=kind, actor="system", detail=detail)
 
 

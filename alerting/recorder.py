@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import timedelta
+from typing import NamedTuple
 
 import structlog
 
@@ -22,6 +24,11 @@ log = structlog.get_logger("alerting.recorder")
 MOST_AT_ONCE = 100
 
 
+class _Entry(NamedTuple):
+    outcome: Outcome
+    lease: timedelta | None
+
+
 class Recorder:
     """`record` from any number of tasks; the writing is a task of ``tasks`` while there is something to write."""
 
@@ -29,13 +36,15 @@ class Recorder:
         self._pool = pool
         self._clock = clock
         self._tasks = tasks
-        self._waiting: list[tuple[Outcome, asyncio.Future[bool]]] = []
+        self._waiting: list[tuple[_Entry, asyncio.Future[bool]]] = []
         self._writing = False
 
-    async def record(self, outcome: Outcome) -> bool:
-        """Whether it is written down; else try again later."""
+    async def record(self, outcome: Outcome, *, lease: timedelta | None = None) -> bool:
+        """Whether it is written down; else try again later. ``lease``: after a failure the caller goes on trying, and
+        nobody else takes the delivery so long.
+        """
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((outcome, done))
+        self._waiting.append((_Entry(outcome, lease), done))
         if not self._writing:
             self._writing = True
             self._tasks.create_task(self._write_all(), name="bring outcomes to the database")
@@ -45,28 +54,30 @@ class Recorder:
         while self._waiting:
             taken, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
             try:
-                await self._write([outcome for outcome, _ in taken])
+                await self._write([entry for entry, _ in taken])
                 written = [True] * len(taken)
             except StorageUnavailable as error:
                 log.debug("outcomes not recorded yet", error=str(error))
                 written = [False] * len(taken)
             except StorageError:
-                written = [await self._alone(outcome) for outcome, _ in taken]
+                written = [await self._alone(entry) for entry, _ in taken]
             for (_, done), so in zip(taken, written, strict=True):
                 if not done.done():
                     done.set_result(so)
         self._writing = False
 
-    async def _alone(self, outcome: Outcome) -> bool:
+    async def _alone(self, entry: _Entry) -> bool:
         """One that the database refuses takes no other with it."""
         try:
-            await self._write([outcome])
+            await self._write([entry])
         except StorageError as error:
-            log.warning("outcome not recorded", delivery_id=str(outcome.delivery.delivery_id), error=str(error))
+            log.warning("outcome not recorded", delivery_id=str(entry.outcome.delivery.delivery_id), error=str(error))
             return False
         return True
 
-    async def _write(self, outcomes: list[Outcome]) -> None:
+    async def _write(self, entries: list[_Entry]) -> None:
+        now = self._clock.now()
         async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
-            for outcome in outcomes:
-                await write_outcome(conn, outcome, now=self._clock.now(), jitter=random.random())
+            for outcome, lease in entries:
+                lease_until = None if lease is None else now + lease
+                await write_outcome(conn, outcome, now=now, jitter=random.random(), lease_until=lease_until)

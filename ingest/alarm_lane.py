@@ -359,7 +359,9 @@ class AlarmLane:
                 # The findings become incidents right here, so they take no detour through the finding table.
                 stored = replace(parcel, findings=[])
                 counts = await stored.write(self._conn, LANE)
-                fresh = [f for f in parcel.findings if causes.get(f.finding_id) not in stored.known]
+                # Batches that are committed together may hold the same message: sent twice, it is one finding.
+                once = {finding.finding_id: finding for finding in parcel.findings}.values()
+                fresh = [f for f in once if causes.get(f.finding_id) not in stored.known]
                 await self._handler.write(self._conn, _told_once(fresh), now=self._clock.now())
         return counts
 

@@ -197,7 +197,7 @@ class BulkLane:
             # Detection has happened for this batch, so it is committed from memory; its copy on disk is for a crash.
             await self._commit_at_last(held)
             if kept is not None:
-                await self._journal.consume(kept, held.messages)
+                await self._strike(kept, held.messages)
             self._session.acknowledge(held.messages)
             self._meters.database(True)
             log.info("database back", journal=self._journal.records)
@@ -255,8 +255,15 @@ class BulkLane:
         parcel = self._opened(messages)
         parcel.losses, parcel.spooled = losses, self._journal.behind(position)
         await self._commit_at_last(parcel)
-        await self._journal.consume(position, messages)
+        await self._strike(position, messages)
         self._meters.journal(self._journal.records, self._journal.fill)
+
+    async def _strike(self, position: Position, messages: Sequence[Inbound]) -> None:
+        """The database has them. A disk that takes nothing only means that a restart sees some of them once more."""
+        try:
+            await self._journal.consume(position, messages)
+        except OSError as error:
+            log.error("journal cannot be struck", error=str(error))
 
     def _opened(self, messages: Sequence[Inbound]) -> Parcel:
         """``messages`` decoded, with what follows from them."""

@@ -140,11 +140,13 @@ class Journal:
         await asyncio.get_running_loop().run_in_executor(self._disk, self._consume, position, topics)
 
     def _consume(self, position: Position, topics: Sequence[bytes]) -> None:
-        self._spool.consume(position)
-        if self._spool.records == 0:
-            self._sites.clear()
-        else:
-            self._count(topics, -1)
+        try:
+            self._spool.consume(position)
+        finally:
+            if self._spool.records == 0:
+                self._sites.clear()
+            else:
+                self._count(topics, -1)
 
     def _count(self, topics: Iterable[bytes], sign: int = 1) -> None:
         sites = self._sites

@@ -19,15 +19,23 @@ _COLUMNS: LiteralString = (
 
 
 async def queue_deliveries(
-    conn: Connection, deliveries: Sequence[Delivery], *, life_safety: bool, lease_until: datetime | None = None
+    conn: Connection,
+    deliveries: Sequence[Delivery],
+    *,
+    life_safety: bool,
+    lease_until: datetime | None = None,
+    leased_by: str | None = None,
 ) -> None:
-    """Queue deliveries; with ``lease_until`` the caller sends them itself and nobody else takes them before."""
+    """Queue deliveries; with ``lease_until`` the caller sends them itself and nobody else takes them before, unless it
+    dies and its successor gives them back (`give_back`).
+    """
     if not deliveries:
         return
     async with conn.cursor() as cursor:
         await cursor.executemany(
             "INSERT INTO delivery (delivery_id, incident_id, channel, recipient, notice, body, life_safety, created_at,"
-            " next_attempt_at, lease_until) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            " next_attempt_at, lease_until, leased_by)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             [
                 (
                     d.delivery_id,
@@ -40,6 +48,7 @@ async def queue_deliveries(
                     d.created_at,
                     d.next_attempt_at,
                     lease_until,
+                    leased_by,
                 )
                 for d in deliveries
             ],
@@ -55,7 +64,7 @@ async def claim_deliveries(
     one. Life safety comes first.
     """
     cursor = await conn.execute(
-        f"UPDATE delivery SET lease_until = %(lease)s WHERE delivery_id IN ("
+        f"UPDATE delivery SET lease_until = %(lease)s, leased_by = NULL WHERE delivery_id IN ("
         " SELECT delivery_id FROM delivery WHERE state = 'queued' AND next_attempt_at <= %(at)s"
         " AND (lease_until IS NULL OR lease_until <= %(at)s) AND NOT recipient = ANY(%(without)s)"
         " ORDER BY life_safety DESC, next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED"
@@ -77,6 +86,18 @@ async def claim_deliveries(
         )
         for row in await cursor.fetchall()
     ]
+
+
+async def give_back(conn: Connection, *, holder: str, but: str) -> int:
+    """Make what was leased by earlier processes of ``holder`` (their names begin with it), not by ``but``, due now."""
+    cursor = await conn.execute(
+        "UPDATE delivery SET lease_until = NULL, leased_by = NULL, next_attempt_at = least(next_attempt_at, now())"
+        " WHERE state = 'queued' AND starts_with(leased_by, %s) AND leased_by <> %s",
+        (holder, but),
+    )
+    if cursor.rowcount:
+        await notify(conn, NoticeChannel.DELIVERY)
+    return cursor.rowcount
 
 
 async def next_due(conn: Connection) -> datetime | None:
@@ -110,17 +131,34 @@ async def record_arrival(
 
 
 async def record_failure(
-    conn: Connection, delivery_id: UUID, *, attempts: int, error: str, next_attempt_at: datetime | None
-) -> bool:
-    """A try failed: wait until ``next_attempt_at``, or give up where that is None. False where it is settled."""
+    conn: Connection,
+    delivery_id: UUID,
+    *,
+    attempts: int,
+    error: str,
+    next_attempt_at: datetime | None,
+    lease_until: datetime | None = None,
+) -> bool | None:
+    """A try failed: wait until ``next_attempt_at``, or give up where that is None. With ``lease_until`` the caller goes
+    on trying by itself. Whether it is the first failure that is written down; None where the delivery is settled.
+    """
     cursor = await conn.execute(
         "UPDATE delivery SET state = CASE WHEN %(next)s::timestamptz IS NULL THEN 'failed' ELSE 'queued' END,"
         " attempts = greatest(attempts, %(attempts)s), last_error = %(error)s,"
-        " next_attempt_at = coalesce(%(next)s, next_attempt_at), lease_until = NULL"
-        " WHERE delivery_id = %(id)s AND state = 'queued' RETURNING true",
-        {"id": delivery_id, "attempts": attempts, "error": error[:1000], "next": next_attempt_at},
+        " next_attempt_at = coalesce(%(next)s, next_attempt_at), lease_until = %(lease)s"
+        " WHERE delivery_id = %(id)s AND state = 'queued'"
+        # The statement's snapshot: the row as it was before.
+        " RETURNING (SELECT before.last_error IS NULL FROM delivery AS before WHERE before.delivery_id = %(id)s)",
+        {
+            "id": delivery_id,
+            "attempts": attempts,
+            "error": error[:1000],
+            "next": next_attempt_at,
+            "lease": lease_until,
+        },
     )
-    return await cursor.fetchone() is not None
+    row = await cursor.fetchone()
+    return None if row is None else bool(row[0])
 
 
 async def cancel_notices(conn: Connection, incident_id: UUID) -> int:

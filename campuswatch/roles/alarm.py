@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -35,6 +36,7 @@ from ingest.meters import LaneMeters
 from ingest.parcel import Share
 from ingest.session import BrokerAddress, BrokerSession
 from ingest.spool import Spool
+from storage.deliveries import give_back
 from storage.device_states import load_clocks
 from storage.incidents import open_keys
 from storage.notices import NoticeChannel
@@ -75,6 +77,7 @@ async def run(around: Surroundings) -> None:
     cases = OpenCases()
     clocks = Clocks()
     first = FirstRegistry()
+    holder, process = f"{settings.mqtt.client_id}-alarm/", secrets.token_hex(8)
     snapshot = Snapshot(state_directory(settings) / "snapshot" / settings.mqtt.client_id)
 
     async def reload(conn: Connection) -> None:
@@ -82,6 +85,9 @@ async def run(around: Surroundings) -> None:
         await gazetteer.load(conn)
         decoder.use(registry)
         clocks.use(await load_clocks(conn))
+        # What the process before this one had been carrying when it died is the dispatcher's now.
+        if given_back := await give_back(conn, holder=holder, but=holder + process):
+            log.warning("deliveries of an earlier process given back", deliveries=given_back)
         if not first.loaded:
             # Before the first message is heard: an open incident that we did not know of would be told anew.
             await refresh_cases(conn)
@@ -127,7 +133,12 @@ async def run(around: Surroundings) -> None:
         tasks.create_task(react(dsn, cases_changed, name="alarm cases", poll_s=5.0, pause_s=0.5), name="cases")
         path = AlarmPath(
             # Whoever comes to help is told first.
-            desk=Desk(gazetteer=gazetteer, link_ids=sorted(links, key="police".__ne__), zone=around.zone),
+            desk=Desk(
+                gazetteer=gazetteer,
+                link_ids=sorted(links, key="police".__ne__),
+                zone=around.zone,
+                holder=holder + process,
+            ),
             courier=Courier(links),
             cases=cases,
             pool=pool,

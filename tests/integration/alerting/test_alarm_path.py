@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from alerting.alarm_path import AlarmPath, OpenCases
 from alerting.courier import Courier
@@ -13,11 +14,12 @@ from alerting.dispatcher import Dispatcher
 from domain.errors import TemporaryFailure
 from domain.finding import Finding, FindingKind
 from domain.incident import IncidentAction
+from storage.deliveries import give_back
 from storage.incidents import open_keys
 from storage.pool import Connection, Pool, open_pool
 from tests.integration.alerting.ledgers import deliveries, incidents, timeline, until, until_true
 from tests.integration.dashboards.line import Line
-from tests.unit.alerting.findings import NOW, SetClock, finding, press
+from tests.unit.alerting.findings import NOW, SetClock, SmallGazetteer, finding, press
 from tests.unit.alerting.inbox import Inbox
 
 
@@ -182,7 +184,7 @@ async def test_a_message_redelivered_after_its_commit_changes_and_tells_nothing(
     assert [i["occurrences"] for i in await incidents(conn)] == [1]
 
 
-async def test_an_alarm_that_a_link_does_not_take_goes_over_to_the_dispatcher(
+async def test_an_alarm_that_a_link_does_not_take_for_long_goes_over_to_the_dispatcher(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
     police, _, inboxes = _both()
@@ -190,10 +192,18 @@ async def test_an_alarm_that_a_link_does_not_take_goes_over_to_the_dispatcher(
     async with _lane(desk, inboxes, pool, clock) as lane:
         await lane.step(conn, press())
 
+        async def delayed() -> bool:
+            return "delivery_delayed" in await timeline(conn, (await incidents(conn))[0]["incident_id"])
+
+        await until(delayed)
+        (police_delivery,) = [d for d in await deliveries(conn) if d["recipient"] == "police"]
+        assert police_delivery["lease_until"] > clock.now()  # it is still carried here
+        clock.advance(minutes=16)
+
         async def handed_over() -> bool:
             return [d["lease_until"] for d in await deliveries(conn) if d["recipient"] == "police"] == [None]
 
-        await until(handed_over)
+        await until(handed_over, within_s=20)
     police.down = None
     dispatcher = Dispatcher(pool=pool, courier=Courier(inboxes), clock=clock, wake=asyncio.Event())
     running = asyncio.create_task(dispatcher.run())
@@ -203,6 +213,41 @@ async def test_an_alarm_that_a_link_does_not_take_goes_over_to_the_dispatcher(
     await asyncio.gather(running, return_exceptions=True)
     assert len({d.delivery_id for d in police.tried}) == 1
     assert set(police.taken.values()) == {1}
+
+
+async def test_a_link_that_is_well_again_hears_of_it_though_the_database_has_gone_away_meanwhile(
+    kept_database: str, conn: Connection, desk: Desk, clock: SetClock
+) -> None:
+    police, _, inboxes = _both()
+    police.down = TemporaryFailure("HTTP 500")
+    async with (
+        Line(kept_database).open() as line,
+        open_pool(line.dsn, name="alarm", max_size=2) as pool,
+        _lane(desk, inboxes, pool, clock) as lane,
+    ):
+        await lane.step(conn, press())
+        await until_true(lambda: len(police.tried) >= 2)
+        line.cut()
+        police.down = None
+        await until_true(lambda: bool(police.taken), within_s=15)
+        line.mend()
+        await until(_received(conn, 2), within_s=30)
+
+
+async def test_what_a_dead_process_was_carrying_is_given_back_by_its_successor(
+    pool: Pool, conn: Connection, clock: SetClock
+) -> None:
+    def desk_of(holder: str) -> Desk:
+        return Desk(gazetteer=SmallGazetteer(), link_ids=("police",), zone=ZoneInfo("Asia/Shanghai"), holder=holder)
+
+    await desk_of("room-alarm/1").take(conn, press(), now=NOW, lease_links=True)
+    await desk_of("room-alarm/2").take(conn, finding(key="one_key_alarm/s001/own"), now=NOW, lease_links=True)
+    await desk_of("annex-alarm/1").take(conn, finding(key="one_key_alarm/s001/other"), now=NOW, lease_links=True)
+    assert await give_back(conn, holder="room-alarm/", but="room-alarm/2") == 1
+    held = [
+        d["leased_by"] for d in await deliveries(conn) if d["lease_until"] is not None and d["channel"] == "webhook"
+    ]
+    assert sorted(held) == ["annex-alarm/1", "room-alarm/2"]
 
 
 async def test_the_dispatcher_leaves_alone_what_the_alarm_path_is_carrying(

@@ -98,7 +98,7 @@ async def test_what_failed_is_tried_again_under_the_same_id_until_it_is_taken(
     async def settled() -> bool:
         found = await deliveries(conn)
         if not any(d["lease_until"] for d in found):  # else a try is under way, and time would run away from it
-            clock.advance(seconds=30)
+            clock.advance(seconds=10)
             wakes[0].set()
         return _states(found) == {"received"}
 

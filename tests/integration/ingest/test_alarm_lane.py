@@ -328,3 +328,27 @@ async def test_what_nobody_can_read_waits_behind_a_press(
         conn, "SELECT kind FROM incident_entry JOIN incident USING (incident_id) WHERE rule = 'doubtful_alarm'"
     )
     assert len(lines) < 100
+
+
+async def test_a_press_sent_twice_while_the_database_is_away_is_one(
+    url: str, dsn: str, conn: Connection, decoder: Decoder, devices: Devices, alarm_client: str, journal_path: Path
+) -> None:
+    police = Inbox()
+    once, again = press(0, name="p1"), press(0, name="p2")
+    async with Line(dsn).open() as line:
+        line.cut()
+        async with _whole(url, line.dsn, alarm_client, decoder, journal_path, police):
+            await devices.say(once)
+            await until_true(lambda: len(police.taken) == 1)
+            await devices.say(again)
+            await devices.say(again)
+            await asyncio.sleep(0.2)
+            line.mend()
+            await _until_received(conn, 1)
+
+            async def all_stored() -> bool:
+                return (await ledger(conn))["received"] == 3
+
+            await until(all_stored, within_s=15)
+    assert await ledger(conn) == {"received": 3, "stored": 2, "rejected": 0, "duplicate": 1}
+    assert [i["occurrences"] for i in await incidents(conn)] == [2]
