@@ -22,7 +22,7 @@ import structlog
 from alerting.courier import Courier, Outcome
 from alerting.desk import Desk, Roster
 from alerting.recorder import Recorder
-from alerting.retry import LONGEST_S, backoff_s
+from alerting.retry import backoff_s
 from domain.clock import Clock
 from domain.delivery import Delivery
 from domain.finding import Finding, FindingKind
@@ -222,7 +222,7 @@ class AlarmPath:
                     recipient=delivery.recipient,
                     error=outcome.error,
                 )
-            wait_s = LONGEST_S if outcome.permanent else backoff_s(attempts, jitter=random.random())
+            wait_s = backoff_s(attempts, jitter=random.random())
             if not committed.is_set():
                 pass
             elif self._clock.now() - delivery.created_at > CARRIED_FOR:
