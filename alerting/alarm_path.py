@@ -21,6 +21,7 @@ import structlog
 
 from alerting.courier import Courier, Outcome
 from alerting.desk import Desk, Roster
+from alerting.patience import Patience
 from alerting.recorder import Recorder
 from alerting.retry import backoff_s
 from domain.clock import Clock
@@ -107,7 +108,6 @@ class AlarmPath:
         self._desk = desk
         self._courier = courier
         self._cases = cases
-        self._recorder = Recorder(pool, clock, tasks)
         self._clock = clock
         self._tasks = tasks
         self._keep_cases = keep_cases
@@ -116,6 +116,7 @@ class AlarmPath:
         self._first_tries = 0
         self._calm = asyncio.Event()
         self._calm.set()
+        self._recorder = Recorder(pool, clock, tasks, self._calm)
         self._unconfirmed: dict[UUID, list[asyncio.Event]] = {}
         self._leased: dict[UUID, tuple[Delivery, ...]] = {}
         self._remembered: dict[UUID, None] = {}  # findings that are committed, oldest first
@@ -141,7 +142,9 @@ class AlarmPath:
 
     async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
         roster = Roster(conn, now)
+        patience = Patience(self._calm)
         for finding in findings:
+            await patience.give_way()
             self._leased.pop(finding.finding_id, None)  # of a try that was rolled back
             case = await self._desk.take(conn, finding, now=now, lease_links=True, roster=roster)
             if case.leased:

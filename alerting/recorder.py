@@ -15,6 +15,7 @@ import structlog
 
 from alerting.courier import Outcome
 from alerting.dispatcher import write_outcome
+from alerting.patience import Patience
 from domain.clock import Clock
 from domain.errors import StorageError, StorageUnavailable
 from storage.pool import Pool, wrapped_errors
@@ -30,12 +31,15 @@ class _Entry(NamedTuple):
 
 
 class Recorder:
-    """`record` from any number of tasks; the writing is a task of ``tasks`` while there is something to write."""
+    """`record` from any number of tasks; the writing is a task of ``tasks`` while there is something to write. It gives
+    way while it is not ``calm``.
+    """
 
-    def __init__(self, pool: Pool, clock: Clock, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, pool: Pool, clock: Clock, tasks: asyncio.TaskGroup, calm: asyncio.Event) -> None:
         self._pool = pool
         self._clock = clock
         self._tasks = tasks
+        self._calm = calm
         self._waiting: list[tuple[_Entry, asyncio.Future[bool]]] = []
         self._writing = False
 
@@ -76,8 +80,10 @@ class Recorder:
         return True
 
     async def _write(self, entries: list[_Entry]) -> None:
-        now = self._clock.now()
+        now, patience = self._clock.now(), Patience(self._calm)
+        await patience.give_way()
         async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
             for outcome, lease in entries:
+                await patience.give_way()
                 lease_until = None if lease is None else now + lease
                 await write_outcome(conn, outcome, now=now, jitter=random.random(), lease_until=lease_until)

@@ -38,6 +38,8 @@ from simulators.message import alarm, topic
 from tests.servers import Mosquitto, open_directory
 
 AT_ONCE = 50
+#: Between two bursts.
+PAUSE_S = 1.0
 
 
 class Load(NamedTuple):
@@ -124,7 +126,7 @@ async def _press(
             if late:
                 sheet.faults.append(f"{load}, {how}: {len(late)} alarms without a receipt after {PATIENCE_S:.0f} s")
             seconds += [one.result() - at for one in answered if one not in late]
-            await asyncio.sleep(random.uniform(0.02, 0.1) if at_once == 1 else 0.5)
+            await asyncio.sleep(random.uniform(0.02, 0.1) if at_once == 1 else PAUSE_S)
     if not seconds:
         return
     spread = Spread.of(seconds, unit=1e-3)
