@@ -10,7 +10,8 @@ between is noticed as it always is, by the first tick.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,8 +26,13 @@ from domain.liveness import LivenessChange
 from domain.marks import Marks
 from domain.observation import Misdated, Observation
 
-#: A generation of marks: at its end, whoever said nothing all the while is written down, and older ones are needless.
+#: A generation of marks ends after so long, or when it takes so much room: then whoever said nothing all the while is
+#: written down, a few at a time, and the generations before are needless. So what a restart has to read is bounded by
+#: the number of devices.
 GENERATION_S = 300.0
+GENERATION_BYTES, BYTES_A_DEVICE = 1 << 20, 64
+#: Of so many devices at most it is looked up in one go what is to be written down: milliseconds.
+SLICE = 4000
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(dict[str, list[list[Any]]])
@@ -48,6 +54,9 @@ class Engine:
         self._generation = 1
         self._generation_ends_s: float | None = None
         self._generation_over = False
+        self._written = 0
+        self._rest: Iterator[int] | None = None  # what is left to be written down of the generation that ends
+        self._recalled = False  # whether there is a log
 
     def observe(self, observation: Observation | Misdated) -> Sequence[Finding]:
         """One step: what follows from ``observation``."""
@@ -64,7 +73,8 @@ class Engine:
             return watchers[0](observation, heard)
         found: list[Finding] = []
         for watcher in watchers:
-            found.extend(watcher(observation, heard))
+            if concluded := watcher(observation, heard):
+                found.extend(concluded)
         return found
 
     def overhear(self, observation: Observation) -> Sequence[Finding]:
@@ -136,8 +146,7 @@ class Engine:
         :param retired: devices that are out of service; something of them may be kept.
         """
         for mark in marks:
-            self._recall(mark.entry)
-            self._generation = mark.generation + 1
+            self._recall(mark)
         for rule in self._rules.values():
             rule.restore_liveness(liveness, now)
         for name, device_no, state in states:
@@ -146,38 +155,65 @@ class Engine:
         for rule in self._rules.values():
             rule.restored()
         self._gone.update((device.device_no, device) for device in retired if device.device_no not in self._known)
-        # Written down as a whole at once, so that a process that dies again and again leaves no endless log.
+        # The generation goes on where it was left and is ended at once, so that a process that dies again and again
+        # leaves no endless log.
         self._generation_over = True
 
-    def _recall(self, entry: bytes) -> None:
+    def _recall(self, mark: Marks) -> None:
+        self._generation, self._recalled = mark.generation, True
         try:
-            rows_by_rule = _DECODER.decode(entry)
+            rows_by_rule = _DECODER.decode(mark.entry)
         except msgspec.DecodeError:
             return  # of a version that is not ours; what is kept elsewhere has to do
         for name, rows in rows_by_rule.items():
             rule = self._rules.get(name)
             if rule is not None:
                 for row in rows:
-                    rule.recall(row)
+                    rule.recall(row, mark.generation)
 
     def changes(self) -> Changes:
         """What has to be written with the findings since the last call; it is given out once."""
         changes = Changes()
-        generation, over = self._generation, self._generation_over
+        generation, over = self._generation, self._end_generation()
         rows = {}
         for rule in self._rules.values():
             rule.collect(changes)
-            if over:
-                rule.mark_all(generation)
             if of_rule := rule.marks(generation):
                 rows[rule.name] = of_rule
         if rows or over:
             entry = _ENCODER.encode(rows) if rows else b""
+            self._written += len(entry)
             changes.marks.append(Marks(generation, entry, generation if over else 0))
         if over:
             self._generation += 1
-            self._generation_over = False
+            self._written = 0
         return changes
+
+    def _end_generation(self) -> bool:
+        """Where its end has come, go on writing it down; whether all of it is written down with this."""
+        if self._rest is None:
+            room = max(GENERATION_BYTES, BYTES_A_DEVICE * len(self._known))
+            if not self._generation_over and self._written < room:
+                return False
+            # The first log of all must be whole: what was known without it is not asked for again.
+            self._rest = self._write_down(SLICE if self._recalled else sys.maxsize)
+            self._generation_over, self._recalled = False, True
+        looked_at = 0
+        for numbers in self._rest:
+            looked_at += numbers
+            if looked_at >= SLICE:
+                return False
+        self._rest = None
+        return True
+
+    def _write_down(self, most: int) -> Iterator[int]:
+        """Let `marks` hold what was not written down in this generation; numbers of devices that were looked at."""
+        for rule in self._rules.values():
+            numbers = rule.remembered()
+            for start in range(0, max(len(numbers), 1), most):
+                some = numbers[start : start + most]
+                rule.mark(some, self._generation)
+                yield len(some)
 
     def _turn_generation(self, now_s: float) -> None:
         if self._generation_ends_s is None or now_s < self._generation_ends_s - GENERATION_S:

@@ -15,12 +15,14 @@ an outage, and a device whose clock is two hours slow says nothing else all day.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
 import msgspec
 
+from detectors.packing import MANY, packed, unpacked
+from domain.device import RegisteredDevice
 from domain.liveness import Connectivity
 from domain.observation import Misdated, Observation
 
@@ -33,6 +35,9 @@ PACE_PART = 0.1
 PACE_MOST_S = 10.0
 #: Messages closer together say nothing about a clock.
 SPAN_S = 5.0
+
+#: Of a device that is online and goes on: its number, ``said_s``, ``heard_s``, ``since_s``.
+_NEWS_WIDTH = 4
 
 
 class Heard(Enum):
@@ -66,7 +71,10 @@ class Lives:
 
     def __init__(self) -> None:
         self._lives: dict[int, Life] = {}
+        self.get: Callable[[int], Life | None] = self._lives.get
         self._changed: set[int] = set()
+        self._news: list[float] = []
+        self._generation = 0
 
     def __len__(self) -> int:
         return len(self._lives)
@@ -74,14 +82,12 @@ class Lives:
     def __contains__(self, device_no: int) -> bool:
         return device_no in self._lives
 
-    def __getitem__(self, device_no: int) -> Life:
-        return self._lives[device_no]
-
-    def get(self, device_no: int) -> Life | None:
-        return self._lives.get(device_no)
-
     def items(self) -> Iterator[tuple[int, Life]]:
         return iter(self._lives.items())
+
+    @property
+    def device_nos(self) -> list[int]:
+        return list(self._lives)
 
     def hear(self, observation: Observation | Misdated) -> Heard:
         """Take note of a message; what it is worth."""
@@ -94,19 +100,23 @@ class Lives:
         if usual_s > 0.0:
             late_s -= usual_s
         if said_s > life.said_s and late_s <= LATE_S:
-            return self._news(device_no, life, said_s, heard_s)
+            return self._take_news(device_no, life, said_s, heard_s)
         if said_s != life.said_s:
             if not _goes_on(life, said_s, heard_s):
                 life.aside_said_s, life.aside_heard_s = said_s, heard_s
                 self._changed.add(device_no)
             elif heard_s - life.aside_heard_s >= SPAN_S:
-                return self._news(device_no, life, said_s, heard_s)
+                return self._take_news(device_no, life, said_s, heard_s)
         return Heard.RECENT if late_s <= LATE_S else Heard.PAST
 
-    def _news(self, device_no: int, life: Life, said_s: float, heard_s: float) -> Heard:
+    def _take_news(self, device_no: int, life: Life, said_s: float, heard_s: float) -> Heard:
         life.said_s, life.heard_s = said_s, heard_s
         life.aside_said_s = life.aside_heard_s = 0.0
-        self._changed.add(device_no)
+        if life.connectivity is Connectivity.ONLINE:
+            life.marked = self._generation
+            self._news.extend((device_no, said_s, heard_s, life.since_s))
+        else:
+            self._changed.add(device_no)
         return Heard.NEWS
 
     def changed(self, device_no: int) -> None:
@@ -120,8 +130,16 @@ class Lives:
     # -- marks --------------------------------------------------------------------------------------------------------
 
     def marks(self, generation: int) -> list[tuple[Any, ...]]:
-        """What changed since the last call, as rows that `recall` understands; (device_no,) is one forgotten."""
+        """What changed since the last call, as rows that `recall` understands; (device_no,) is one forgotten.
+
+        Of who was heard and changed otherwise as well, the row of its own comes last and says how it stands.
+        """
         rows: list[tuple[Any, ...]] = []
+        if self._news:
+            rows.append(packed(self._news))
+            self._news.clear()
+        # News from now on may be of the next generation already: then it is written down once more, never too seldom.
+        self._generation = generation
         for device_no in self._changed:
             life = self._lives.get(device_no)
             if life is None:
@@ -133,19 +151,42 @@ class Lives:
         self._changed.clear()
         return rows
 
-    def mark_all(self, generation: int) -> None:
-        """Whatever was not written down in ``generation`` yet has changed, as far as `marks` is concerned."""
-        self._changed.update(no for no, life in self._lives.items() if life.marked != generation)
+    def mark(self, device_nos: Iterable[int], generation: int) -> None:
+        """Whatever of them was not written down in ``generation`` yet has changed, as far as `marks` is concerned."""
+        lives = self._lives
+        self._changed.update(
+            no for no in device_nos if (life := lives.get(no)) is not None and life.marked != generation
+        )
 
-    def recall(self, row: list[Any]) -> None:
+    def recall(self, row: list[Any], generation: int, devices: Mapping[int, RegisteredDevice]) -> None:
+        """``devices``: those that are registered; a number is kept once in memory, not once more for each rule."""
+        if row[0] == MANY:
+            self._recall_news(row, generation, devices)
+            return
         device_no, *told = row
         if not told:
             self._lives.pop(device_no, None)
             return
         said_s, heard_s, connectivity, since_s, *aside = told
-        life = self._lives[device_no] = Life(Connectivity(connectivity), since_s, said_s, heard_s)
+        if (device := devices.get(device_no)) is not None:
+            device_no = device.device_no
+        life = self._lives[device_no] = Life(Connectivity(connectivity), since_s, said_s, heard_s, marked=generation)
         if aside:
             life.aside_said_s, life.aside_heard_s = aside
+
+    def _recall_news(self, row: list[Any], generation: int, devices: Mapping[int, RegisteredDevice]) -> None:
+        lives = self._lives
+        for number, said_s, heard_s, since_s in unpacked(row, _NEWS_WIDTH):
+            life = lives.get(number)
+            if life is None:
+                device_no = int(number)
+                if (device := devices.get(device_no)) is not None:
+                    device_no = device.device_no
+                life = lives[device_no] = Life()
+            life.connectivity, life.since_s = Connectivity.ONLINE, since_s
+            life.said_s, life.heard_s = said_s, heard_s
+            life.aside_said_s = life.aside_heard_s = 0.0
+            life.marked = generation
 
     def seed(self, device_no: int, life: Life) -> None:
         """What is known of a device from elsewhere; marks are better where there are any."""

@@ -84,8 +84,8 @@ class Rule:
     def restore(self, device_no: int, state: dict[str, Any]) -> None:
         return
 
-    def recall(self, row: list[Any]) -> None:
-        """Take up one row of `marks`; a later one of the same device replaces it."""
+    def recall(self, row: list[Any], generation: int) -> None:
+        """Take up one row of `marks`, which was written in ``generation``. Rows come in the order of their writing."""
         return
 
     def restored(self) -> None:
@@ -100,9 +100,16 @@ class Rule:
         """The marks that changed since the last call: rows that begin with a device's number."""
         return []
 
-    def mark_all(self, generation: int) -> None:
-        """Let the next `marks` hold all that was not written down in ``generation``."""
+    def remembered(self) -> list[int]:
+        """The numbers of which there are marks."""
+        return []
+
+    def mark(self, numbers: Iterable[int], generation: int) -> None:
+        """Let the next `marks` hold in full what of ``numbers`` was not written down so in ``generation``."""
         return
+
+    def mark_all(self, generation: int) -> None:
+        self.mark(self.remembered(), generation)
 
     def finding(
         self,

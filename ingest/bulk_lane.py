@@ -2,7 +2,7 @@
 
 ::
 
-    live      collect → decode → detect → commit → acknowledge
+    live      collect → decode → detect → commit → acknowledge      (the next batch is collected meanwhile)
                                              │ database away                     ▲ journal empty
                                              ▼                                   │
     detour    collect → journal on disk → acknowledge        journal → decode → detect → commit → strike
@@ -132,30 +132,47 @@ class BulkLane:
             held = await self._live()
 
     async def _live(self) -> Parcel:
-        """Until the database is away: the batch that could not be committed."""
+        """Until the database is away: what could not be committed. While one batch is committed the next one is heard,
+        decoded and taken through the rules; it is committed after it.
+        """
         loop = asyncio.get_running_loop()
         next_tick = loop.time()
-        while True:
-            parcel = Parcel()
-            try:
-                async with asyncio.timeout_at(next_tick):
-                    messages = await self._hear()
-            except TimeoutError:
-                messages = []
-            self._take(parcel, messages)
-            now_s = loop.time()
-            if now_s >= next_tick:
-                next_tick = now_s + self._tick_s
-                parcel.findings.extend(self._judge_silence())
-            self._collect_changes(parcel)
-            if parcel.empty:
-                continue
-            try:
-                await self._commit(parcel)
-            except StorageUnavailable as error:
-                log.warning("database away; messages go to the journal on disk", error=str(error))
-                return parcel
-            self._session.acknowledge(parcel.messages)
+        committing: asyncio.Task[None] | None = None
+        last = Parcel()
+        try:
+            while True:
+                parcel = Parcel()
+                try:
+                    async with asyncio.timeout_at(next_tick):
+                        messages = await self._hear()
+                except TimeoutError:
+                    messages = []
+                self._take(parcel, messages)
+                now_s = loop.time()
+                if now_s >= next_tick:
+                    next_tick = now_s + self._tick_s
+                    parcel.findings.extend(self._judge_silence())
+                self._collect_changes(parcel)
+                if committing is not None and (committing.done() or not parcel.empty):
+                    try:
+                        await committing
+                    except StorageUnavailable as error:
+                        log.warning("database away; messages go to the journal on disk", error=str(error))
+                        last.absorb(parcel)
+                        return last
+                    committing = None
+                if not parcel.empty:
+                    last = parcel
+                    committing = asyncio.create_task(self._commit_and_acknowledge(parcel), name="bulk lane: commit")
+        finally:
+            if committing is not None:
+                committing.cancel()
+                await asyncio.gather(committing, return_exceptions=True)
+
+    async def _commit_and_acknowledge(self, parcel: Parcel) -> None:
+        """:raises StorageUnavailable: nothing was committed."""
+        await self._commit(parcel)
+        self._session.acknowledge(parcel.messages)
 
     async def _hear(self) -> list[Inbound]:
         """The next messages. Echoes are for us alone; there may be nothing else."""
@@ -276,7 +293,8 @@ class BulkLane:
         """Decode ``messages`` into ``parcel``, and detect. Life safety also hears what is over a limit."""
         detector, findings = self._detector, parcel.findings
         for observation in parcel.open(messages, self._decoder, self._share, self._fairness):
-            findings.extend(detector.observe(observation))
+            if found := detector.observe(observation):
+                findings.extend(found)
         for misdated in parcel.misdated:
             findings.extend(detector.observe(misdated))
         for observation in parcel.overheard:

@@ -8,6 +8,9 @@ from domain.device import DeviceKind, RegisteredDevice
 from domain.marks import Marks
 from storage.pool import Connection
 
+#: Entries that are fetched at a time: each is of a commit, up to some hundred kilobytes.
+_FETCH = 20
+
 
 async def store_marks(conn: Connection, marks: Sequence[Marks]) -> None:
     """Add to the log, and delete what has become needless by it."""
@@ -21,9 +24,11 @@ async def store_marks(conn: Connection, marks: Sequence[Marks]) -> None:
 
 
 async def load_marks(conn: Connection) -> list[Marks]:
-    """The log, oldest first."""
-    cursor = await conn.execute("SELECT generation, marks FROM detector_mark ORDER BY mark_no")
-    return [Marks(generation, entry) for generation, entry in await cursor.fetchall()]
+    """The log, oldest first. Fetched in parts: of a million devices it is a hundred megabytes, and once is enough."""
+    async with conn.transaction(), conn.cursor(name="load_marks", binary=True) as cursor:
+        cursor.itersize = _FETCH
+        await cursor.execute("SELECT generation, marks FROM detector_mark ORDER BY mark_no")
+        return [Marks(generation, entry) async for generation, entry in cursor]
 
 
 async def load_retired(conn: Connection) -> list[RegisteredDevice]:

@@ -21,13 +21,14 @@ def alarm_rules(clocks: Clocks | None = None) -> list[Rule]:
 
 def bulk_rules() -> list[Rule]:
     """What the bulk lane decides: all that has to be concluded from readings, events and silence."""
+    lost = HeartbeatLost()
     return [
-        HeartbeatLost(),
+        lost,
         HighTemperature(),
         TemperatureRise(),
         LowBattery(),
         Tamper(),
-        ClockOff(),
+        ClockOff(lost.lives),
         ChatteringDevice(),
         ChatteringSite(),
     ]

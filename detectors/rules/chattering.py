@@ -118,10 +118,13 @@ class _Chattering(Rule):
         self._marked.clear()
         return rows
 
-    def mark_all(self, generation: int) -> None:
-        self._marked.update(self._loops)
+    def remembered(self) -> list[int]:
+        return list(self._loops)
 
-    def recall(self, row: list[Any]) -> None:
+    def mark(self, numbers: Iterable[int], generation: int) -> None:
+        self._marked.update(number for number in numbers if number in self._loops)
+
+    def recall(self, row: list[Any], generation: int) -> None:
         number, *told = row
         self._loops.pop(number, None)
         if told:

@@ -8,7 +8,7 @@ back to 1970 is seen at all.
 
 ::
 
-    heartbeat ──► right: look again in five minutes
+    heartbeat ──► right: nothing to be remembered
         │ not
         └──► 1st ──► 2nd agrees ──► 3rd agrees ──► offset known; keep looking
               ▲          │ not             │ not
@@ -19,13 +19,14 @@ A sender that always delivers with the same delay cannot be told from one with a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from detectors.lives import Heard
+from detectors.lives import Heard, Lives
+from detectors.packing import MANY, packed, unpacked
 from detectors.rule import NOTHING, Changes, Rule, Watcher
 from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Category, Finding, FindingKind, Severity
@@ -40,7 +41,10 @@ AGREE_S = 2.0
 AGREEING = 3
 #: A change of what is known that is worth being written or told: seconds, or this part of the offset.
 MATERIAL_PART = 0.1
-LOOK_AGAIN = timedelta(minutes=5)
+_SLOW, _FAST = timedelta(seconds=-RIGHT_S), timedelta(seconds=RIGHT_S)
+
+#: Of an estimate: the device's number, and the fields of `_Estimate`.
+_NOTED_WIDTH = 4
 
 
 class _Estimate(msgspec.Struct, gc=False):
@@ -56,56 +60,70 @@ class ClockOff(Rule):
     category = Category.DEVICE
     severity = Severity.MINOR
 
-    def __init__(self) -> None:
+    def __init__(self, lives: Lives | None = None) -> None:
+        """:param lives: what is known of the same messages' times, to save working it out again."""
+        self._lives = lives or Lives()
         self._estimates: dict[int, _Estimate] = {}
-        #: Of who was found right. One object for all of the same minute: a million of them must not keep a time each.
-        self._next_look: dict[int, datetime] = {}
-        self._minute = self._minute_ends = self._then = datetime.fromtimestamp(0, UTC)
+        #: Of whom anything is remembered here. Nothing is of a right clock, so it costs a comparison and no memory.
+        self._watched: set[int] = set()
         self._offsets: dict[int, float] = {}  # of who is not right
         self._told: dict[int, float] = {}  # the offset that people know of
         self._changed: dict[int, datetime] = {}
+        self._noted: list[float] = []
         self._marked: set[int] = set()
 
     def watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
         return self._observe if observation in (Heartbeat, Misdated) else None
 
     def _observe(self, said: Heartbeat | Misdated, heard: Heard) -> Sequence[Finding]:
-        next_look = self._next_look.get(said.device.device_no)
-        if next_look is not None and said.received_at < next_look:
+        at, received_at = said.at, said.received_at
+        ahead = at - received_at
+        number = said.device.device_no
+        if _SLOW < ahead < _FAST and number not in self._watched:
             return NOTHING
-        return self._look(said)
-
-    def _look(self, said: Heartbeat | Misdated) -> Sequence[Finding]:
-        if said.at == said.received_at:
+        if at == received_at:
             return NOTHING  # it has no clock: its time is ours
-        device = said.device
-        number, offset_s = device.device_no, (said.at - said.received_at).total_seconds()
-        self._marked.add(number)
-        if -RIGHT_S < offset_s < RIGHT_S and number not in self._offsets and number not in self._told:
-            # One look is enough where there is nothing to be found out: who is right costs next to nothing.
-            self._estimates.pop(number, None)
-            self._next_look[number] = self._look_after(said.received_at)
-            return NOTHING
-        received_s = said.received_at.timestamp()
+        life = self._lives.get(number) if heard is Heard.NEWS else None
+        if life is None:
+            return self._look(said, number, ahead.total_seconds(), received_at.timestamp())
+        return self._look(said, number, life.said_s - life.heard_s, life.heard_s)
+
+    def _look(self, said: Heartbeat | Misdated, number: int, offset_s: float, received_s: float) -> Sequence[Finding]:
         estimate = self._estimates.get(number)
-        if estimate is None or abs(offset_s - estimate.offset_s) > AGREE_S:
-            self._next_look.pop(number, None)
+        if -RIGHT_S < offset_s < RIGHT_S and number not in self._offsets and number not in self._told:
+            self._watched.discard(number)
+            if estimate is not None:
+                self._forget(number)
+            return NOTHING
+        if estimate is None:
+            self._watched.add(number)
             self._estimates[number] = _Estimate(offset_s, received_s)
+            self._noted.extend((number, offset_s, received_s, 1))
             return NOTHING
-        estimate.offset_s = max(estimate.offset_s, offset_s)
-        if received_s - estimate.received_s < device.heartbeat_s / 2:
+        if abs(offset_s - estimate.offset_s) > AGREE_S:
+            estimate.offset_s, estimate.received_s, estimate.count = offset_s, received_s, 1
+            self._noted.extend((number, offset_s, received_s, 1))
             return NOTHING
-        estimate.received_s = received_s
-        estimate.count += 1
-        if estimate.count < AGREEING:
-            return NOTHING
+        device = said.device
+        if offset_s > estimate.offset_s:
+            estimate.offset_s = offset_s
+        if received_s - estimate.received_s >= device.heartbeat_s / 2:
+            estimate.received_s = received_s
+            estimate.count += 1
+            if estimate.count >= AGREEING:
+                self._forget(number)
+                return self._conclude(device, estimate.offset_s, said.received_at)
+        self._noted.extend((number, estimate.offset_s, estimate.received_s, estimate.count))
+        return NOTHING
+
+    def _forget(self, number: int) -> None:
+        """What was estimated; an estimate of none says so."""
         del self._estimates[number]
-        return self._conclude(device, estimate.offset_s, said.received_at)
+        self._noted.extend((number, 0.0, 0.0, 0))
 
     def _conclude(self, device: RegisteredDevice, offset_s: float, now: datetime) -> Sequence[Finding]:
         number = device.device_no
         if abs(offset_s) < RIGHT_S:
-            self._next_look[number] = self._look_after(now)
             if self._offsets.pop(number, None) is not None:
                 self._changed[number] = now
         else:
@@ -135,18 +153,11 @@ class ClockOff(Rule):
         self._changed[number] = now
         return (self.finding(kind, device, now, now, {"clock_offset_s": round(offset_s)}),)
 
-    def _look_after(self, now: datetime) -> datetime:
-        """Five minutes after the whole minute that ``now`` is in."""
-        if not self._minute <= now < self._minute_ends:
-            self._minute = now.replace(second=0, microsecond=0)
-            self._minute_ends, self._then = self._minute + timedelta(minutes=1), self._minute + LOOK_AGAIN
-        return self._then
-
     def retire(self, device: RegisteredDevice, now: datetime) -> Sequence[Finding]:
         device_no = device.device_no
-        self._marked.add(device_no)
-        self._estimates.pop(device_no, None)
-        self._next_look.pop(device_no, None)
+        self._watched.discard(device_no)
+        if device_no in self._estimates:
+            self._forget(device_no)
         told, known = self._told.pop(device_no, None), self._offsets.pop(device_no, None)
         if told is not None or known is not None:
             self._changed[device_no] = now
@@ -169,29 +180,34 @@ class ClockOff(Rule):
         self._changed.clear()
 
     def marks(self, generation: int) -> list[tuple[Any, ...]]:
-        """How far each estimate is, and who need not be looked at yet."""
+        """How far each estimate is. Those that are asked for in full come as rows of their own."""
         rows: list[tuple[Any, ...]] = []
+        if self._noted:
+            rows.append(packed(self._noted))
+            self._noted.clear()
         for number in self._marked:
-            estimate, next_look = self._estimates.get(number), self._next_look.get(number)
-            until_s = next_look.timestamp() if next_look else 0.0
+            estimate = self._estimates.get(number)
             if estimate is not None:
-                rows.append((number, until_s, estimate.offset_s, estimate.received_s, estimate.count))
-            else:
-                rows.append((number, until_s) if next_look else (number,))
+                rows.append((number, estimate.offset_s, estimate.received_s, estimate.count))
         self._marked.clear()
         return rows
 
-    def mark_all(self, generation: int) -> None:
-        self._marked.update(self._estimates, self._next_look)
+    def remembered(self) -> list[int]:
+        return list(self._estimates)
 
-    def recall(self, row: list[Any]) -> None:
-        number, *told = row
-        self._estimates.pop(number, None)
-        self._next_look.pop(number, None)
-        if told and told[0]:
-            self._next_look[number] = datetime.fromtimestamp(float(told[0]), UTC)
-        if len(told) > 1:
-            self._estimates[number] = _Estimate(*told[1:])
+    def mark(self, numbers: Iterable[int], generation: int) -> None:
+        self._marked.update(numbers)
+
+    def recall(self, row: list[Any], generation: int) -> None:
+        estimated = unpacked(row, _NOTED_WIDTH) if row[0] == MANY else (row,)
+        for number, offset_s, received_s, count in estimated:
+            if count:
+                self._estimates[int(number)] = _Estimate(offset_s, received_s, int(count))
+            else:
+                self._estimates.pop(int(number), None)
+
+    def restored(self) -> None:
+        self._watched = {*self._estimates, *self._offsets, *self._told}
 
 
 def _differ(one_s: float, other_s: float, least_s: float) -> bool:

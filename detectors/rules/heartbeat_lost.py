@@ -68,8 +68,8 @@ class HeartbeatLost(Rule):
         if heard is not Heard.NEWS:
             return NOTHING
         device = observation.device
-        life = self.lives[device.device_no]
-        if life.connectivity is Connectivity.ONLINE:
+        life = self.lives.get(device.device_no)
+        if life is None or life.connectivity is Connectivity.ONLINE:
             return NOTHING
         was_offline, silent_s = life.connectivity is Connectivity.OFFLINE, life.heard_s - life.since_s
         self._turn(device.device_no, life, Connectivity.ONLINE, life.heard_s)
@@ -182,11 +182,11 @@ class HeartbeatLost(Rule):
                 self.lives.seed(known.device_no, Life(known.connectivity, known.since.timestamp(), said_s, seen_s))
                 self._heard_until_s = max(self._heard_until_s, seen_s)
 
-    def recall(self, row: list[Any]) -> None:
+    def recall(self, row: list[Any], generation: int) -> None:
         if row[0] == _OURSELVES:
             _, self._heard_until_s, self._resumed_s = row
         else:
-            self.lives.recall(row)
+            self.lives.recall(row, generation, self._devices)
 
     def restored(self) -> None:
         self._queue_all()
@@ -213,8 +213,11 @@ class HeartbeatLost(Rule):
             rows.append((_OURSELVES, self._heard_until_s, self._resumed_s))
         return rows
 
-    def mark_all(self, generation: int) -> None:
-        self.lives.mark_all(generation)
+    def remembered(self) -> list[int]:
+        return self.lives.device_nos
+
+    def mark(self, numbers: Iterable[int], generation: int) -> None:
+        self.lives.mark(numbers, generation)
         self._marked_until_s = 0.0
 
 

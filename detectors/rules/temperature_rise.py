@@ -6,13 +6,14 @@ police are not. It clears when the rise has stayed below 2 K/min over the window
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from detectors.lives import Heard
+from detectors.packing import MANY, packed, unpacked
 from detectors.rule import NOTHING, Changes, Rule, Watcher
 from detectors.rules.high_temperature import METRIC
 from domain.device import DeviceKind, RegisteredDevice
@@ -27,6 +28,9 @@ WINDOW_S = 180.0
 SHORTEST_S = 10.0
 #: Readings of a window; a device that sends faster has its oldest forgotten.
 MOST_READINGS = 32
+
+#: Of a reading: the device's number, and what `_Window.take` was given.
+_TAKEN_WIDTH = 4
 
 
 class _Window(msgspec.Struct, gc=False):
@@ -86,6 +90,7 @@ class TemperatureRise(Rule):
 
     def __init__(self) -> None:
         self._windows: dict[int, _Window] = {}
+        self._taken: list[float] = []
         self._moved: set[int] = set()
         self._rising: set[int] = set()
         self._changed: set[int] = set()
@@ -101,8 +106,9 @@ class TemperatureRise(Rule):
         window = self._windows.get(device_no)
         if window is None:
             window = self._windows[device_no] = _Window(array("d"))
-        self._moved.add(device_no)
-        if not window.take(at_s, value_c, reading.received_at.timestamp()):
+        heard_s = reading.received_at.timestamp()
+        self._taken.extend((device_no, at_s, value_c, heard_s))
+        if not window.take(at_s, value_c, heard_s):
             return NOTHING
         is_rising = device_no in self._rising
         rate, rise_k = window.steepest(0.0 if is_rising else RISE_K)
@@ -132,13 +138,22 @@ class TemperatureRise(Rule):
     def restore(self, device_no: int, state: dict[str, Any]) -> None:
         self._rising.add(device_no)
 
-    def recall(self, row: list[Any]) -> None:
+    def recall(self, row: list[Any], generation: int) -> None:
+        if row[0] == MANY:
+            for number, *taken in unpacked(row, _TAKEN_WIDTH):
+                window = self._windows.get(number)
+                if window is None:
+                    window = self._windows[int(number)] = _Window(array("d"))
+                window.take(*taken)
+            return
         device_no, *told = row
         if not told:
             self._windows.pop(device_no, None)
             return
         heard_s, aside, *readings = told
-        self._windows[device_no] = _Window(array("d", readings), heard_s, None if aside is None else tuple(aside))
+        self._windows[device_no] = _Window(
+            array("d", readings), heard_s, None if aside is None else tuple(aside), generation
+        )
 
     def collect(self, changes: Changes) -> None:
         for device_no in self._changed:
@@ -146,7 +161,11 @@ class TemperatureRise(Rule):
         self._changed.clear()
 
     def marks(self, generation: int) -> list[tuple[Any, ...]]:
+        """What was taken since the last call, to be taken again; and windows as a whole, which replace it."""
         rows: list[tuple[Any, ...]] = []
+        if self._taken:
+            rows.append(packed(self._taken))
+            self._taken.clear()
         for device_no in self._moved:
             window = self._windows.get(device_no)
             if window is None:
@@ -157,5 +176,11 @@ class TemperatureRise(Rule):
         self._moved.clear()
         return rows
 
-    def mark_all(self, generation: int) -> None:
-        self._moved.update(no for no, window in self._windows.items() if window.marked != generation)
+    def remembered(self) -> list[int]:
+        return list(self._windows)
+
+    def mark(self, numbers: Iterable[int], generation: int) -> None:
+        windows = self._windows
+        self._moved.update(
+            no for no in numbers if (window := windows.get(no)) is not None and window.marked != generation
+        )

@@ -43,6 +43,11 @@ _KEPT_DETAIL = 500
 
 _OWN_PREFIX = f"{TOPIC_ROOT.partition('/')[0]}/"
 
+_OWN_ROOT = f"{TOPIC_ROOT}/"
+
+#: What is said on which channel, by its name in a topic.
+_SPOKEN = {channel.value: (channel, MESSAGE_DECODERS[channel].decode, OBSERVE[channel]) for channel in OBSERVE}
+
 
 class Decoded(msgspec.Struct, gc=False):
     """What became of one message. ``site_no`` is the site its topic names, 0 = none that is known.
@@ -80,7 +85,9 @@ class Decoder:
         max_payload: int = DEFAULT_MAX_PAYLOAD,
         max_routes: int = 262_144,
     ) -> None:
-        """:param max_routes: topics remembered with their device; when full, all are forgotten and learnt anew."""
+        """:param max_routes: topics remembered with their device; any others are looked up each time, which costs
+        little.
+        """
         self._registry = registry
         self._profiles = profiles
         self._limits = Limits(timedelta(seconds=future_s), timedelta(seconds=max_age_s))
@@ -138,6 +145,11 @@ class Decoder:
     def _find(self, topic: str | bytes) -> _Route | ForeignRoute:
         """:raises PayloadError: the topic is no topic of ours nor of a profile, or its site is not registered."""
         text = topic_text(topic)
+        registered = self._registered(text)
+        if registered is not None:  # strangers must not fill the memory
+            if len(self._routes) < self._max_routes:
+                self._routes[topic] = registered
+            return registered
         if not text.startswith(_OWN_PREFIX):
             foreign = self._profiles.route(text)
             if foreign is None:
@@ -150,21 +162,20 @@ class Decoder:
         site_no = self._registry.site_no(parsed.site_id)
         if site_no is None:
             raise PayloadError(Reason.UNKNOWN_SITE, f"site {parsed.site_id}: not registered")
-        device = self._registry.device(parsed.site_id, parsed.device_id)
-        route = _Route(
-            site_no,
-            parsed.site_id,
-            parsed.device_id,
-            parsed.channel,
-            device,
-            MESSAGE_DECODERS[parsed.channel].decode,
-            OBSERVE[parsed.channel],
-        )
-        if device is not None:  # strangers must not fill the memory
-            if len(self._routes) >= self._max_routes:
-                self._routes.clear()
-            self._routes[topic] = route
-        return route
+        _, decode, observe = _SPOKEN[parsed.channel]
+        return _Route(site_no, parsed.site_id, parsed.device_id, parsed.channel, None, decode, observe)
+
+    def _registered(self, text: str) -> _Route | None:
+        """Where the topic of a registered device leads; None for any other. Who is registered has a proper name."""
+        parts = text.split("/")
+        if len(parts) != 5 or not text.startswith(_OWN_ROOT):
+            return None
+        device, spoken = self._registry.device(parts[2], parts[3]), _SPOKEN.get(parts[4])
+        if device is None or spoken is None:
+            return None
+        channel, decode, observe = spoken
+        # The registry's own strings: a million topics keep no second copy of them.
+        return _Route(device.site_no, device.site_id, device.device_id, channel, device, decode, observe)
 
     def _decode_batch(self, route: _Route, message: Message, topic: str | bytes, received_at: datetime) -> Decoded:
         """The gateway itself need not be registered: a known device's alarm counts, whoever carries it.

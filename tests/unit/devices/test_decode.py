@@ -346,7 +346,7 @@ def test_newly_loaded_registry_is_followed_at_once(as_bytes: bool) -> None:
     assert changing.decode(topic, payload, NOW).rejected[0].reason is Reason.UNKNOWN_DEVICE
 
 
-def test_full_memory_of_topics_is_forgotten_and_learnt_anew() -> None:
+def test_a_full_memory_of_topics_does_no_harm() -> None:
     small = Decoder(decoder().registry, ProfileSet(), max_routes=2)
     payload = json.dumps({"ts": TS}).encode()
     for _ in range(2):
