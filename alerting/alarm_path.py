@@ -194,6 +194,7 @@ class AlarmPath:
         """
         attempts = 0
         noted: asyncio.Task[bool] | None = None
+        handed_over: asyncio.Task[bool] | None = None
         if after_s:
             await asyncio.sleep(after_s)
         while True:
@@ -229,8 +230,10 @@ class AlarmPath:
             if not committed.is_set():
                 pass
             elif self._clock.now() - delivery.created_at > CARRIED_FOR:
-                if await self._recorder.record(outcome):
+                if handed_over is not None and handed_over.done() and handed_over.result():
                     return  # the dispatcher goes on from here
+                if handed_over is None or handed_over.done():
+                    handed_over = asyncio.create_task(self._recorder.record(outcome))
             elif noted is None or noted.done():
                 # Not waited for: the link may be well again before the database is.
                 lease = timedelta(seconds=wait_s) + LEASE

@@ -19,10 +19,13 @@ from alerting.patience import Patience
 from domain.clock import Clock
 from domain.errors import StorageError, StorageUnavailable
 from storage.pool import Pool, wrapped_errors
+from storage.pool import patience as within
 
 log = structlog.get_logger("alerting.recorder")
 
 MOST_AT_ONCE = 100
+#: A database that takes longer is away; what waits here must not wait for it for ever.
+WRITE_S = 8.0
 
 
 class _Entry(NamedTuple):
@@ -82,7 +85,7 @@ class Recorder:
     async def _write(self, entries: list[_Entry]) -> None:
         now, patience = self._clock.now(), Patience(self._calm)
         await patience.give_way()
-        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+        async with wrapped_errors(), within(WRITE_S), self._pool.connection() as conn, conn.transaction():
             for outcome, lease in entries:
                 await patience.give_way()
                 lease_until = None if lease is None else now + lease

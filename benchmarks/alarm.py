@@ -85,7 +85,7 @@ async def _measure(plan: Plan) -> Sheet:
     district = build_district()
     buttons, far_end = Buttons(district.devices), FarEnd()
     with open_directory() as directory:
-        broker = Mosquitto(directory, persistent=True)
+        broker = Mosquitto(directory)
         await asyncio.to_thread(broker.start)
         room = ControlRoom(directory / "room", "--no-simulator", environment=far_end.environment, mqtt_url=broker.url)
         try:

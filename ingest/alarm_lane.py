@@ -40,7 +40,7 @@ from domain.finding import Finding, FindingKind
 from domain.observation import Alarm, Observation
 from domain.quarantine import Rejected
 from ingest.books import Counts
-from ingest.journal import Journal
+from ingest.journal import Journal, Loss
 from ingest.meters import LaneMeters
 from ingest.parcel import Parcel, Share
 from ingest.session import BrokerSession, Inbound
@@ -51,9 +51,13 @@ log = structlog.get_logger("ingest.alarm")
 
 LANE = "alarm"
 #: Bound of the journal, and so of what waits for the database: what it does not take stays with the broker. A record
-#: has 40 bytes at least, so it never holds as many as `MOST_TAKEN_UP`, which are taken up at once after a restart.
-JOURNAL_BYTES = 16 * 1024 * 1024
-MOST_TAKEN_UP = 1_000_000
+#: has 40 bytes at least, so it never holds as many as `MOST_TAKEN_UP`.
+JOURNAL_BYTES = 64 * 1024 * 1024
+MOST_TAKEN_UP = 2_000_000
+#: No alarm is longer; of what is, the journal keeps one byte more, so that it is refused for the same reason again.
+MOST_ALARM_BYTES = 65_536
+#: How long what an earlier process left goes before what is heard now.
+OLD_FIRST_S = 1.0
 #: Messages that are journalled and decided upon together, and that are committed together at most.
 MOST_HEARD, MOST_AT_ONCE = 200, 1000
 #: What the journal's sync may cost an alarm on its way to the links.
@@ -116,13 +120,17 @@ class _Part:
 
 
 class _Batch:
-    """Messages that came together. ``safe``: where the journal holds them; fails where it does not. ``stored``: every
-    part of it is committed. ``timeless``: it holds an alarm that names no time of its own.
+    """Messages that came together.
+
+    :ivar safe: where the journal holds them; fails where it does not; None = a later batch says it for this one too.
+    :ivar stored: every part of it is committed.
+    :ivar timeless: it holds an alarm that names no time of its own.
     """
 
-    def __init__(self, messages: Sequence[Inbound], safe: asyncio.Future[Position]) -> None:
+    def __init__(self, messages: Sequence[Inbound], safe: asyncio.Future[Position] | None) -> None:
         self.messages = messages
         self.safe = safe
+        self.losses: list[Loss] = []
         self.stored = asyncio.Event()
         self.understood = _Part()
         self.unreadable = _Part()
@@ -174,7 +182,7 @@ class AlarmLane:
         """Until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen(), name="alarm lane: listen")
+                tasks.create_task(self._listen(tasks), name="alarm lane: listen")
                 tasks.create_task(self._write(), name="alarm lane: write")
                 tasks.create_task(self._strike(), name="alarm lane: strike")
         finally:
@@ -188,8 +196,9 @@ class AlarmLane:
             self._handler.begin(findings, now=self._clock.now())
             self._hand_over(_Part(Parcel(findings=list(findings))), self._understood)
 
-    async def _listen(self) -> None:
-        await self._take_up()
+    async def _listen(self, tasks: asyncio.TaskGroup) -> None:
+        if old := await self._left_behind():
+            await asyncio.wait({tasks.create_task(self._take_up(old), name="alarm lane: take up")}, timeout=OLD_FIRST_S)
         while True:
             messages = await self._session.batch(most=MOST_HEARD, age_s=0.0, quiet_s=0.0)
             safe = self._journal.append(messages)
@@ -197,24 +206,32 @@ class AlarmLane:
             batch = self._understand(_Batch(messages, safe))
             if batch.timeless:
                 await asyncio.wait({safe}, timeout=DISK_PATIENCE_S)
+            self._unstruck.put_nowait(batch)
             self._go_on(batch)
 
-    async def _take_up(self) -> None:
-        """What an earlier process had acknowledged and not committed: tell the links again, under the same ids."""
+    async def _left_behind(self) -> list[_Batch]:
+        """What an earlier process had acknowledged and not committed, to be struck before anything that comes now."""
         messages, position, losses = await self._journal.peek(MOST_TAKEN_UP, now=self._clock.now())
         if not messages and not losses:
-            return
+            return []
         log.warning(
             "alarms of an earlier process taken up", messages=len(messages), lost=sum(loss.missing for loss in losses)
         )
         safe: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         safe.set_result(position)
-        batch = self._understand(_Batch(messages, safe))
-        if losses:
-            lost = _Part(Parcel(losses=losses))
-            lost.belongs_to(batch)
-            self._hand_over(lost, self._understood)
-        self._go_on(batch)
+        batches = [_Batch(messages[i : i + MOST_HEARD], None) for i in range(0, len(messages), MOST_HEARD)]
+        last = _Batch([], safe)
+        last.losses = losses
+        batches.append(last)
+        for batch in batches:
+            self._unstruck.put_nowait(batch)
+        return batches
+
+    async def _take_up(self, batches: Sequence[_Batch]) -> None:
+        """Tell the links again, under the same ids, and commit. A great many of them hold up nobody who presses now."""
+        for batch in batches:
+            self._go_on(self._understand(batch))
+            await asyncio.sleep(0)
 
     def _journalled(self, messages: Sequence[Inbound], safe: asyncio.Future[Position]) -> None:
         error = None if safe.cancelled() else safe.exception()
@@ -256,7 +273,12 @@ class AlarmLane:
                 part.parcel.findings = list({f.finding_id: f for f in part.parcel.findings}.values())
                 self._handler.begin(part.parcel.findings, now=now)
                 self._hand_over(part, queue)
-        self._unstruck.put_nowait(batch)
+        if batch.losses:
+            lost = _Part(Parcel(losses=batch.losses))
+            lost.belongs_to(batch)
+            self._hand_over(lost, self._understood)
+        if not batch.parts:
+            batch.stored.set()
 
     def _hand_over(self, part: _Part, queue: deque[_Part]) -> None:
         queue.append(part)
@@ -298,16 +320,21 @@ class AlarmLane:
 
         A task of its own, because a disk that hangs must not hold up the next alarm's way into the database.
         """
+        taken_up: list[Inbound] = []
         while True:
             batch = await self._unstruck.get()
             await batch.stored.wait()
+            taken_up.extend(batch.messages if batch.safe is None else ())
+            if batch.safe is None:
+                continue
             try:
                 position = await batch.safe
             except SpoolFull:
                 self._session.acknowledge(batch.messages)
             else:
                 await self._handler.kept()
-                await self._forget(position, batch.messages)
+                await self._forget(position, [*taken_up, *batch.messages])
+                taken_up.clear()
 
     async def _forget(self, position: Position, messages: Sequence[Inbound]) -> None:
         """Strike from the journal; a disk that takes nothing only means that a restart sees them once more."""

@@ -62,10 +62,13 @@ class Oldest(NamedTuple):
 
 
 class Journal:
-    """A `Spool` of messages, used as ``async with``. Messages read back belong to no connection any more."""
+    """A `Spool` of messages, used as ``async with``. Messages read back belong to no connection any more. Of a payload
+    no more than ``most_payload`` bytes are kept.
+    """
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: Spool, *, most_payload: int | None = None) -> None:
         self._spool = spool
+        self._most_payload = most_payload
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._sites: Counter[bytes] = Counter()
 
@@ -118,7 +121,8 @@ class Journal:
 
     def append(self, messages: Sequence[Inbound]) -> asyncio.Future[Position]:
         """Make ``messages`` safe. Done = synced to disk; `SpoolFull` = none of them was kept."""
-        records = [_ENCODER.encode(_Kept(m.topic, m.payload, m.received_at, m.retained)) for m in messages]
+        most = self._most_payload
+        records = [_ENCODER.encode(_Kept(m.topic, m.payload[:most], m.received_at, m.retained)) for m in messages]
         topics = [m.topic for m in messages]
         return asyncio.get_running_loop().run_in_executor(self._disk, self._append, records, topics)
 

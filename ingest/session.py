@@ -206,6 +206,9 @@ class BrokerSession:
                 why = await self._serve(line)
             except (OSError, TimeoutError) as error:  # ssl's errors are OSErrors
                 why = str(error) or "nobody answers in time"
+            except Exception as error:
+                # Nobody watches this task: whatever it is, the lane must not wait for ever without a word.
+                why = f"{type(error).__name__}: {error}"
             finally:
                 self._line = None
                 line.close(polite=self.connected)

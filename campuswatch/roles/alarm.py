@@ -30,7 +30,7 @@ from devices.registry import load_registry
 from domain.finding import Finding
 from domain.observation import Alarm, Channel, Observation
 from domain.quarantine import Rejected
-from ingest.alarm_lane import JOURNAL_BYTES, LANE, AlarmLane
+from ingest.alarm_lane import JOURNAL_BYTES, LANE, MOST_ALARM_BYTES, AlarmLane
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.parcel import Share
@@ -71,7 +71,7 @@ async def run(around: Surroundings) -> None:
     settings, clock = around.settings, around.clock
     dsn = settings.database_url()
     profiles = load_profiles(settings.ingest.profiles)
-    decoder = lane_decoder(settings, profiles)
+    decoder = lane_decoder(settings, profiles, most_bytes=MOST_ALARM_BYTES)
     meters = LaneMeters(around.metrics, LANE)
     gazetteer = RegistryGazetteer()
     cases = OpenCases()
@@ -98,7 +98,7 @@ async def run(around: Surroundings) -> None:
         step = cases.step
         keys = await open_keys(conn)
         cases.refresh(keys, asked_at_step=step)
-        await asyncio.to_thread(snapshot.save_cases, keys)
+        await asyncio.to_thread(snapshot.save_cases, cases.keys)
 
     async def make_do() -> None:
         """Start from the snapshot where the database does not answer: a restart must not silence the buttons."""
@@ -124,7 +124,9 @@ async def run(around: Surroundings) -> None:
     async with (
         open_pool(dsn, name="alarm", max_size=4) as pool,
         open_links(around) as links,
-        Journal(Spool(journal_directory(settings, LANE), most_bytes=JOURNAL_BYTES)) as journal,
+        Journal(
+            Spool(journal_directory(settings, LANE), most_bytes=JOURNAL_BYTES), most_payload=MOST_ALARM_BYTES + 1
+        ) as journal,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(react(dsn, {NoticeChannel.REGISTRY: reload}, name="alarm registry"), name="registry")

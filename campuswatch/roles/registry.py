@@ -36,12 +36,14 @@ class FirstRegistry:
         await self._event.wait()
 
 
-def lane_decoder(settings: Settings, profiles: ProfileSet) -> Decoder:
-    """A decoder with the bounds of the settings, which knows no device before it is given a registry."""
+def lane_decoder(settings: Settings, profiles: ProfileSet, *, most_bytes: int | None = None) -> Decoder:
+    """A decoder with the bounds of the settings, and no message over ``most_bytes``. It knows no device before it is
+    given a registry.
+    """
     return Decoder(
         EMPTY_REGISTRY,
         profiles,
         future_s=settings.ingest.future_s,
         max_age_s=settings.ingest.oldest_days * 86_400,
-        max_payload=settings.ingest.most_bytes,
+        max_payload=min(settings.ingest.most_bytes, most_bytes or settings.ingest.most_bytes),
     )

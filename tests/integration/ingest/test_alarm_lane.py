@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,8 @@ from devices.formats.decode import Decoder
 from domain.clock import SystemClock
 from domain.errors import SpoolFull
 from domain.incident import IncidentAction
-from ingest.session import BrokerSession
+from ingest.journal import Journal
+from ingest.session import BrokerSession, Inbound
 from ingest.spool import Position, Spool
 from storage.incidents import open_keys
 from storage.pool import Connection, Pool, open_pool
@@ -352,3 +354,30 @@ async def test_a_press_sent_twice_while_the_database_is_away_is_one(
             await until(all_stored, within_s=15)
     assert await ledger(conn) == {"received": 3, "stored": 2, "rejected": 0, "duplicate": 1}
     assert [i["occurrences"] for i in await incidents(conn)] == [2]
+
+
+async def test_a_great_deal_left_behind_holds_up_nobody_who_presses_now(
+    url: str, dsn: str, conn: Connection, decoder: Decoder, devices: Devices, alarm_client: str, journal_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    old = [
+        Inbound(b"campus/v1/s001/btn-03/alarm", b'{"alarm":"panic","id":"%d"}' % number, now, 0, 0, False)
+        for number in range(20_000)
+    ]
+    async with Journal(Spool(journal_path)) as journal:
+        await journal.append(old)
+    police = Inbox()
+    async with _whole(url, dsn, alarm_client, decoder, journal_path, police):
+        await devices.say(press(0))
+        await until_true(lambda: len(police.taken) == 2, within_s=20)
+
+        async def all_stored() -> bool:
+            return (await counts(conn))["event"] == 20_001
+
+        await until(all_stored, within_s=120)
+        await until_true(lambda: journal_is_empty(journal_path), within_s=20)
+    assert {(i["device_id"], i["occurrences"]) for i in await incidents(conn)} == {("btn-00", 1), ("btn-03", 20_000)}
+
+
+def journal_is_empty(path: Path) -> bool:
+    return not list(path.glob("*.seg"))
