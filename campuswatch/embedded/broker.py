@@ -33,9 +33,8 @@ from domain.errors import EmbeddedError
 HOST = "127.0.0.1"
 #: Messages that a subscriber may hold unacknowledged; a constant inside rumqttd.
 WINDOW = 100
-#: Above what we accept: a message that is too big for us must reach quarantine, not vanish in the broker. No more than
-#: that: the oldest go for it, whoever sent them.
-MAX_PAYLOAD_BYTES = 2 * 1024 * 1024
+#: Well above what we accept: a message that is too big for us must reach quarantine, not vanish in the broker.
+MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 #: Payload and topic; some 900 messages, as many as rumqttd sets memory aside for.
 SEGMENT_BYTES = 96 * 1024
 #: Segments kept for a filter. 36,000 heartbeats are 55 s of a whole district, 10,000 readings are 100 s.
