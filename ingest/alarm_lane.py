@@ -60,6 +60,8 @@ MOST_ALARM_BYTES = 65_536
 OLD_FIRST_S = 1.0
 #: Messages that are journalled and decided upon together, and that are committed together at most.
 MOST_HEARD, MOST_AT_ONCE = 200, 1000
+#: So often a button may be pressed within one batch by an impatient finger; more is a device that loops.
+FINGERS = 10
 #: What the journal's sync may cost an alarm on its way to the links.
 DISK_PATIENCE_S = 0.05
 #: A database that takes longer is away: it may hang, and others wait behind this alarm.
@@ -452,7 +454,7 @@ def _told_once(findings: Sequence[Finding]) -> list[Finding]:
         for _, run in groupby(said, key=lambda f: (f.kind, f.test, f.drill)):
             first, *rest = run
             told.append(first)
-            if first.kind is not FindingKind.RAISED or len(rest) < 2:
+            if first.kind is not FindingKind.RAISED or len(rest) < FINGERS:
                 told += rest
             else:
                 told.append(msgspec.structs.replace(rest[-1], detail={**rest[-1].detail, "times": len(rest)}))

@@ -19,6 +19,10 @@ def test_a_hundred_presses_of_one_button_are_raised_and_raised_again_with_a_coun
     assert _said([_raised("a")] * 100) == [("a", "raised", None), ("a", "raised", 99)]
 
 
+def test_each_press_of_an_impatient_finger_is_one() -> None:
+    assert _said([_raised("a")] * 10) == [("a", "raised", None)] * 10
+
+
 def test_two_presses_are_two() -> None:
     assert _said([_raised("a"), _raised("b"), _raised("a")]) == [
         ("a", "raised", None),
@@ -29,14 +33,14 @@ def test_two_presses_are_two() -> None:
 
 def test_what_came_in_between_stands_in_between() -> None:
     cleared = _raised("a", kind=FindingKind.CLEARED)
-    said = [_raised("a"), cleared, _raised("a"), cleared, _raised("a"), _raised("a"), _raised("a")]
+    said = [_raised("a"), cleared, _raised("a"), cleared, *[_raised("a")] * 30]
     assert [kind for _, kind, _ in _said(said)] == ["raised", "cleared", "raised", "cleared", "raised", "raised"]
 
 
 def test_a_real_press_is_no_repeated_drill() -> None:
     drill = _raised("a", drill=True)
-    assert [(f.drill, f.detail.get("times")) for f in _told_once([drill] * 5 + [_raised("a")])] == [
+    assert [(f.drill, f.detail.get("times")) for f in _told_once([drill] * 15 + [_raised("a")])] == [
         (True, None),
-        (True, 4),
+        (True, 14),
         (False, None),
     ]
