@@ -194,7 +194,7 @@ class AlarmPath:
         """
         attempts = 0
         noted: asyncio.Task[bool] | None = None
-        handed_over: asyncio.Task[bool] | None = None
+        handing_over = False
         if after_s:
             await asyncio.sleep(after_s)
         while True:
@@ -227,18 +227,14 @@ class AlarmPath:
                     error=outcome.error,
                 )
             wait_s = backoff_s(attempts, jitter=random.random())
-            if not committed.is_set():
-                pass
-            elif self._clock.now() - delivery.created_at > CARRIED_FOR:
-                if handed_over is not None and handed_over.done() and handed_over.result():
-                    return  # the dispatcher goes on from here
-                if handed_over is None or handed_over.done():
-                    handed_over = asyncio.create_task(self._recorder.record(outcome))
-            elif noted is None or noted.done():
+            if committed.is_set() and (noted is None or noted.done()):
+                handing_over = self._clock.now() - delivery.created_at > CARRIED_FOR
+                lease = None if handing_over else timedelta(seconds=wait_s) + LEASE
                 # Not waited for: the link may be well again before the database is.
-                lease = timedelta(seconds=wait_s) + LEASE
-                noted = asyncio.create_task(self._recorder.record(outcome, lease=lease))
+                noted = self._tasks.create_task(self._recorder.record(outcome, lease=lease))
             await asyncio.sleep(wait_s)
+            if handing_over and noted is not None and noted.done() and noted.result():
+                return  # the dispatcher goes on from here
 
     async def _first_try(self, delivery: Delivery) -> Outcome:
         try:

@@ -9,11 +9,12 @@
 
 The way to the links does not wait for the database. The way to the database is tried until it succeeds; what waits for
 it together is committed together, and what nobody could read comes last: junk by the thousand delays no alarm on its
-way to the wall. A message is
-acknowledged when it is synced to the journal, or, where the disk takes nothing, when it is committed. A process that
-dies in between finds the message in its journal (or gets it again) and comes to the same ids, so that receivers and
-tables recognise what they have. Only an alarm that names no time has its id from its arrival: the links hear of it when
-the journal knows that, or after `DISK_PATIENCE_S` where the disk hangs.
+way to the wall.
+
+A message is acknowledged when it is synced to the journal, or, where the disk takes nothing, when it is committed. A
+process that dies in between finds the message in its journal (or gets it again) and comes to the same ids, so that
+receivers and tables recognise what they have. Only an alarm that names no time has its id from its arrival: the links
+hear of it when the journal knows that, or after `DISK_PATIENCE_S` where the disk hangs.
 """
 
 from __future__ import annotations
@@ -22,10 +23,9 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from itertools import groupby
 from operator import attrgetter
 from typing import Protocol
 from uuid import UUID
@@ -36,11 +36,12 @@ import structlog
 from devices.formats.decode import Decoder
 from domain.clock import Clock
 from domain.errors import SpoolFull, StorageError, StorageUnavailable
-from domain.finding import Finding, FindingKind
+from domain.finding import Finding
 from domain.observation import Alarm, Observation
 from domain.quarantine import Rejected
+from ingest.alarm_batch import Batch, Part, told_once
 from ingest.books import Counts
-from ingest.journal import Journal, Loss
+from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.parcel import Parcel, Share
 from ingest.session import BrokerSession, Inbound
@@ -60,8 +61,6 @@ MOST_ALARM_BYTES = 65_536
 OLD_FIRST_S = 1.0
 #: Messages that are journalled and decided upon together, and that are committed together at most.
 MOST_HEARD, MOST_AT_ONCE = 200, 1000
-#: So often a button may be pressed within one batch by an impatient finger; more is a device that loops.
-FINGERS = 10
 #: What the journal's sync may cost an alarm on its way to the links.
 DISK_PATIENCE_S = 0.05
 #: A database that takes longer is away: it may hang, and others wait behind this alarm.
@@ -103,48 +102,6 @@ class AlarmHandler(Protocol):
         """Wait until a restart without the database would know of them too. Then the journal forgets the messages."""
 
 
-@dataclass(slots=True)
-class _Part:
-    """What goes into one transaction. ``causes``: the observation that a finding rests on."""
-
-    parcel: Parcel = field(default_factory=Parcel)
-    causes: dict[UUID, UUID] = field(default_factory=dict)
-    batches: list[_Batch] = field(default_factory=list)
-
-    def belongs_to(self, batch: _Batch) -> None:
-        self.batches.append(batch)
-        batch.parts += 1
-
-    def absorb(self, other: _Part) -> None:
-        self.parcel.absorb(other.parcel)
-        self.causes |= other.causes
-        self.batches.extend(other.batches)
-
-
-class _Batch:
-    """Messages that came together.
-
-    :ivar safe: where the journal holds them; fails where it does not; None = a later batch says it for this one too.
-    :ivar stored: every part of it is committed.
-    :ivar timeless: it holds an alarm that names no time of its own.
-    """
-
-    def __init__(self, messages: Sequence[Inbound], safe: asyncio.Future[Position] | None) -> None:
-        self.messages = messages
-        self.safe = safe
-        self.losses: list[Loss] = []
-        self.stored = asyncio.Event()
-        self.understood = _Part()
-        self.unreadable = _Part()
-        self.timeless = False
-        self.parts = 0
-
-    def part_stored(self) -> None:
-        self.parts -= 1
-        if not self.parts:
-            self.stored.set()
-
-
 class AlarmLane:
     """One lane over one session; `run` it."""
 
@@ -173,10 +130,10 @@ class AlarmLane:
         self._clock = clock
         self._meters = meters
         # Bounded by the journal (and by the broker's in-flight window where that is full): to listen must never wait.
-        self._understood: deque[_Part] = deque()
-        self._unreadable: deque[_Part] = deque()
+        self._understood: deque[Part] = deque()
+        self._unreadable: deque[Part] = deque()
         self._work = asyncio.Event()
-        self._unstruck: asyncio.Queue[_Batch] = asyncio.Queue()
+        self._unstruck: asyncio.Queue[Batch] = asyncio.Queue()
         self._conn: Connection | None = None
         self._disk_full = False
 
@@ -196,7 +153,7 @@ class AlarmLane:
         """
         if findings:
             self._handler.begin(findings, now=self._clock.now())
-            self._hand_over(_Part(Parcel(findings=list(findings))), self._understood)
+            self._hand_over(Part(Parcel(findings=list(findings))), self._understood)
 
     async def _listen(self, tasks: asyncio.TaskGroup) -> None:
         if old := await self._left_behind():
@@ -205,13 +162,13 @@ class AlarmLane:
             messages = await self._session.batch(most=MOST_HEARD, age_s=0.0, quiet_s=0.0)
             safe = self._journal.append(messages)
             safe.add_done_callback(partial(self._journalled, messages))
-            batch = self._understand(_Batch(messages, safe))
+            batch = self._understand(Batch(messages, safe))
             if batch.timeless:
                 await asyncio.wait({safe}, timeout=DISK_PATIENCE_S)
             self._unstruck.put_nowait(batch)
             self._go_on(batch)
 
-    async def _left_behind(self) -> list[_Batch]:
+    async def _left_behind(self) -> list[Batch]:
         """What an earlier process had acknowledged and not committed, to be struck before anything that comes now."""
         messages, position, losses = await self._journal.peek(MOST_TAKEN_UP, now=self._clock.now())
         if not messages and not losses:
@@ -221,15 +178,15 @@ class AlarmLane:
         )
         safe: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         safe.set_result(position)
-        batches = [_Batch(messages[i : i + MOST_HEARD], None) for i in range(0, len(messages), MOST_HEARD)]
-        last = _Batch([], safe)
+        batches = [Batch(messages[i : i + MOST_HEARD], None) for i in range(0, len(messages), MOST_HEARD)]
+        last = Batch([], safe)
         last.losses = losses
         batches.append(last)
         for batch in batches:
             self._unstruck.put_nowait(batch)
         return batches
 
-    async def _take_up(self, batches: Sequence[_Batch]) -> None:
+    async def _take_up(self, batches: Sequence[Batch]) -> None:
         """Tell the links again, under the same ids, and commit. A great many of them hold up nobody who presses now."""
         for batch in batches:
             self._go_on(self._understand(batch))
@@ -243,7 +200,7 @@ class AlarmLane:
             log.error("alarm journal takes nothing; alarms are acknowledged after the commit", error=str(error))
         self._disk_full = error is not None
 
-    def _understand(self, batch: _Batch) -> _Batch:
+    def _understand(self, batch: Batch) -> Batch:
         """Decode and detect. Nothing here waits."""
         doubted: set[str] = set()
         # What the broker had retained comes at every subscription: it is told apart from what happens now.
@@ -266,7 +223,7 @@ class AlarmLane:
             part.parcel.absorb(parcel)
         return batch
 
-    def _go_on(self, batch: _Batch) -> None:
+    def _go_on(self, batch: Batch) -> None:
         """Start telling the links, and hand the rest over to be committed. Nothing here waits."""
         now = self._clock.now()
         for part, queue in ((batch.understood, self._understood), (batch.unreadable, self._unreadable)):
@@ -276,17 +233,17 @@ class AlarmLane:
                 self._handler.begin(part.parcel.findings, now=now)
                 self._hand_over(part, queue)
         if batch.losses:
-            lost = _Part(Parcel(losses=batch.losses))
+            lost = Part(Parcel(losses=batch.losses))
             lost.belongs_to(batch)
             self._hand_over(lost, self._understood)
         if not batch.parts:
             batch.stored.set()
 
-    def _hand_over(self, part: _Part, queue: deque[_Part]) -> None:
+    def _hand_over(self, part: Part, queue: deque[Part]) -> None:
         queue.append(part)
         self._work.set()
 
-    def _next_part(self) -> _Part | None:
+    def _next_part(self) -> Part | None:
         """What to commit next: all that was understood and waits, as far as it fits; else of the unreadable."""
         queue = self._understood or self._unreadable
         if not queue:
@@ -326,8 +283,8 @@ class AlarmLane:
         while True:
             batch = await self._unstruck.get()
             await batch.stored.wait()
-            taken_up.extend(batch.messages if batch.safe is None else ())
             if batch.safe is None:
+                taken_up.extend(batch.messages)
                 continue
             try:
                 position = await batch.safe
@@ -351,7 +308,7 @@ class AlarmLane:
                 said = True
                 await asyncio.sleep(5.0)
 
-    async def _commit(self, part: _Part) -> dict[int, Counts]:
+    async def _commit(self, part: Part) -> dict[int, Counts]:
         """Commit, however long the database is away."""
         wait_s, away = 0.05, False
         while True:
@@ -391,10 +348,10 @@ class AlarmLane:
                 # Batches that are committed together may hold the same message: sent twice, it is one finding.
                 once = {finding.finding_id: finding for finding in parcel.findings}.values()
                 fresh = [f for f in once if causes.get(f.finding_id) not in stored.known]
-                await self._handler.write(self._conn, _told_once(fresh), now=self._clock.now())
+                await self._handler.write(self._conn, told_once(fresh), now=self._clock.now())
         return counts
 
-    async def _commit_singly(self, part: _Part) -> dict[int, Counts]:
+    async def _commit_singly(self, part: Part) -> dict[int, Counts]:
         """The database will not have all of this. Whatever it refuses stops nothing else: incidents first, each by
         itself, and then the messages, the refused ones into the quarantine.
         """
@@ -442,20 +399,3 @@ class AlarmLane:
         if self._conn is not None:
             conn, self._conn = self._conn, None
             await conn.close()
-
-
-def _told_once(findings: Sequence[Finding]) -> list[Finding]:
-    """A button that is pressed a hundred times in one batch is raised, and raised once more with a count."""
-    by_key: dict[str, list[Finding]] = {}
-    for finding in findings:
-        by_key.setdefault(finding.key, []).append(finding)
-    told: list[Finding] = []
-    for said in by_key.values():
-        for _, run in groupby(said, key=lambda f: (f.kind, f.test, f.drill)):
-            first, *rest = run
-            told.append(first)
-            if first.kind is not FindingKind.RAISED or len(rest) < FINGERS:
-                told += rest
-            else:
-                told.append(msgspec.structs.replace(rest[-1], detail={**rest[-1].detail, "times": len(rest)}))
-    return told

@@ -252,7 +252,7 @@ class Parcel:
             channel="",
             reason=Reason.UNSTORABLE,
             detail=detail,
-            payload=message.payload[: 64 * 1024],
+            payload=message.payload[:KEPT_PAYLOAD],
             size=len(message.payload),
             again=message.again,
         )

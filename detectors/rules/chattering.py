@@ -11,6 +11,7 @@ What is over the limit is not stored (`ingest.fairness`); alarms are never limit
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, NamedTuple
@@ -38,7 +39,7 @@ class _Loop(msgspec.Struct, gc=False):
     over: int = 0
 
 
-class _Chattering(Rule):
+class _Chattering(Rule, ABC):
     category = Category.DEVICE
     severity = Severity.MINOR
 
@@ -46,14 +47,9 @@ class _Chattering(Rule):
         self._loops: dict[int, _Loop] = {}
         self._marked: set[int] = set()
 
-    @property
-    def numbers(self) -> list[int]:
-        """Of those that are chattering now."""
-        return list(self._loops)
-
+    @abstractmethod
     def concerns(self, excess: Excess) -> int | None:
         """The number under which such an excess is remembered; None where it is not this rule's."""
-        raise NotImplementedError
 
     def exceeded(self, excess: Excess) -> Sequence[Finding]:
         number = self.concerns(excess)
@@ -73,14 +69,12 @@ class _Chattering(Rule):
                 now_s,
             )
             kind = FindingKind.RAISED
-        elif now_s - loop.told_s >= TELL_AGAIN_S:
-            kind = FindingKind.UPDATED
         else:
-            loop.last_s = max(loop.last_s, now_s)
-            loop.over += excess.over
-            return NOTHING
+            kind = FindingKind.UPDATED
         loop.last_s = max(loop.last_s, now_s)
         loop.over += excess.over
+        if kind is FindingKind.UPDATED and now_s - loop.told_s < TELL_AGAIN_S:
+            return NOTHING
         loop.told_s = now_s
         detail = {
             "rate_per_s": excess.rate_per_s,
@@ -119,6 +113,7 @@ class _Chattering(Rule):
         return rows
 
     def remembered(self) -> list[int]:
+        """Those that are chattering now."""
         return list(self._loops)
 
     def mark(self, numbers: Iterable[int], generation: int) -> None:
@@ -130,8 +125,9 @@ class _Chattering(Rule):
         if told:
             self._loops[number] = _Loop(*told)
 
+    @abstractmethod
     def _key(self, loop: _Loop) -> str:
-        raise NotImplementedError
+        """Of the trouble that ``loop`` is."""
 
     def _finding(
         self, kind: FindingKind, loop: _Loop, at: datetime, found_at: datetime, detail: dict[str, Any]
@@ -160,11 +156,6 @@ class ChatteringDevice(_Chattering):
 
     name: ClassVar[str] = "chattering_device"
 
-    @property
-    def numbers(self) -> list[int]:
-        """Of those that are chattering now."""
-        return list(self._loops)
-
     def concerns(self, excess: Excess) -> int | None:
         if excess.device is not None:
             return excess.device.device_no
@@ -186,11 +177,6 @@ class ChatteringSite(_Chattering):
 
     name: ClassVar[str] = "chattering_site"
 
-    @property
-    def numbers(self) -> list[int]:
-        """Of those that are chattering now."""
-        return list(self._loops)
-
     def concerns(self, excess: Excess) -> int | None:
         return excess.site_no if excess.device is None and not excess.unregistered else None
 
@@ -210,7 +196,7 @@ def limited(rules: Iterable[Rule]) -> Limited:
     found = Limited([], [])
     for rule in rules:
         if isinstance(rule, ChatteringDevice):
-            found.devices.extend(rule.numbers)
+            found.devices.extend(rule.remembered())
         elif isinstance(rule, ChatteringSite):
-            found.sites.extend(rule.numbers)
+            found.sites.extend(rule.remembered())
     return found

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from domain.finding import Finding, FindingKind
-from ingest.alarm_lane import _told_once
+from ingest.alarm_batch import told_once
 from tests.unit.alerting.findings import finding
 
 
@@ -12,7 +12,7 @@ def _raised(key: str, **change: object) -> Finding:
 
 
 def _said(findings: list[Finding]) -> list[tuple[str, str, object]]:
-    return [(f.key, f.kind.value, f.detail.get("times")) for f in _told_once(findings)]
+    return [(f.key, f.kind.value, f.detail.get("times")) for f in told_once(findings)]
 
 
 def test_a_hundred_presses_of_one_button_are_raised_and_raised_again_with_a_count() -> None:
@@ -39,7 +39,7 @@ def test_what_came_in_between_stands_in_between() -> None:
 
 def test_a_real_press_is_no_repeated_drill() -> None:
     drill = _raised("a", drill=True)
-    assert [(f.drill, f.detail.get("times")) for f in _told_once([drill] * 15 + [_raised("a")])] == [
+    assert [(f.drill, f.detail.get("times")) for f in told_once([drill] * 15 + [_raised("a")])] == [
         (True, None),
         (True, 14),
         (False, None),

@@ -1,0 +1,79 @@
+"""What the alarm lane carries: batches as they came, and the parts of them that are committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from uuid import UUID
+
+import msgspec
+
+from domain.finding import Finding, FindingKind
+from ingest.journal import Loss
+from ingest.parcel import Parcel
+from ingest.session import Inbound
+from ingest.spool import Position
+
+#: So often a button may be pressed within one batch by an impatient finger; more is a device that loops.
+FINGERS = 10
+
+
+@dataclass(slots=True)
+class Part:
+    """What goes into one transaction. ``causes``: the observation that a finding rests on."""
+
+    parcel: Parcel = field(default_factory=Parcel)
+    causes: dict[UUID, UUID] = field(default_factory=dict)
+    batches: list[Batch] = field(default_factory=list)
+
+    def belongs_to(self, batch: Batch) -> None:
+        self.batches.append(batch)
+        batch.parts += 1
+
+    def absorb(self, other: Part) -> None:
+        self.parcel.absorb(other.parcel)
+        self.causes |= other.causes
+        self.batches.extend(other.batches)
+
+
+class Batch:
+    """Messages that came together.
+
+    :ivar safe: where the journal holds them; fails where it does not; None = a later batch says it for this one too.
+    :ivar stored: every part of it is committed.
+    :ivar timeless: it holds an alarm that names no time of its own.
+    """
+
+    def __init__(self, messages: Sequence[Inbound], safe: asyncio.Future[Position] | None) -> None:
+        self.messages = messages
+        self.safe = safe
+        self.losses: list[Loss] = []
+        self.stored = asyncio.Event()
+        self.understood = Part()
+        self.unreadable = Part()
+        self.timeless = False
+        self.parts = 0
+
+    def part_stored(self) -> None:
+        self.parts -= 1
+        if not self.parts:
+            self.stored.set()
+
+
+def told_once(findings: Sequence[Finding]) -> list[Finding]:
+    """A button that is pressed a hundred times in one batch is raised, and raised once more with a count."""
+    by_key: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_key.setdefault(finding.key, []).append(finding)
+    told: list[Finding] = []
+    for said in by_key.values():
+        for _, run in groupby(said, key=lambda f: (f.kind, f.test, f.drill)):
+            first, *rest = run
+            told.append(first)
+            if first.kind is not FindingKind.RAISED or len(rest) < FINGERS:
+                told += rest
+            else:
+                told.append(msgspec.structs.replace(rest[-1], detail={**rest[-1].detail, "times": len(rest)}))
+    return told
