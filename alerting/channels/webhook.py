@@ -5,6 +5,7 @@ Only a receipt that names this very delivery counts as arrival; a 200 from a pro
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,14 +33,49 @@ class _Answer(msgspec.Struct):
     received_at: datetime | None = None
 
 
-class WebhookLink:
-    """One link: its address and its secret ("whsec_…", shared with the other side)."""
+#: Carries a signed body to the other side and brings back its status and its answer, as much of it as is read.
+#:
+#: :raises TemporaryFailure: it was not reached, or did not answer in time.
+Post = Callable[[bytes, dict[str, str]], Awaitable[tuple[int, bytes]]]
 
-    def __init__(self, link_id: str, url: str, secret: str, *, client: aiohttp.ClientSession, clock: Clock) -> None:
-        self.link_id = link_id
-        self._url = url
-        self._signer = Webhook(secret)
+
+class HttpPost:
+    """A `Post` over HTTP."""
+
+    def __init__(self, client: aiohttp.ClientSession, url: str) -> None:
         self._client = client
+        self._url = url
+
+    async def __call__(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        try:
+            try:
+                return await self._post(body, headers)
+            except aiohttp.ClientConnectorError:
+                raise
+            except aiohttp.ClientConnectionError:
+                # A kept connection that the other side had closed meanwhile. An alarm does not wait for the next try
+                # because of that; the other side recognises it by its id, should it have had it all the same.
+                return await self._post(body, headers)
+        except TimeoutError as error:
+            raise TemporaryFailure("no answer in time") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TemporaryFailure(f"not reached: {error or type(error).__name__}") from error
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        async with self._client.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+            answer = b""
+            while len(answer) <= _ANSWER_LIMIT and not response.content.at_eof():
+                answer += await response.content.read(_ANSWER_LIMIT + 1 - len(answer))
+            return response.status, answer
+
+
+class WebhookLink:
+    """One link: the way to it and its secret ("whsec_…", shared with the other side)."""
+
+    def __init__(self, link_id: str, secret: str, *, post: Post, clock: Clock) -> None:
+        self.link_id = link_id
+        self._signer = Webhook(secret)
+        self._post = post
         self._clock = clock
 
     async def send(self, delivery: Delivery) -> Receipt:
@@ -49,27 +85,15 @@ class WebhookLink:
         :raises PermanentFailure: the other side refused it (4xx).
         """
         webhook_id = f"msg_{delivery.delivery_id.hex}"
-        body = msgspec.json.encode(delivery.body).decode()
+        body = msgspec.json.encode(delivery.body)
         now = self._clock.now()
         headers = {
             "content-type": "application/json",
             "webhook-id": webhook_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(webhook_id, now, body),
+            "webhook-signature": self._signer.sign(webhook_id, now, body.decode()),
         }
-        try:
-            try:
-                status, answer = await self._post(body, headers)
-            except aiohttp.ClientConnectorError:
-                raise
-            except aiohttp.ClientConnectionError:
-                # A kept connection that the other side had closed meanwhile. An alarm does not wait for the next try
-                # because of that; the other side recognises it by its id, should it have had it all the same.
-                status, answer = await self._post(body, headers)
-        except TimeoutError as error:
-            raise TemporaryFailure("no answer in time") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise TemporaryFailure(f"not reached: {error or type(error).__name__}") from error
+        status, answer = await self._post(body, headers)
         if len(answer) > _ANSWER_LIMIT:
             raise TemporaryFailure(f"the answer is longer than {_ANSWER_LIMIT} bytes")
         if 400 <= status < 500 and status not in _TRY_AGAIN:
@@ -99,10 +123,3 @@ class WebhookLink:
             detail["received_at"], received_at = str(answer.received_at), now
         receipt_id = answer.receipt_id[:200].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
         return Receipt(receipt_id=receipt_id, received_at=received_at.astimezone(UTC), detail=detail)
-
-    async def _post(self, body: str, headers: dict[str, str]) -> tuple[int, bytes]:
-        async with self._client.post(self._url, data=body.encode(), headers=headers, allow_redirects=False) as response:
-            answer = b""
-            while len(answer) <= _ANSWER_LIMIT and not response.content.at_eof():
-                answer += await response.content.read(_ANSWER_LIMIT + 1 - len(answer))
-            return response.status, answer

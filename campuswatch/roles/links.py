@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
-from alerting.channels.webhook import WebhookLink
+from alerting.channels.webhook import HttpPost, WebhookLink
 from campuswatch.roles.surroundings import Surroundings
 
 #: Seconds that a link may take to connect and to answer. A test alarm shows how long it really takes.
@@ -29,7 +29,6 @@ async def open_links(around: Surroundings) -> AsyncIterator[dict[str, WebhookLin
                     trust_env=False,
                 )
             )
-            links[link_id] = WebhookLink(
-                link_id, link.url, link.secret.get_secret_value(), client=client, clock=around.clock
-            )
+            post = HttpPost(client, link.url)
+            links[link_id] = WebhookLink(link_id, link.secret.get_secret_value(), post=post, clock=around.clock)
         yield links

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from alerting.channels.webhook import WebhookLink
+from alerting.channels.webhook import HttpPost, WebhookLink
 from alerting.courier import Courier
 from alerting.desk import Desk
 from domain.delivery import Delivery
@@ -39,7 +39,7 @@ async def client() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 def link(far_side: FarSide, client: aiohttp.ClientSession) -> WebhookLink:
-    return WebhookLink("police", far_side.url, SECRET, client=client, clock=SetClock(datetime.now(UTC)))
+    return WebhookLink("police", SECRET, post=HttpPost(client, far_side.url), clock=SetClock(datetime.now(UTC)))
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ async def test_a_link_that_drips_its_answer_is_given_up_by_the_courier(
 async def test_an_address_where_nobody_answers_is_a_temporary_failure_of_the_courier(
     client: aiohttp.ClientSession, delivery: Delivery, url: str
 ) -> None:
-    link = WebhookLink("police", url.format(port=free_port()), SECRET, client=client, clock=SetClock())
+    link = WebhookLink("police", SECRET, post=HttpPost(client, url.format(port=free_port())), clock=SetClock())
     outcome = await Courier({"police": link}).carry(delivery)
     assert (outcome.taken, outcome.permanent, outcome.attempts) == (False, False, 1)
     assert outcome.error
