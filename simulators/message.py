@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
-from domain.observation import AlarmKind, Channel
+from domain.observation import AlarmKind, Channel, EventKind
 
 #: Devices keep China's wall-clock time and say so.
 CHINA_TIME = timezone(timedelta(hours=8), "CST")
@@ -75,3 +75,23 @@ def alarm(
             "detail": {},
         }
     )
+
+
+def event(
+    at_s: float, event_id: str, kind: EventKind, *, active: bool = True, detail: dict[str, Any] | None = None
+) -> bytes:
+    return msgspec.json.encode(
+        {
+            "v": 1,
+            "id": event_id,
+            "ts": timestamp(at_s),
+            "event": kind.value,
+            "active": active,
+            "detail": detail or {},
+        }
+    )
+
+
+def state(at_s: float, state_id: str, standing: dict[str, Any]) -> bytes:
+    """``standing``: how the device stands, whole: what is not in it is not known."""
+    return msgspec.json.encode({"v": 1, "id": state_id, "ts": timestamp(at_s), "state": standing})
