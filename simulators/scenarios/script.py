@@ -1,0 +1,137 @@
+"""A script: a scenario that was read, checked and made exact. All times are seconds since 1970 UTC.
+
+Whoever runs it carries out the steps in their order, each at its time, and gathers happenings until ``ends_s``; the
+judge compares. ``line`` is the line of the file that said so.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from simulators.district import District
+from simulators.orders import Order
+from simulators.receivers import LinkName, Mode
+from simulators.scenarios.happening import HappeningKind
+
+
+class Words(msgspec.Struct, frozen=True):
+    """The same in both languages."""
+
+    zh: str
+    en: str
+
+
+class OperatorAction(StrEnum):
+    ACKNOWLEDGE = "acknowledge"
+    RESET = "reset"
+    CLOSE = "close"
+
+
+class Process(StrEnum):
+    """A process of the control room."""
+
+    ALARM = "alarm"
+    BULK = "bulk"
+    ALERTING = "alerting"
+
+
+class LinkAct(msgspec.Struct, frozen=True, kw_only=True):
+    """The far end behaves so from now on; ``seconds`` is how long `slow` and `hang` take."""
+
+    link: LinkName
+    mode: Mode
+    seconds: float = 5.0
+
+
+class OperatorAct(msgspec.Struct, frozen=True, kw_only=True):
+    """``actor`` does it to the oldest open incident of ``rule`` at ``site`` (and of ``device``, unless it is empty)."""
+
+    action: OperatorAction
+    rule: str
+    site: str
+    device: str = ""
+    actor: str = ""
+    note: str = ""
+
+
+class RestartAct(msgspec.Struct, frozen=True, kw_only=True):
+    """The process dies without a word (SIGKILL) and is started again at once."""
+
+    process: Process
+
+
+class DatabaseAct(msgspec.Struct, frozen=True, kw_only=True):
+    """The database goes away, or comes back."""
+
+    away: bool
+
+
+class DutyAct(msgspec.Struct, frozen=True, kw_only=True):
+    """From now on the roster names one leader for the whole district, as at the beginning, or nobody."""
+
+    present: bool
+
+
+Act: TypeAlias = Order | LinkAct | OperatorAct | RestartAct | DatabaseAct | DutyAct
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    at_s: float
+    line: int
+    act: Act
+
+
+class Want(msgspec.Struct, frozen=True, kw_only=True):
+    """``times`` happenings that fit, each in [``since_s``, ``by_s``].
+
+    ``what``: see `simulators.scenarios.happening`. What is empty, or None for ``severity``, may be anything;
+    ``of`` is the incident's rule. ``test`` and ``drill`` must be as they are here: what is no drill is never marked so.
+    """
+
+    kind: HappeningKind
+    what: str
+    of: str = ""
+    site: str = ""
+    device: str = ""
+    severity: str = ""
+    test: bool = False
+    drill: bool = False
+    times: int = 1
+    since_s: float
+    by_s: float
+    line: int
+
+
+class Quiet(msgspec.Struct, frozen=True, kw_only=True):
+    """In [``since_s``, ``until_s``] nothing happens but what was wanted, at ``site`` or anywhere.
+
+    ``only`` and ``but`` hold kinds, changes, links, ``duty`` and rules: the quiet is about ``only`` these (empty = all),
+    and not about ``but`` these.
+    """
+
+    since_s: float
+    until_s: float
+    site: str = ""
+    only: frozenset[str] = frozenset()
+    but: frozenset[str] = frozenset()
+    line: int
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True):
+    """``name``: of the file, without its ending. ``steps`` are in the order of their times. Both links answer well and
+    a leader is on duty at the beginning.
+    """
+
+    name: str
+    title: Words
+    about: Words
+    seed: int
+    start_s: float
+    ends_s: float
+    district: District
+    steps: tuple[Step, ...]
+    wants: tuple[Want, ...]
+    quiets: tuple[Quiet, ...]
