@@ -16,8 +16,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from campuswatch.secrets import webhook_secret
+from simulators.far_ends import LinkName
 from simulators.receipts import Received
-from simulators.receivers import LinkName, Receivers, listen, serving
+from simulators.receivers import Receivers, listen, serving
 
 COPIES = "copies"
 
@@ -109,7 +110,7 @@ class _Player:
                 await asyncio.sleep(0.05)
                 while self._pipe.poll():
                     if self._pipe.recv() == COPIES:
-                        book = self._receivers.books[LinkName.POLICE]
+                        book = self._receivers.far_ends.books[LinkName.POLICE]
                         self._pipe.send(sum(entry.copies - 1 for entry in book.received))
 
     def _timed(self) -> Middleware:
@@ -131,5 +132,5 @@ class _Player:
             self._pipe.send((str(device.get("device_id")), at))
 
     def _entry(self, webhook_id: str) -> Received | None:
-        newest_first = reversed(self._receivers.books[LinkName.POLICE].received)
+        newest_first = reversed(self._receivers.far_ends.books[LinkName.POLICE].received)
         return next((entry for entry in newest_first if entry.webhook_id == webhook_id), None)

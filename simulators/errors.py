@@ -8,7 +8,10 @@
         ├── BrokerUnreachable      nothing answers at the broker's address
         ├── BrokerRefused          the broker answers and does not let us in
         ├── OrderRefused           a control order names something that is not there, or makes no sense
-        └── NoFleet                no running fleet answered a control order
+        ├── NoFleet                no running fleet answered a control order
+        ├── SignatureRefused       a delivery that is not signed with the link's secret, or too long ago
+        ├── UnknownNotice          a notice that a telephone never got
+        └── WallRefused            the control room's pages are not there, or refuse what an operator does
 """
 
 from __future__ import annotations
@@ -38,3 +41,15 @@ class OrderRefused(SimulatorError):
 
 class NoFleet(SimulatorError):
     """No running fleet answered."""
+
+
+class SignatureRefused(SimulatorError):
+    """A far end does not believe a delivery."""
+
+
+class UnknownNotice(SimulatorError):
+    """The telephone has no such notice."""
+
+
+class WallRefused(SimulatorError):
+    """The control room's web API does not do what an operator wants."""

@@ -37,13 +37,27 @@ class Received(msgspec.Struct, kw_only=True):
     data: dict[str, Any]
 
 
-class ReceiptBook:
-    """The alarms one agency has taken, newest last, bounded. ``prefix`` begins its receipt numbers."""
+class DayNumbers:
+    """Running numbers that begin anew each day of China."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._day = ""
         self._number = 0
+
+    def next(self, now: datetime) -> str:
+        day = now.astimezone(CHINA_TIME).strftime("%Y%m%d")
+        if day != self._day:
+            self._day, self._number = day, 0
+        self._number += 1
+        return f"{self._prefix}-{day}-{self._number:04d}"
+
+
+class ReceiptBook:
+    """The alarms one agency has taken, newest last, bounded. ``prefix`` begins its receipt numbers."""
+
+    def __init__(self, prefix: str) -> None:
+        self._numbers = DayNumbers(prefix)
         self._by_webhook: OrderedDict[str, Received] = OrderedDict()
         self.received: deque[Received] = deque(maxlen=KEPT)
 
@@ -55,7 +69,7 @@ class ReceiptBook:
             data = body.get("data")
             entry = Received(
                 webhook_id=webhook_id,
-                receipt_id=self._next_number(now),
+                receipt_id=self._numbers.next(now),
                 received_at=now.isoformat(),
                 copies=0,
                 type=str(body.get("type", "")),
@@ -69,10 +83,3 @@ class ReceiptBook:
         entry.copies += 1
         receipt = Receipt(webhook_id=webhook_id, receipt_id=entry.receipt_id, received_at=entry.received_at)
         return receipt, new
-
-    def _next_number(self, now: datetime) -> str:
-        day = now.astimezone(CHINA_TIME).strftime("%Y%m%d")
-        if day != self._day:
-            self._day, self._number = day, 0
-        self._number += 1
-        return f"{self._prefix}-{day}-{self._number:04d}"

@@ -1,17 +1,8 @@
-"""Police, education and a duty leader's telephone: the far end of the links, in one small HTTP server.
+"""Police, education and a duty leader's telephone on HTTP: `simulators.far_ends` answers, this carries it.
 
 ``POST /police`` and ``POST /education`` take Standard Webhooks and answer a receipt; ``POST /phone`` takes Apprise's
-JSON. ``GET /received`` shows what came. ``POST /behaviour`` makes a link misbehave:
-
-============= =====================================================================================
-ok            take the alarm, answer the receipt
-slow          the same, after ``seconds``
-refuse        403, nothing taken: for the sender a permanent failure
-error500      500, nothing taken
-hang          nothing taken and no answer for ``seconds``, then 503
-wrong_receipt take the alarm, answer the receipt of another one
-lose          take the alarm and break the connection off before the receipt is through
-============= =====================================================================================
+JSON, and ``POST /phone/acknowledge`` is the thumb of the leader. ``GET /received`` shows what came. ``POST /behaviour``
+makes a link misbehave (the modes stand in `simulators.far_ends`).
 """
 
 from __future__ import annotations
@@ -19,56 +10,37 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from enum import StrEnum
-from typing import Any
 
 import msgspec
 import structlog
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from domain.clock import Clock, SystemClock
-from simulators.alarm_lines import Language, alarm_line, phone_line
-from simulators.errors import SimulatorError
-from simulators.receipts import KEPT, ReceiptBook
+from simulators.alarm_lines import Language
+from simulators.errors import SimulatorError, UnknownNotice, WallRefused
+from simulators.far_ends import Answer, FarEnds, LinkBehaviour, LinkName, problem
+from simulators.notices import Notice
+from simulators.operator import Operator
 
 log = structlog.get_logger()
 
 BODY_BOUND = 1_000_000
 
 
-class LinkName(StrEnum):
-    POLICE = "police"
-    EDUCATION = "education"
-    PHONE = "phone"
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Without a ``notice_id``: the newest notice that nobody has acknowledged."""
 
-
-class Mode(StrEnum):
-    OK = "ok"
-    SLOW = "slow"
-    REFUSE = "refuse"
-    HANG = "hang"
-    ERROR500 = "error500"
-    WRONG_RECEIPT = "wrong_receipt"
-    LOSE = "lose"
-
-
-class LinkBehaviour(BaseModel):
-    """``seconds`` is how long `slow` and `hang` take."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    link: LinkName
-    mode: Mode = Mode.OK
-    seconds: float = Field(default=5.0, ge=0.0, le=3600.0)
+    notice_id: str = ""
 
 
 class Receivers:
-    """The three far ends. ``secrets`` are the links' ``whsec_...``; ``say`` gets one line for each alarm."""
+    """The three far ends on HTTP. The secrets are the links' ``whsec_...``; ``say`` gets one line for each alarm.
+
+    With an ``operator`` an acknowledged notice acknowledges its incident in the control room. ``on_answered`` is called
+    when the answer to a delivery has been written.
+    """
 
     def __init__(
         self,
@@ -78,28 +50,23 @@ class Receivers:
         clock: Clock | None = None,
         language: Language = Language.ZH,
         say: Callable[[str], None] = lambda _: None,
+        operator: Operator | None = None,
+        on_answered: Callable[[LinkName, str], None] | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
-        self._language = language
-        self._say = say
-        self._webhooks = {
-            LinkName.POLICE: _webhook(police_secret),
-            LinkName.EDUCATION: _webhook(education_secret),
-        }
-        self.books = {LinkName.POLICE: ReceiptBook("JJ"), LinkName.EDUCATION: ReceiptBook("JY")}
-        self.phone: deque[dict[str, Any]] = deque(maxlen=KEPT)
-        self.behaviour = {link: LinkBehaviour(link=link) for link in LinkName}
-        self.attempts = dict.fromkeys(LinkName, 0)
-        self.bad_signatures = dict.fromkeys(LinkName, 0)
+        self._operator = operator
+        self._on_answered = on_answered
+        self.far_ends = FarEnds(
+            police_secret=police_secret, education_secret=education_secret, language=language, say=say
+        )
         self._changed = asyncio.Event()
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=BODY_BOUND, middlewares=[_say_what_is_wrong])
         app.add_routes(
             [
-                web.post("/police", self._police),
-                web.post("/education", self._education),
-                web.post("/phone", self._phone_in),
+                *(web.post(f"/{link.value}", self._deliver) for link in LinkName),
+                web.post("/phone/acknowledge", self._acknowledge),
                 web.get("/received", self._received),
                 web.get("/behaviour", self._behaviour),
                 web.post("/behaviour", self._behave),
@@ -107,94 +74,76 @@ class Receivers:
         )
         return app
 
-    async def _police(self, request: web.Request) -> web.StreamResponse:
-        return await self._webhook_in(LinkName.POLICE, request)
+    def behave(self, wanted: LinkBehaviour) -> None:
+        """From now on; whoever waits for a slow or hanging link is let go."""
+        self.far_ends.behave(wanted)
+        self._changed.set()
+        self._changed = asyncio.Event()
 
-    async def _education(self, request: web.Request) -> web.StreamResponse:
-        return await self._webhook_in(LinkName.EDUCATION, request)
+    async def _deliver(self, request: web.Request) -> web.StreamResponse:
+        link = LinkName(request.path.strip("/"))
+        answer = self.far_ends.take(link, request.headers, await request.read(), self._clock.now())
+        if answer.after_s:
+            await self._wait(answer.after_s)
+        if answer.broken_off:
+            return await _broken_off(request)
+        response = _json(answer)
+        if self._on_answered is not None and answer.status == 200:
+            await response.prepare(request)
+            await response.write_eof()
+            self._on_answered(link, request.headers.get("webhook-id", ""))
+        return response
 
     async def _received(self, request: web.Request) -> web.Response:
-        taken = {link.value: msgspec.to_builtins(list(book.received)) for link, book in self.books.items()}
-        return _json({**taken, "phone": list(self.phone)})
+        far_ends = self.far_ends
+        taken = {link.value: list(book.received) for link, book in far_ends.books.items()}
+        return _json_of({**taken, LinkName.PHONE.value: list(far_ends.notices.received)})
 
     async def _behaviour(self, request: web.Request) -> web.Response:
-        return _json(
+        far_ends = self.far_ends
+        return _json_of(
             {
                 link.value: {
-                    "mode": set_to.mode.value,
+                    "mode": set_to.mode,
                     "seconds": set_to.seconds,
-                    "attempts": self.attempts[link],
-                    "bad_signatures": self.bad_signatures.get(link, 0),
+                    "attempts": far_ends.attempts[link],
+                    "bad_signatures": far_ends.bad_signatures[link],
                 }
-                for link, set_to in self.behaviour.items()
+                for link, set_to in far_ends.behaviour.items()
             }
         )
 
     async def _behave(self, request: web.Request) -> web.Response:
         try:
-            wanted = LinkBehaviour.model_validate_json(await request.read())
-        except ValidationError as error:
-            return _json({"detail": error.errors(include_url=False, include_context=False)}, 422)
-        self.behaviour[wanted.link] = wanted
-        self._changed.set()  # whoever hangs now is let go
-        self._changed = asyncio.Event()
-        return _json(wanted.model_dump(mode="json"))
-
-    async def _webhook_in(self, link: LinkName, request: web.Request) -> web.StreamResponse:
-        self.attempts[link] += 1
-        raw = await request.read()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        try:
-            body = self._webhooks[link].verify(raw, headers)
-        except (WebhookVerificationError, ValueError) as error:  # ValueError: malformed header, base64, UTF-8, JSON
-            self.bad_signatures[link] += 1
-            log.warning("signature_refused", link=link.value, error=str(error))
-            return _problem(401, f"signature: {error}")
-        if not isinstance(body, dict):
-            return _problem(400, "the body is not a JSON object")
-        refused = await self._misbehave(link)
-        if refused is not None:
-            return refused
-        webhook_id = headers["webhook-id"]
-        receipt, new = self.books[link].take(webhook_id, body, self._clock.now())
-        self._say(alarm_line(link.value, receipt, body, new=new, language=self._language))
-        mode = self.behaviour[link].mode
-        if mode is Mode.LOSE:
-            return await _broken_off(request)
-        if mode is Mode.WRONG_RECEIPT:
-            receipt = msgspec.structs.replace(receipt, webhook_id="msg_of_somebody_else")
-        return _json(msgspec.to_builtins(receipt))
-
-    async def _phone_in(self, request: web.Request) -> web.StreamResponse:
-        self.attempts[LinkName.PHONE] += 1
-        raw = await request.read()
-        try:
-            notice = msgspec.json.decode(raw, type=dict[str, Any])
+            wanted = msgspec.json.decode(await request.read(), type=LinkBehaviour)
         except msgspec.DecodeError as error:
-            return _problem(400, str(error))
-        refused = await self._misbehave(LinkName.PHONE)
-        if refused is not None:
-            return refused
-        self.phone.append({**notice, "received_at": self._clock.now().isoformat()})
-        self._say(phone_line(notice, self._clock.now(), language=self._language))
-        if self.behaviour[LinkName.PHONE].mode is Mode.LOSE:
-            return await _broken_off(request)
-        return _json({"status": "ok"})
+            return _json(problem(422, str(error)))
+        self.behave(wanted)
+        return _json_of(wanted)
 
-    async def _misbehave(self, link: LinkName) -> web.Response | None:
-        """Wait where the mode says so; an answer when nothing is to be taken."""
-        set_to = self.behaviour[link]
-        match set_to.mode:
-            case Mode.SLOW:
-                await self._wait(set_to.seconds)
-            case Mode.HANG:
-                await self._wait(set_to.seconds)
-                return _problem(503, "hung")
-            case Mode.REFUSE:
-                return _problem(403, "refused")
-            case Mode.ERROR500:
-                return _problem(500, "broken")
-        return None
+    async def _acknowledge(self, request: web.Request) -> web.Response:
+        notices, now = self.far_ends.notices, self._clock.now()
+        try:
+            wanted = msgspec.json.decode(await request.read() or b"{}", type=Acknowledgement)
+            notice = notices.find(wanted.notice_id)
+            done = await self._answer(notice)
+            notices.acknowledge(notice.notice_id, now)
+        except msgspec.DecodeError as error:
+            return _json(problem(422, str(error)))
+        except UnknownNotice as error:
+            return _json(problem(404, str(error)))
+        except WallRefused as error:
+            return _json(problem(502, str(error)))
+        log.info("notice_acknowledged", notice_id=notice.notice_id, done=done)
+        return _json_of({**msgspec.to_builtins(notice), "done": done})
+
+    async def _answer(self, notice: Notice) -> str:
+        """Tell the control room the way the notice says, or else through its pages; what was done."""
+        if self._operator is None:
+            return "marked here only; with --wall URL the incident would be acknowledged too"
+        if notice.link:
+            return await self._operator.follow(notice.link)
+        return await self._operator.acknowledge_notice(notice)
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -241,7 +190,7 @@ async def _say_what_is_wrong(
     try:
         return await handler(request)
     except web.HTTPException as error:
-        return _problem(error.status, error.reason)
+        return _json(problem(error.status, error.reason))
 
 
 async def _broken_off(request: web.Request) -> web.StreamResponse:
@@ -254,16 +203,9 @@ async def _broken_off(request: web.Request) -> web.StreamResponse:
     return answer
 
 
-def _json(body: object, status: int = 200) -> web.Response:
+def _json(answer: Answer) -> web.Response:
+    return _json_of(answer.body, answer.status)
+
+
+def _json_of(body: object, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(body), status=status, content_type="application/json")
-
-
-def _webhook(secret: str) -> Webhook:
-    try:
-        return Webhook(secret)
-    except Exception as error:  # the package raises a bare one for an empty secret and binascii's for bad base64
-        raise SimulatorError("the secret must be whsec_ and base64, as the link's settings have it") from error
-
-
-def _problem(status: int, detail: str) -> web.Response:
-    return _json({"detail": detail}, status)

@@ -7,7 +7,7 @@ from datetime import datetime
 import httpx
 import msgspec
 
-from simulators.receivers import Mode
+from simulators.far_ends import Mode
 
 LINKS = ("police", "education")
 

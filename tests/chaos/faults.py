@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from simulators.receivers import Mode
+from simulators.far_ends import Mode
 from tests.chaos.far_end import LINKS
 from tests.chaos.room import Room
 
