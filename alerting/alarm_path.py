@@ -103,6 +103,7 @@ class AlarmPath:
         tasks: asyncio.TaskGroup,
         keep_cases: Callable[[set[str]], None] = lambda keys: None,
         on_outcome: Callable[[Outcome, float], None] = lambda outcome, seconds: None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         """:param keep_cases: puts the open keys on local disk (blocking); a restart without the database needs them."""
         self._desk = desk
@@ -112,11 +113,12 @@ class AlarmPath:
         self._tasks = tasks
         self._keep_cases = keep_cases
         self._on_outcome = on_outcome
+        self._chance = chance
         self._carried: dict[UUID, asyncio.Event] = {}
         self._first_tries = 0
         self._calm = asyncio.Event()
         self._calm.set()
-        self._recorder = Recorder(pool, clock, tasks, self._calm)
+        self._recorder = Recorder(pool, clock, tasks, self._calm, chance=chance)
         self._unconfirmed: dict[UUID, list[asyncio.Event]] = {}
         self._leased: dict[UUID, tuple[Delivery, ...]] = {}
         self._remembered: dict[UUID, None] = {}  # findings that are committed, oldest first
@@ -226,7 +228,7 @@ class AlarmPath:
                     recipient=delivery.recipient,
                     error=outcome.error,
                 )
-            wait_s = backoff_s(attempts, jitter=random.random())
+            wait_s = backoff_s(attempts, jitter=self._chance())
             if committed.is_set() and (noted is None or noted.done()):
                 handing_over = self._clock.now() - delivery.created_at > CARRIED_FOR
                 lease = None if handing_over else timedelta(seconds=wait_s) + LEASE

@@ -33,7 +33,7 @@ ABOUT_EACH = 8
 #: Longer than any try may take (`Courier`), so that a delivery under way is nobody else's.
 LEASE = timedelta(seconds=30)
 #: How long to sleep at most when nothing is known to be due: NOTIFY is a hint, polling is the promise.
-LONGEST_SLEEP_S = 2.0
+POLL_S = 2.0
 
 
 async def record(conn: Connection, outcome: Outcome, *, now: datetime, jitter: float) -> None:
@@ -93,12 +93,16 @@ class Dispatcher:
         clock: Clock,
         wake: asyncio.Event,
         on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+        poll_s: float = POLL_S,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._pool = pool
         self._courier = courier
         self._clock = clock
         self._wake = wake
         self._on_outcome = on_outcome
+        self._poll_s = poll_s
+        self._chance = chance
         self._under_way: set[asyncio.Task[None]] = set()
         self._each: Counter[str] = Counter()  # under way by recipient
 
@@ -127,7 +131,7 @@ class Dispatcher:
         """Start what is due; seconds until the next look."""
         places = MOST_UNDER_WAY - len(self._under_way)
         if places == 0:
-            return LONGEST_SLEEP_S
+            return self._poll_s
         now = self._clock.now()
         async with wrapped_errors(), self._pool.connection() as conn:
             busy = [name for name, count in self._each.items() if count >= ABOUT_EACH]
@@ -143,8 +147,8 @@ class Dispatcher:
         if claimed:
             return 0.0
         if due is None:
-            return LONGEST_SLEEP_S
-        return min(LONGEST_SLEEP_S, max(0.01, (due - self._clock.now()).total_seconds()))
+            return self._poll_s
+        return min(self._poll_s, max(0.01, (due - self._clock.now()).total_seconds()))
 
     def _done(self, recipient: str, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
@@ -168,7 +172,7 @@ class Dispatcher:
             )
         try:
             async with wrapped_errors(), self._pool.connection() as conn:
-                await record(conn, outcome, now=self._clock.now(), jitter=random.random())
+                await record(conn, outcome, now=self._clock.now(), jitter=self._chance())
         except StorageError as error:
             # The lease runs out and it is sent again under the same id; the receiver recognises it.
             log.warning("outcome not recorded", delivery_id=str(delivery.delivery_id), error=str(error))

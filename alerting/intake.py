@@ -21,7 +21,7 @@ log = structlog.get_logger("alerting.intake")
 #: Findings of one transaction.
 BATCH = 200
 #: NOTIFY is a hint; this is how late a finding is noticed when the hint was missed.
-LONGEST_SLEEP_S = 2.0
+POLL_S = 2.0
 
 
 class Intake:
@@ -33,12 +33,14 @@ class Intake:
         clock: Clock,
         wake: asyncio.Event,
         on_finding: Callable[[Finding], None] = lambda finding: None,
+        poll_s: float = POLL_S,
     ) -> None:
         self._pool = pool
         self._desk = desk
         self._clock = clock
         self._wake = wake
         self._on_finding = on_finding
+        self._poll_s = poll_s
         self._refused: set[UUID] = set()  # the last one, so that it is said once and not for every try
 
     async def run(self) -> None:
@@ -58,7 +60,7 @@ class Intake:
             if handled == BATCH:
                 continue
             try:
-                async with asyncio.timeout(LONGEST_SLEEP_S):
+                async with asyncio.timeout(self._poll_s):
                     await self._wake.wait()
             except TimeoutError:
                 pass

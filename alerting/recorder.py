@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -38,11 +39,20 @@ class Recorder:
     way while it is not ``calm``.
     """
 
-    def __init__(self, pool: Pool, clock: Clock, tasks: asyncio.TaskGroup, calm: asyncio.Event) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Clock,
+        tasks: asyncio.TaskGroup,
+        calm: asyncio.Event,
+        *,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self._pool = pool
         self._clock = clock
         self._tasks = tasks
         self._calm = calm
+        self._chance = chance
         self._waiting: list[tuple[_Entry, asyncio.Future[bool]]] = []
         self._writing = False
 
@@ -89,4 +99,4 @@ class Recorder:
             for outcome, lease in entries:
                 await patience.give_way()
                 lease_until = None if lease is None else now + lease
-                await write_outcome(conn, outcome, now=now, jitter=random.random(), lease_until=lease_until)
+                await write_outcome(conn, outcome, now=now, jitter=self._chance(), lease_until=lease_until)

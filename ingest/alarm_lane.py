@@ -22,7 +22,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -44,7 +44,7 @@ from ingest.books import Counts
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.parcel import Parcel, Share
-from ingest.session import BrokerSession, Inbound
+from ingest.session import Inbound
 from ingest.spool import Position
 from storage.pool import Connection, connect, patience, wrapped_errors
 
@@ -67,6 +67,13 @@ DISK_PATIENCE_S = 0.05
 COMMIT_PATIENCE_S = 8.0
 #: How long the database waits for the links' first tries; a link that hangs holds it up no longer.
 LINKS_FIRST_S = 0.25
+
+
+class Session(AbstractAsyncContextManager["Session"], Protocol):
+    """`ingest.session.BrokerSession`, or what stands in its place."""
+
+    async def batch(self, *, most: int, age_s: float, quiet_s: float) -> list[Inbound]: ...
+    def acknowledge(self, messages: Sequence[Inbound]) -> None: ...
 
 
 class AlarmDetector(Protocol):
@@ -108,7 +115,7 @@ class AlarmLane:
     def __init__(
         self,
         *,
-        session: BrokerSession,
+        session: Session,
         dsn: str,
         journal: Journal,
         decoder: Decoder,

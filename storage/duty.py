@@ -47,8 +47,13 @@ async def replace_district_shift(
     ends_at: datetime,
 ) -> None:
     """Put one leader on duty for the whole district from now on, in place of those who were (the demo's roster)."""
-    await conn.execute("DELETE FROM duty_shift WHERE site_no IS NULL")
+    await end_district_shift(conn)
     await conn.execute(
         "INSERT INTO duty_shift (leader, contacts, language, starts_at, ends_at) VALUES (%s, %s, %s, %s, %s)",
         (leader, list(contacts), language, starts_at, ends_at),
     )
+
+
+async def end_district_shift(conn: Connection) -> None:
+    """Nobody is on duty for the whole district any more."""
+    await conn.execute("DELETE FROM duty_shift WHERE site_no IS NULL")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -15,15 +14,9 @@ from domain.incident import OPEN_STATES
 from storage.pool import Connection
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """A line of an incident's timeline, and which incident it is about."""
+class Told(msgspec.Struct, frozen=True):
+    """As much of an incident as tells it from others."""
 
-    entry_no: int
-    incident_id: UUID
-    kind: str
-    actor: str
-    at: datetime
-    detail: dict[str, Any]
     rule: str
     severity: str
     site_id: str
@@ -32,15 +25,37 @@ class Entry(msgspec.Struct, frozen=True):
     drill: bool
 
 
-async def entries_after(conn: Connection, entry_no: int) -> list[Entry]:
-    """The lines that were added since ``entry_no``, in the order of their numbers."""
+class Entry(msgspec.Struct, frozen=True):
+    """A line of an incident's timeline, and which incident it is about."""
+
+    entry_no: int
+    kind: str
+    actor: str
+    detail: dict[str, Any]
+    incident: Told
+
+
+_TOLD: LiteralString = "i.rule, i.severity, i.site_id, i.device_id, i.test, i.drill"
+
+
+async def entries(conn: Connection, *, after: int) -> list[Entry]:
+    """The lines of all timelines beyond the number ``after``, in the order of their numbers."""
     cursor = await conn.execute(
-        "SELECT e.entry_no, e.incident_id, e.kind, e.actor, e.at, e.detail, i.rule, i.severity, i.site_id,"
-        " i.device_id, i.test, i.drill FROM incident_entry AS e JOIN incident AS i USING (incident_id)"
-        " WHERE e.entry_no > %s ORDER BY e.entry_no",
-        (entry_no,),
+        f"SELECT e.entry_no, e.kind, e.actor, e.detail, {_TOLD} FROM incident_entry AS e"
+        " JOIN incident AS i USING (incident_id) WHERE e.entry_no > %s ORDER BY e.entry_no",
+        (after,),
     )
-    return [Entry(*row) for row in await cursor.fetchall()]
+    return [
+        Entry(entry_no, kind, actor, detail, Told(*told))
+        for entry_no, kind, actor, detail, *told in await cursor.fetchall()
+    ]
+
+
+async def incidents_by_id(conn: Connection, incident_ids: Sequence[UUID]) -> dict[UUID, Told]:
+    cursor = await conn.execute(
+        f"SELECT i.incident_id, {_TOLD} FROM incident AS i WHERE i.incident_id = ANY(%s)", (list(incident_ids),)
+    )
+    return {row[0]: Told(*row[1:]) for row in await cursor.fetchall()}
 
 
 async def open_incidents(conn: Connection, *, rule: str, site_id: str, device_id: str) -> Sequence[UUID]:

@@ -30,7 +30,7 @@ class StandsStill(RuntimeError):
     """Nothing will ever happen again, or something real does not answer."""
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _JumpingSelector(selectors.DefaultSelector):
     """Asked to wait for a while, it lets the while pass at once where nothing real can happen in it."""
 
     def __init__(self) -> None:

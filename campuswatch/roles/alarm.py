@@ -13,8 +13,7 @@ from alerting.courier import Courier, Outcome
 from alerting.desk import Desk
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.journals import watch_journal
-from campuswatch.roles.links import open_links
-from campuswatch.roles.listening import react
+from campuswatch.roles.outside import Outside, World
 from campuswatch.roles.places import journal_directory, state_directory
 from campuswatch.roles.registry import FirstRegistry, lane_decoder
 from campuswatch.roles.snapshot import Snapshot
@@ -34,7 +33,6 @@ from ingest.alarm_lane import JOURNAL_BYTES, LANE, MOST_ALARM_BYTES, AlarmLane
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.parcel import Share
-from ingest.session import BrokerAddress, BrokerSession
 from ingest.spool import Spool
 from storage.deliveries import give_back
 from storage.device_states import load_clocks
@@ -67,8 +65,9 @@ class AlarmDoubts:
         return None
 
 
-async def run(around: Surroundings) -> None:
-    settings, clock = around.settings, around.clock
+async def run(around: Surroundings, outside: Outside | None = None) -> None:
+    """:param outside: None = the world."""
+    settings, clock, outside = around.settings, around.clock, outside or World(around)
     dsn = settings.database_url()
     profiles = load_profiles(settings.ingest.profiles)
     decoder = lane_decoder(settings, profiles, most_bytes=MOST_ALARM_BYTES)
@@ -114,8 +113,7 @@ async def run(around: Surroundings) -> None:
                 first.done(len(registry))
         await first.wait()
 
-    session = BrokerSession(
-        BrokerAddress.parse(settings.mqtt_url()),
+    session = outside.session(
         client_id=f"{settings.mqtt.client_id}-alarm",
         filters=["campus/v1/+/+/alarm", *profiles.alarm_filters],
         on_connection=meters.connection,
@@ -123,16 +121,17 @@ async def run(around: Surroundings) -> None:
     )
     async with (
         open_pool(dsn, name="alarm", max_size=4) as pool,
-        open_links(around) as links,
+        outside.links() as links,
         Journal(
             Spool(journal_directory(settings, LANE), most_bytes=JOURNAL_BYTES), most_payload=MOST_ALARM_BYTES + 1
         ) as journal,
         asyncio.TaskGroup() as tasks,
     ):
-        tasks.create_task(react(dsn, {NoticeChannel.REGISTRY: reload}, name="alarm registry"), name="registry")
+        tasks.create_task(outside.react({NoticeChannel.REGISTRY: reload}, name="alarm registry"), name="registry")
         # Often, and by itself: the registry is too large to be read again every few seconds.
         cases_changed = {NoticeChannel.INCIDENT: refresh_cases}
-        tasks.create_task(react(dsn, cases_changed, name="alarm cases", poll_s=5.0, pause_s=0.5), name="cases")
+        noticed = outside.react(cases_changed, name="alarm cases", poll_s=5.0, pause_s=0.5)
+        tasks.create_task(noticed, name="cases")
         path = AlarmPath(
             # Whoever comes to help is told first.
             desk=Desk(
@@ -148,6 +147,7 @@ async def run(around: Surroundings) -> None:
             tasks=tasks,
             keep_cases=snapshot.save_cases,
             on_outcome=_Meter(around),
+            chance=outside.chance,
         )
         lane = AlarmLane(
             session=session,
@@ -162,7 +162,7 @@ async def run(around: Surroundings) -> None:
             meters=meters,
         )
         watched = watch_journal(journal, lane=LANE, settings=settings, clock=clock, meters=meters, report=lane.report)
-        tasks.create_task(watched, name="journal")
+        outside.chore(tasks, watched, name="journal")
         await make_do()
         async with session:
             await lane.run()

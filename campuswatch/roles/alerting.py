@@ -14,8 +14,7 @@ from alerting.dispatcher import Dispatcher
 from alerting.intake import Intake
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.bookkeeping import Bookkeeping
-from campuswatch.roles.links import open_links
-from campuswatch.roles.listening import react
+from campuswatch.roles.outside import Outside, World
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.upkeep import keep_up
 from domain.finding import Finding
@@ -24,7 +23,9 @@ from storage.notices import NoticeChannel
 from storage.pool import Connection, open_pool
 
 
-async def run(around: Surroundings) -> None:
+async def run(around: Surroundings, outside: Outside | None = None) -> None:
+    """:param outside: None = the world."""
+    outside = outside or World(around)
     dsn = around.settings.database_url()
     gazetteer = RegistryGazetteer()
     registry_known, findings_wait, deliveries_wait = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -57,23 +58,36 @@ async def run(around: Surroundings) -> None:
         NoticeChannel.FINDING: wake_intake,
         NoticeChannel.DELIVERY: wake_dispatcher,
     }
-    async with open_pool(dsn, name="alerting", max_size=6) as pool, open_links(around) as links:
+    async with open_pool(dsn, name="alerting", max_size=6) as pool, outside.links() as links:
 
         async def contacts(shift_no: int) -> Sequence[str]:
             async with pool.connection() as conn:
                 return await contacts_of(conn, shift_no)
 
         desk = Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone)
-        courier = Courier(links, DutyNotice(contacts))
+        courier = Courier(links, outside.duty(contacts))
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(react(dsn, reactions, name="alerting notices"), name="notices")
+            tasks.create_task(outside.react(reactions, name="alerting notices"), name="notices")
             await registry_known.wait()
-            intake = Intake(pool=pool, desk=desk, clock=around.clock, wake=findings_wait, on_finding=count_finding)
+            intake = Intake(
+                pool=pool,
+                desk=desk,
+                clock=around.clock,
+                wake=findings_wait,
+                on_finding=count_finding,
+                poll_s=outside.poll_s,
+            )
             dispatcher = Dispatcher(
-                pool=pool, courier=courier, clock=around.clock, wake=deliveries_wait, on_outcome=count_outcome
+                pool=pool,
+                courier=courier,
+                clock=around.clock,
+                wake=deliveries_wait,
+                on_outcome=count_outcome,
+                poll_s=outside.poll_s,
+                chance=outside.chance,
             )
             tasks.create_task(intake.run(), name="intake")
             tasks.create_task(dispatcher.run(), name="dispatcher")
-            tasks.create_task(DutyNotice.prepare(), name="prepare duty notices")
-            tasks.create_task(keep_up(pool, around.clock), name="upkeep")
-            tasks.create_task(Bookkeeping(pool, around.clock, around.metrics).run(), name="bookkeeping")
+            outside.chore(tasks, DutyNotice.prepare(), name="prepare duty notices")
+            outside.chore(tasks, keep_up(pool, around.clock), name="upkeep")
+            outside.chore(tasks, Bookkeeping(pool, around.clock, around.metrics).run(), name="bookkeeping")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
+from alerting.channels import Channel
 from alerting.channels.webhook import HttpPost, WebhookLink
 from campuswatch.roles.surroundings import Surroundings
 
@@ -16,7 +17,7 @@ ANSWER_S = 10.0
 
 
 @asynccontextmanager
-async def open_links(around: Surroundings) -> AsyncIterator[dict[str, WebhookLink]]:
+async def open_links(around: Surroundings) -> AsyncIterator[Mapping[str, Channel]]:
     """Every configured link, with a client of its own: one that hangs takes no connection from another."""
     links: dict[str, WebhookLink] = {}
     async with AsyncExitStack() as stack:

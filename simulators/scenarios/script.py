@@ -12,8 +12,8 @@ from typing import TypeAlias
 import msgspec
 
 from simulators.district import District
+from simulators.far_ends import LinkName, Mode
 from simulators.orders import Order
-from simulators.receivers import LinkName, Mode
 from simulators.scenarios.happening import HappeningKind
 
 

@@ -1,0 +1,228 @@
+"""The control room of a rehearsal: the roles as they are in production, in one process, within walls.
+
+::
+
+    timetable ──► Watch (rules of the bulk role) ──► findings ──┐
+                                                                ▼
+    orders ─────► alarm role ──► incidents, links ─────────► PostgreSQL ──► alerting role ──► links, telephone
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from psycopg.conninfo import make_conninfo
+
+from alerting.desk import Desk
+from campuswatch.gazetteer import RegistryGazetteer
+from campuswatch.rehearsal.ears import Ears
+from campuswatch.rehearsal.loop import LoopClock, VirtualLoop
+from campuswatch.rehearsal.outside import Walls
+from campuswatch.rehearsal.story import Story
+from campuswatch.rehearsal.watch import Watch
+from campuswatch.roles import alarm, alerting
+from campuswatch.roles.surroundings import Surroundings
+from campuswatch.secrets import webhook_secret
+from campuswatch.settings import Settings
+from devices.importer import import_district
+from domain.errors import IllegalTransition, StorageError
+from domain.incident import IncidentAction
+from simulators.far_ends import FarEnds, LinkBehaviour, LinkName
+from simulators.interventions import Interventions
+from simulators.orders import Order
+from simulators.scenarios.happening import Happening
+from simulators.scenarios.script import (
+    DatabaseAct,
+    DutyAct,
+    LinkAct,
+    OperatorAct,
+    Process,
+    RestartAct,
+    Script,
+    Step,
+)
+from simulators.timetable import Timetable
+from storage.duty import end_district_shift, replace_district_shift
+from storage.notices import NoticeChannel
+from storage.pool import Pool, connect, open_pool, wrapped_errors
+from storage.rehearsal import open_incidents, reopen, shut
+
+#: The roles are up before the first step.
+SETTLING_S = 5.0
+LEADER, CONTACT, OPERATOR = "王主任", "json://rehearsal", "rehearsal"
+_LINKS = (LinkName.POLICE, LinkName.EDUCATION)
+_ROLES = {Process.ALARM: alarm.run, Process.ALERTING: alerting.run}
+_ALARM_TOPIC = "/alarm"
+
+
+@asynccontextmanager
+async def open_house(script: Script, settings: Settings, loop: VirtualLoop) -> AsyncIterator[House]:
+    """The control room as it stands when ``script`` begins: its district registered, somebody on duty, all roles up.
+
+    :param settings: name an empty, migrated database and a directory of its own.
+    """
+    clock = LoopClock(loop, datetime.fromtimestamp(script.start_s - SETTLING_S, UTC))
+    around = Surroundings(settings=settings, clock=clock, metrics=CollectorRegistry())
+    async with open_pool(settings.database_url(), name="rehearsal", max_size=2) as pool, asyncio.TaskGroup() as tasks:
+        house = House(script, around, pool, loop, clock, tasks)
+        await house.begin()
+        yield house
+        house.end()
+
+
+class House:
+    """`play` a script in it."""
+
+    def __init__(
+        self,
+        script: Script,
+        around: Surroundings,
+        pool: Pool,
+        loop: VirtualLoop,
+        clock: LoopClock,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._script = script
+        self._around = around
+        self._dsn = around.settings.database_url()
+        self._pool = pool
+        self._clock = clock
+        self._tasks = tasks
+        self._gazetteer = RegistryGazetteer()
+        self._desk = Desk(gazetteer=self._gazetteer, link_ids=[link.value for link in _LINKS], zone=around.zone)
+        self._story = Story(clock)
+        self._ears = Ears(loop, self._dsn)
+        secrets = {link: webhook_secret() for link in _LINKS}
+        self._far = FarEnds(police_secret=secrets[LinkName.POLICE], education_secret=secrets[LinkName.EDUCATION])
+        self._walls = Walls(self._far, secrets, self._ears, self._story, clock, seed=script.seed)
+        devices = script.district.devices
+        self._interventions = Interventions(devices, script.district.sites)
+        self._timetable = Timetable(
+            devices, seed=script.seed, start_s=script.start_s, interventions=self._interventions
+        )
+        self._watch = self._new_watch()
+        self._living: list[asyncio.Task[None]] = []
+        self._lives: dict[Process, asyncio.Task[None]] = {}
+
+    async def begin(self) -> None:
+        async with self._pool.connection() as conn:
+            await import_district(conn, self._script.district.sites, self._script.district.devices, actor=OPERATOR)
+            await self._gazetteer.load(conn)
+        await self._set_duty(present=True)
+        self._living.append(self._tasks.create_task(self._ears.run(), name="rehearsal: ears"))
+        noticed = self._ears.react({NoticeChannel.INCIDENT: self._story.look})
+        self._living.append(self._tasks.create_task(noticed, name="rehearsal: story"))
+        for process in _ROLES:
+            self._live(process)
+        await self._watch.begin(self._script.start_s)
+        await self._until(self._script.start_s)
+
+    def end(self) -> None:
+        for task in [*self._living, *self._lives.values()]:
+            task.cancel()
+
+    async def play(self) -> list[Happening]:
+        """Carry out the script; what happened until its end."""
+        for step in self._script.steps:
+            await self._listen(step.at_s)
+            await self._act(step)
+        await self._listen(self._script.ends_s)
+        async with self._pool.connection() as conn:
+            return await self._story.happenings(conn)
+
+    async def _listen(self, until_s: float) -> None:
+        """Let the district speak and time pass."""
+        while self._watch.now_s < until_s or self._watch.found:
+            self._watch.listen(until_s)
+            await self._until(self._watch.now_s)
+            await self._watch.commit()
+
+    async def _until(self, at_s: float) -> None:
+        await asyncio.sleep(max(0.0, at_s - self._clock.now().timestamp()))
+
+    # -- acts ---------------------------------------------------------------------------------------------------------
+
+    async def _act(self, step: Step) -> None:
+        match step.act:
+            case Order() as order:
+                self._order(order, step)
+            case LinkAct() as act:
+                self._far.behave(LinkBehaviour(link=act.link, mode=act.mode, seconds=act.seconds))
+            case OperatorAct() as act:
+                await self._operate(act)
+            case RestartAct() as act:
+                await self._restart(act.process)
+            case DatabaseAct() as act:
+                await self._outage(away=act.away)
+            case DutyAct() as act:
+                await self._set_duty(present=act.present)
+
+    def _order(self, order: Order, step: Step) -> None:
+        named = order if order.id else msgspec.structs.replace(order, id=f"line-{step.line}")
+        messages, _ = self._interventions.apply(named, step.at_s)
+        for message in messages:
+            if message.topic.endswith(_ALARM_TOPIC):
+                self._walls.alarms.hand(message.topic, message.payload, self._clock.now())
+            else:
+                self._watch.hear(message)
+
+    async def _operate(self, act: OperatorAct) -> None:
+        """An operator at the wall: whoever comes too late, or to a database that is away, is told so."""
+        try:
+            async with wrapped_errors(), self._pool.connection() as conn:
+                found = await open_incidents(conn, rule=act.rule, site_id=act.site, device_id=act.device)
+                if not found:
+                    self._story.failed_operator(f"{act.action.value}: no open incident of {act.rule} at {act.site}")
+                    return
+                await self._desk.act(
+                    conn,
+                    found[0],
+                    IncidentAction(act.action.value),
+                    actor=act.actor or OPERATOR,
+                    note=act.note,
+                    now=self._clock.now(),
+                )
+        except (StorageError, IllegalTransition) as error:
+            self._story.failed_operator(f"{act.action.value}: {error}")
+
+    async def _restart(self, process: Process) -> None:
+        if process is Process.BULK:
+            self._watch.die()
+            self._watch = self._new_watch(self._watch)
+            await self._watch.begin(self._clock.now().timestamp())
+            return
+        dying = self._lives[process]
+        dying.cancel()
+        with suppress(asyncio.CancelledError):
+            await dying
+        self._live(process)
+
+    def _live(self, process: Process) -> None:
+        around = replace(self._around, metrics=CollectorRegistry())
+        life = _ROLES[process](around, self._walls)
+        self._lives[process] = self._tasks.create_task(life, name=f"rehearsal: {process.value}")
+
+    async def _outage(self, *, away: bool) -> None:
+        admin = await connect(make_conninfo(self._dsn, dbname="postgres"), name="rehearsal")
+        try:
+            await (shut if away else reopen)(admin, self._dsn)
+        finally:
+            await admin.close()
+
+    async def _set_duty(self, *, present: bool) -> None:
+        now = self._clock.now()
+        async with self._pool.connection() as conn, conn.transaction():
+            await end_district_shift(conn)
+            if present:
+                await replace_district_shift(
+                    conn, LEADER, [CONTACT], language="zh", starts_at=now, ends_at=now + timedelta(days=366)
+                )
+
+    def _new_watch(self, before: Watch | None = None) -> Watch:
+        return Watch(self._timetable, self._around.settings, self._pool, before=before)

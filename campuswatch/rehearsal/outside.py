@@ -1,0 +1,156 @@
+"""The outside of a rehearsal: the broker's alarms, the links' far ends and the duty leader's telephone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from random import Random
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from alerting.channels import Channel
+from alerting.channels.webhook import WebhookLink
+from campuswatch.rehearsal.ears import Ears
+from campuswatch.rehearsal.story import Overheard, Story
+from campuswatch.roles.links import ANSWER_S
+from campuswatch.roles.listening import Reaction
+from domain.clock import Clock
+from domain.delivery import Delivery, Receipt
+from domain.errors import PermanentFailure, TemporaryFailure
+from ingest.session import Inbound
+from simulators.far_ends import Answer, FarEnds, LinkName
+from storage.notices import NoticeChannel
+
+#: One way of a line to somebody else.
+LINE_S = 0.02
+
+
+class Handed:
+    """Stands where the alarm lane has its MQTT session: what is handed in is a batch, and is safe once acknowledged."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Inbound] = []
+        self._unacknowledged: dict[int, Inbound] = {}
+        self._wake = asyncio.Event()
+        self._number = 0
+
+    def hand(self, topic: str, payload: bytes, at: datetime) -> None:
+        self._number += 1
+        message = Inbound(topic.encode(), payload, at, self._number, 1, False)
+        self._unacknowledged[self._number] = message
+        self._waiting.append(message)
+        self._wake.set()
+
+    async def __aenter__(self) -> Handed:
+        """Somebody takes the session up: what his predecessor did not acknowledge comes again."""
+        self._waiting = [msgspec.structs.replace(message, again=True) for message in self._unacknowledged.values()]
+        if self._waiting:
+            self._wake.set()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+    async def batch(self, *, most: int, age_s: float, quiet_s: float) -> list[Inbound]:
+        await self._wake.wait()
+        given, self._waiting = self._waiting[:most], self._waiting[most:]
+        if not self._waiting:
+            self._wake.clear()
+        return given
+
+    def acknowledge(self, messages: Sequence[Inbound]) -> None:
+        for message in messages:
+            self._unacknowledged.pop(message.packet_id, None)
+
+
+class FarLink:
+    """An `alerting.channels.webhook.Post` to a simulated far end."""
+
+    def __init__(self, far: FarEnds, link: LinkName, clock: Clock) -> None:
+        self._far = far
+        self._link = link
+        self._clock = clock
+
+    async def __call__(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        answer = await _answered(self._far, self._link, headers, body, self._clock)
+        return answer.status, msgspec.json.encode(answer.body)
+
+
+class FarPhone:
+    """A `Channel` to the duty leader's simulated telephone."""
+
+    def __init__(self, far: FarEnds, clock: Clock) -> None:
+        self._far = far
+        self._clock = clock
+
+    async def send(self, delivery: Delivery) -> Receipt | None:
+        """:raises TemporaryFailure: it was not taken. :raises PermanentFailure: it will never be."""
+        notice: dict[str, Any] = {"title": delivery.body["title"], "message": delivery.body["text"]}
+        answer = await _answered(self._far, LinkName.PHONE, {}, msgspec.json.encode(notice), self._clock)
+        if answer.status >= 500:
+            raise TemporaryFailure("no service took the notice")
+        if answer.status >= 400:
+            raise PermanentFailure("the service refused the notice")
+        return None
+
+
+async def _answered(far: FarEnds, link: LinkName, headers: dict[str, str], body: bytes, clock: Clock) -> Answer:
+    await asyncio.sleep(LINE_S)
+    answer = far.take(link, headers, body, clock.now())
+    if answer.after_s > ANSWER_S:
+        await asyncio.sleep(ANSWER_S)
+        raise TemporaryFailure("no answer in time")
+    await asyncio.sleep(answer.after_s + LINE_S)
+    if answer.broken_off:
+        raise TemporaryFailure("not reached: the connection was broken off")
+    return answer
+
+
+class Walls:
+    """A `campuswatch.roles.outside.Outside` that ends within this process. Chores stay undone."""
+
+    poll_s = 3600.0
+
+    def __init__(
+        self, far: FarEnds, secrets: Mapping[LinkName, str], ears: Ears, story: Story, clock: Clock, *, seed: int
+    ) -> None:
+        self._ears = ears
+        self.chance = Random(f"{seed}/chance").random
+        self.alarms = Handed()
+        self._links = {
+            link.value: Overheard(WebhookLink(link.value, secret, post=FarLink(far, link, clock), clock=clock), story)
+            for link, secret in secrets.items()
+        }
+        self._phone = Overheard(FarPhone(far, clock), story)
+
+    def session(
+        self,
+        *,
+        client_id: str,
+        filters: Sequence[str],
+        on_connection: Callable[[bool], None],
+        on_forgotten: Callable[[], None],
+    ) -> Handed:
+        on_connection(True)
+        return self.alarms
+
+    @asynccontextmanager
+    async def links(self) -> AsyncIterator[Mapping[str, Channel]]:
+        yield self._links
+
+    def duty(self, contacts: Callable[[int], Awaitable[Sequence[str]]]) -> Channel:
+        return self._phone
+
+    async def react(
+        self, reactions: Mapping[NoticeChannel, Reaction], *, name: str, poll_s: float = 0.0, pause_s: float = 0.0
+    ) -> None:
+        await self._ears.react(reactions)
+
+    def chore(self, tasks: asyncio.TaskGroup, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        work.close()

@@ -1,0 +1,129 @@
+"""What happened in a rehearsal: written down at the moment when the control room had it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from alerting.channels import Channel
+from domain.clock import Clock
+from domain.delivery import Delivery, Receipt
+from simulators.scenarios.happening import CHANGES, DUTY, Happening, HappeningKind
+from storage.pool import Connection
+from storage.rehearsal import Entry, entries, incidents_by_id
+
+#: Words of an incident's timeline. Receipts and notices are known before they stand there: the database may be away.
+_KINDS = {
+    "raised": HappeningKind.INCIDENT,
+    "delivery_delayed": HappeningKind.FAILURE,
+    "delivery_failed": HappeningKind.FAILURE,
+    **dict.fromkeys(CHANGES, HappeningKind.CHANGE),
+}
+#: A transaction that took its numbers early may commit them late: so far back is read again.
+_LATE = 1000
+
+
+class _Told(NamedTuple):
+    incident_id: UUID
+    happening: Happening
+
+
+class Story:
+    """Reads the timelines of incidents as they grow, and hears what was told to whom."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._newest = 0
+        self._read: set[int] = set()
+        self._written: list[Happening] = []
+        self._told: dict[UUID, _Told] = {}
+
+    async def look(self, conn: Connection) -> None:
+        """Read on; a `campuswatch.roles.listening.Reaction` to changes of incidents."""
+        at_s = self._clock.now().timestamp()
+        for entry in await entries(conn, after=self._newest - _LATE):
+            if entry.entry_no in self._read:
+                continue
+            self._read.add(entry.entry_no)
+            self._newest = max(self._newest, entry.entry_no)
+            if (kind := _KINDS.get(entry.kind)) is not None:
+                self._written.append(_happening(entry, kind, at_s))
+        self._read = {number for number in self._read if number > self._newest - _LATE}
+
+    def told(self, delivery: Delivery) -> None:
+        """Somebody took ``delivery``. A second copy of it is no news to him."""
+        link = delivery.channel.value == "webhook"
+        happening = Happening(
+            at_s=self._clock.now().timestamp(),
+            kind=HappeningKind.RECEIPT if link else HappeningKind.NOTICE,
+            what=delivery.recipient if link else DUTY,
+            to=delivery.recipient,
+            text=delivery.notice.value,
+        )
+        self._told.setdefault(delivery.delivery_id, _Told(delivery.incident_id, happening))
+
+    def failed_operator(self, text: str) -> None:
+        """An action that an operator could not carry out."""
+        at_s = self._clock.now().timestamp()
+        self._written.append(Happening(at_s=at_s, kind=HappeningKind.FAILURE, what="operator", text=text))
+
+    async def happenings(self, conn: Connection) -> list[Happening]:
+        """All of it, in the order of time."""
+        await self.look(conn)
+        incidents = await incidents_by_id(conn, [told.incident_id for told in self._told.values()])
+        found = list(self._written)
+        for told in self._told.values():
+            incident = incidents.get(told.incident_id)
+            found.append(
+                told.happening
+                if incident is None
+                else msgspec.structs.replace(
+                    told.happening,
+                    rule=incident.rule,
+                    severity=incident.severity,
+                    site=incident.site_id,
+                    device=incident.device_id,
+                    test=incident.test,
+                    drill=incident.drill,
+                )
+            )
+        return sorted(found, key=lambda one: (one.at_s, list(HappeningKind).index(one.kind), one.what, one.device))
+
+
+class Overheard:
+    """A `Channel` that tells the story of what was taken."""
+
+    def __init__(self, channel: Channel, story: Story) -> None:
+        self._channel = channel
+        self._story = story
+
+    async def send(self, delivery: Delivery) -> Receipt | None:
+        receipt = await self._channel.send(delivery)
+        self._story.told(delivery)
+        return receipt
+
+
+def _happening(entry: Entry, kind: HappeningKind, at_s: float) -> Happening:
+    incident, recipient = entry.incident, str(entry.detail.get("recipient", ""))
+    match kind:
+        case HappeningKind.INCIDENT:
+            what = incident.rule
+        case HappeningKind.CHANGE:
+            what = entry.kind
+        case _:
+            what = recipient if entry.detail.get("channel") == "webhook" else DUTY
+    return Happening(
+        at_s=at_s,
+        kind=kind,
+        what=what,
+        rule=incident.rule,
+        site=incident.site_id,
+        device=incident.device_id,
+        to=recipient,
+        severity=incident.severity,
+        test=incident.test,
+        drill=incident.drill,
+        text=str(entry.detail.get("error", "")) or (entry.actor if kind is HappeningKind.CHANGE else ""),
+    )

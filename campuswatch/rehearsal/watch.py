@@ -1,0 +1,154 @@
+"""What the bulk role makes of a day, without its broker and its table of observations.
+
+Everything that devices say goes through the same limits and rules as in production, second by second; what follows
+from it is committed as the bulk lane commits it. Observations themselves are not stored: a month of a site is ten
+million of them, and no rule reads them back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from math import floor
+
+from campuswatch.roles.registry import lane_decoder
+from campuswatch.settings import Settings
+from detectors.engine import Engine
+from detectors.rules import bulk_rules
+from detectors.rules.chattering import limited
+from devices.profiles.loading import load_profiles
+from devices.registry import load_registry
+from domain.device import RegisteredDevice
+from domain.errors import StorageUnavailable
+from domain.finding import Finding
+from domain.marks import Marks
+from domain.observation import Alarm, Observation
+from ingest.bulk_lane import LANE
+from ingest.fairness import Allowance, Fairness
+from ingest.parcel import Parcel
+from simulators.message import Message
+from simulators.timetable import Timetable
+from storage.device_states import load_rule_states
+from storage.pool import Pool, wrapped_errors
+
+#: How often silence is judged, and how often a database that is away is tried, as in the bulk lane.
+TICK_S, AGAIN_S = 1.0, 1.0
+#: On a clock that stands still while the database works this is time enough for any commit.
+AT_ONCE_S = 1e-5
+
+
+class Watch:
+    """One life of the bulk role. ``now_s`` is until when it has heard everything; ``before`` is the life before it."""
+
+    def __init__(self, timetable: Timetable, settings: Settings, pool: Pool, *, before: Watch | None = None) -> None:
+        self._timetable = timetable
+        self._decoder = lane_decoder(settings, load_profiles(settings.ingest.profiles))
+        self._pool = pool
+        self._rules = bulk_rules()
+        self._engine = Engine(self._rules)
+        ingest = settings.ingest
+        self._fairness = Fairness(
+            device=Allowance(ingest.device_rate_per_s, ingest.device_burst),
+            site=Allowance(ingest.site_rate_per_s, ingest.site_burst),
+        )
+        self._registered: Mapping[tuple[str, str], RegisteredDevice] = {}
+        self._marks: list[Marks] = [] if before is None else before._marks
+        self._committing: asyncio.Task[None] | None = None
+        self._held: list[Observation] = []  # what was said since then
+        self.found: list[Finding] = []
+        self.now_s = 0.0
+
+    async def begin(self, now_s: float) -> None:
+        """Take up what is committed."""
+        now = datetime.fromtimestamp(now_s, UTC)
+        async with wrapped_errors(), self._pool.connection() as conn:
+            registry = await load_registry(conn)
+            states = await load_rule_states(conn)
+        self._decoder.use(registry)
+        self._registered = {(device.site_id, device.device_id): device for device in registry}
+        self._engine.enrol(registry, now)
+        self._engine.restore((), states, now, marks=self._marks)
+        chattering = limited(self._rules)
+        self._fairness.resume(chattering.devices, chattering.sites, now)
+        self.now_s = now_s
+
+    def listen(self, until_s: float) -> None:
+        """Hear what is said until ``until_s``, or until something follows from it, or the database has to be tried."""
+        said_until, registered = self._timetable.said, self._registered
+        if self._committing is not None:
+            self.now_s = min(until_s, self.now_s + AGAIN_S)
+            self._held.extend(said_until(self.now_s, registered))
+            return
+        while self.now_s < until_s and not self.found:
+            tick_s = (floor(self.now_s / TICK_S) + 1) * TICK_S
+            self.now_s = min(tick_s, until_s)
+            self._take(list(said_until(self.now_s, registered)))
+            if self.now_s == tick_s:
+                self.found.extend(self._engine.tick(datetime.fromtimestamp(tick_s, UTC)))
+
+    def hear(self, message: Message) -> None:
+        """A message outside the timetable."""
+        at = datetime.fromtimestamp(message.due_s, UTC)
+        decoded = self._decoder.decode(message.topic, message.payload, at)
+        said = [one for one in decoded.observations if not isinstance(one, Alarm)]
+        if self._committing is None:
+            self._take(said)
+        else:
+            self._held.extend(said)
+
+    def _take(self, said: Sequence[Observation]) -> None:
+        engine, found = self._engine, self.found
+        verdict = self._fairness.judge(said, (), (), self._decoder.registry.by_no)
+        if verdict is None:
+            observe = engine.observe
+            for one in said:
+                if concluded := observe(one):
+                    found.extend(concluded)
+            return
+        for position, one in enumerate(said):
+            found.extend(engine.overhear(one) if position in verdict.over else engine.observe(one))
+        for excess in verdict.excesses:
+            found.extend(engine.exceeded(excess))
+
+    async def commit(self) -> None:
+        """Hand over what was found. What the database takes at once is committed when this returns; while it is away,
+        what is said is held back as in the lane's journal, and no time is lost here.
+        """
+        if self._committing is None:
+            parcel = self._collected()
+            if parcel.empty:
+                return
+            self._committing = asyncio.create_task(self._commit_at_last(parcel), name="rehearsal: commit")
+        await asyncio.wait({self._committing}, timeout=AT_ONCE_S)
+        if not self._committing.done():
+            return
+        self._committing.result()
+        self._committing = None
+        if self._held:
+            held, self._held = self._held, []
+            self._take(held)
+            self._engine.hearing_resumed(datetime.fromtimestamp(self.now_s, UTC))
+
+    async def _commit_at_last(self, parcel: Parcel) -> None:
+        while True:
+            try:
+                async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+                    await parcel.write(conn, LANE)
+                return
+            except StorageUnavailable:
+                await asyncio.sleep(AGAIN_S)
+
+    def die(self) -> None:
+        """What was found and is not committed is gone with this life; the next one finds it again."""
+        if self._committing is not None:
+            self._committing.cancel()
+        self._collected()
+
+    def _collected(self) -> Parcel:
+        changes = self._engine.changes()
+        for marks in changes.marks:
+            self._marks = [kept for kept in self._marks if kept.generation >= marks.obsolete_before]
+            self._marks.append(marks)
+        found, self.found = self.found, []
+        return Parcel(findings=found, liveness=changes.liveness, rule_states=changes.states, clocks=changes.clocks)

@@ -1,0 +1,94 @@
+"""What lies around the alarm and alerting roles: the broker, the links, telephones, the database's notices, chance.
+
+Both roles are put together from `Outside` alone, so a rehearsal (`campuswatch.rehearsal`) runs them as they are, within
+walls of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from alerting.channels import Channel
+from alerting.channels.duty_notice import DutyNotice
+from campuswatch.roles.links import open_links
+from campuswatch.roles.listening import POLL_S, Reaction, react
+from campuswatch.roles.surroundings import Surroundings
+from ingest.alarm_lane import Session
+from ingest.session import BrokerAddress, BrokerSession
+from storage.notices import NoticeChannel
+
+
+class Outside(Protocol):
+    """``poll_s``: how late a notice of the database that was missed is made up for. ``chance``: numbers in [0, 1) that
+    keep many from trying again in the same moment.
+    """
+
+    poll_s: float
+    chance: Callable[[], float]
+
+    def session(
+        self,
+        *,
+        client_id: str,
+        filters: Sequence[str],
+        on_connection: Callable[[bool], None],
+        on_forgotten: Callable[[], None],
+    ) -> Session: ...
+
+    def links(self) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
+        """The links by their ids."""
+
+    def duty(self, contacts: Callable[[int], Awaitable[Sequence[str]]]) -> Channel:
+        """The way to duty leaders; ``contacts`` are those of a shift."""
+
+    async def react(
+        self, reactions: Mapping[NoticeChannel, Reaction], *, name: str, poll_s: float = POLL_S, pause_s: float = 0.0
+    ) -> None:
+        """See `campuswatch.roles.listening`."""
+
+    def chore(self, tasks: asyncio.TaskGroup, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Have ``work`` done that decides nothing about alarms: books, tidying, gauges."""
+
+
+class World:
+    """The real outside."""
+
+    poll_s = 2.0
+    chance = staticmethod(random.random)
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    def session(
+        self,
+        *,
+        client_id: str,
+        filters: Sequence[str],
+        on_connection: Callable[[bool], None],
+        on_forgotten: Callable[[], None],
+    ) -> BrokerSession:
+        return BrokerSession(
+            BrokerAddress.parse(self._around.settings.mqtt_url()),
+            client_id=client_id,
+            filters=filters,
+            on_connection=on_connection,
+            on_forgotten=on_forgotten,
+        )
+
+    def links(self) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
+        return open_links(self._around)
+
+    def duty(self, contacts: Callable[[int], Awaitable[Sequence[str]]]) -> Channel:
+        return DutyNotice(contacts)
+
+    async def react(
+        self, reactions: Mapping[NoticeChannel, Reaction], *, name: str, poll_s: float = POLL_S, pause_s: float = 0.0
+    ) -> None:
+        await react(self._around.settings.database_url(), reactions, name=name, poll_s=poll_s, pause_s=pause_s)
+
+    def chore(self, tasks: asyncio.TaskGroup, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        tasks.create_task(work, name=name)
