@@ -35,3 +35,12 @@ def drift(key: int, at_s: float, every_s: float) -> float:
     share = share * share * (3.0 - 2.0 * share)
     a, b = unit(key, left), unit(key, left + 1)
     return 2.0 * (a + (b - a) * share) - 1.0
+
+
+#: So many bytes of chance are worked out together: they cost as much as one.
+BLOCK = 64
+
+
+def block_of(key: int, number: int) -> bytes:
+    """The ``number``-th block of `BLOCK` bytes for this key, each 0 to 255."""
+    return blake2b(b"%d/%d" % (key, number), digest_size=BLOCK).digest()

@@ -32,6 +32,10 @@ class Course(Generic[T]):
         """After the newest change."""
         return self._values[-1]
 
+    def still(self, at_s: float, value: T) -> bool:
+        """Whether it has stood at ``value`` for so long that nobody asks for what was."""
+        return self.now == value and (not self._since_s or self._since_s[-1] < at_s - KEPT_S)
+
     def at(self, at_s: float) -> T:
         return self._values[bisect_right(self._since_s, at_s)]
 

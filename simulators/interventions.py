@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import ceil
+from typing import Any
+
+import msgspec
 
 from domain.device import Device, DeviceKind
 from domain.metric import METRICS
@@ -27,6 +30,39 @@ FIRE_SMOKE_RISES_S = 30.0
 __all__ = ["COOLING_S", "EXTRA_READING_EVERY_S", "FIRE_SMOKE_DB_M", "Interventions"]
 
 
+class Loop(msgspec.Struct):
+    """A device that sends what it said last again, ``times`` times from ``at_s`` on.
+
+    ``ordered``: the newest message that an order had it send. What it says of itself may be newer, and is known to
+    whoever lets it speak: ``last`` is what he found, once he has ``looked``.
+    """
+
+    device_no: int
+    at_s: float
+    times: int
+    over_s: float
+    ordered: Message | None = None
+    last: Message | None = None
+    looked: bool = False
+
+    @property
+    def ends_s(self) -> float:
+        return self.at_s + self.over_s
+
+    def turns(self, since_s: float, until_s: float) -> Iterator[float]:
+        """When it says it again, from ``since_s`` up to ``until_s`` (not included)."""
+        if self.ends_s < since_s or self.at_s >= until_s:
+            return
+        every_s = self.over_s / self.times
+        first = max(0, ceil((since_s - self.at_s) / every_s) - 1) if every_s else 0
+        for turn in range(first, self.times):
+            due_s = self.at_s + turn * every_s
+            if due_s >= until_s:
+                return
+            if due_s >= since_s:
+                yield due_s
+
+
 class Interventions:
     """Applies orders to a district's devices and answers how they change what a device says.
 
@@ -43,8 +79,10 @@ class Interventions:
         self._silence: dict[int, Course[bool]] = {}
         self._clocks: dict[int, Course[float]] = {}
         self._batteries: dict[int, Course[float | None]] = {}
-        self._loops: list[tuple[int, float, Order]] = []
         self._said: dict[int, Message] = {}
+        self.loops: list[Loop] = []
+        #: The numbers of the devices that any order may change: the others say what a quiet day has them say.
+        self.touched: set[int] = set()
 
     # -- orders -------------------------------------------------------------------------------------------------------
 
@@ -62,6 +100,7 @@ class Interventions:
             case Op.CUT:
                 for device_no in chosen:
                     self._silence.setdefault(device_no, Course(False)).change(at_s, True)
+                self.touched.update(chosen)
                 return [], f"cut {name}: {len(chosen)} device(s) silent"
             case Op.RESTORE:
                 for device_no in chosen:
@@ -91,13 +130,15 @@ class Interventions:
                 return self._report(one, order, at_s), f"{name} says {what}{'' if order.active else ' ended'}"
             case Op.REPEAT:
                 self._refuse_silent(one, name, at_s)
-                self._loops.append((one, at_s, order))
+                self.loops.append(Loop(one, at_s, order.times, order.over_s, self._said.get(one)))
                 return [], f"{name} repeats itself {order.times} times over {order.over_s:g} s"
             case Op.CLOCK:
                 self._clocks.setdefault(one, Course(0.0)).change(at_s, order.off_s)
+                self.touched.add(one)
                 return [], f"the clock of {name} is {'right' if not order.off_s else f'off by {order.off_s:+g} s'}"
             case Op.BATTERY:
                 self._batteries.setdefault(one, Course(None)).change(at_s, order.pct)
+                self.touched.add(one)
                 return [], f"the battery of {name} is {'its own' if order.pct is None else f'at {order.pct:g} %'}"
 
     # -- what they change ---------------------------------------------------------------------------------------------
@@ -107,10 +148,20 @@ class Interventions:
         """The numbers of the devices that are silent after the newest order."""
         return {device_no for device_no, silence in self._silence.items() if silence.now}
 
-    @property
-    def touched(self) -> set[int]:
-        """The numbers of the devices that any order may still change: the others say what a quiet day has them say."""
-        return self._silence.keys() | self._clocks.keys() | self._batteries.keys() | self._ramps.keys()
+    def settle(self, at_s: float) -> None:
+        """Forget what makes no difference any more. Call it now and then."""
+        courses: tuple[tuple[dict[int, Course[Any]], object], ...] = (
+            (self._silence, False),
+            (self._clocks, 0.0),
+            (self._batteries, None),
+        )
+        for changed, natural in courses:
+            for device_no in [no for no, course in changed.items() if course.still(at_s, natural)]:
+                del changed[device_no]
+        for device_no in [no for no, ramp in self._ramps.items() if ramp.over(at_s)]:
+            del self._ramps[device_no]
+        self.loops = [loop for loop in self.loops if loop.ends_s >= at_s]
+        self.touched = {*self._silence, *self._clocks, *self._batteries, *self._ramps}
 
     def is_cut(self, device_no: int, at_s: float) -> bool:
         silence = self._silence.get(device_no)
@@ -142,8 +193,6 @@ class Interventions:
         """Device number and time of the readings that driven sensors send between the regular ones."""
         if not self._ramps:
             return
-        for device_no in [n for n, ramp in self._ramps.items() if ramp.over(since_s)]:
-            del self._ramps[device_no]
         tick = ceil(since_s / EXTRA_READING_EVERY_S)
         while (at_s := tick * EXTRA_READING_EVERY_S) < until_s:
             for device_no, ramp in self._ramps.items():
@@ -162,6 +211,7 @@ class Interventions:
         if ramp.before is not None:
             ramp.before.settle(ramp.start_s)
         self._ramps[device_no] = ramp
+        self.touched.add(device_no)
 
     def _set_fire(self, smoke_no: int, order: Order, at_s: float) -> Device | None:
         """Smoke rises at the detector; heat at the sensor of the same place, or else at the site's first."""

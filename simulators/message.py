@@ -33,9 +33,9 @@ def topic(site_id: str, device_id: str, channel: Channel) -> str:
 
 
 def timestamp(at_s: float) -> str:
-    """RFC 3339 to the millisecond with China's offset."""
-    second = int(at_s // 1)
-    return f"{_second(second)}.{int((at_s - second) * 1000):03d}+08:00"
+    """RFC 3339 to the millisecond with China's offset; parts of a millisecond are cut off."""
+    second, ms = divmod(int(at_s * 1000 + 0.001), 1000)
+    return f"{_second(second)}.{ms:03d}+08:00"
 
 
 @lru_cache(maxsize=4)

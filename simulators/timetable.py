@@ -1,59 +1,49 @@
-"""When each device sends: a phase of its own in every interval, so that a district never speaks all at once.
+"""What a district's devices say and when: heartbeats, readings, and the acts of a site's day.
 
-The n-th message of a stream is due at ``(n + phase) * interval + jitter(n)`` counted from 1970; the jitter is
-at most a twentieth of the interval. Nothing depends on when the simulator was started: two that start
-at different times with one seed send the same messages from then on.
+::
+
+    beats (heartbeats, readings) ─┐
+    programme (acts of a day) ────┼─► agenda, sorted ─► said as bytes: `Timetable.due`
+    interventions ────────────────┘                  └► or as what they are decoded to: `Timetable.said`
+
+Nothing depends on when the simulator was started: two that start at different times with one seed say the same from
+then on, byte for byte.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from heapq import heapify, heapreplace
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from math import ceil
 
-from domain.device import Device
-from domain.observation import Channel
+from domain.device import Device, RegisteredDevice
+from domain.observation import Channel, Heartbeat, Misdated, Observation, Reading
+from domain.site import Site, SiteKind
+from simulators.beat import BITS, MASK, WINDOW_MS, Agenda, Beat
 from simulators.behaviour import Behaviour
-from simulators.chance import unit
-from simulators.interventions import Interventions
+from simulators.day.act import Act
+from simulators.day.programme import Programme
+from simulators.interventions import Interventions, Loop
 from simulators.message import Message, heartbeat, reading, topic
+from simulators.overhearing import overheard
 
 READING_INTERVAL_S = 60.0
-_JITTER_SHARE = 0.05
+#: Who speaks, beside heartbeats and readings: acts of the window, and what interventions add.
+_ACTS = 1 << (BITS - 2)
+_EXTRAS = 1 << (BITS - 1)
+_HOUR_MS = 3_600_000
+_READING_KEY = 0x5EED
 
-
-class _Stream:
-    """One device's heartbeats or readings."""
-
-    __slots__ = ("channel", "device_no", "interval_s", "key", "number", "phase", "site_no", "topic")
-
-    def __init__(self, device_no: int, site_no: int, behaviour: Behaviour, channel: Channel, interval_s: float) -> None:
-        self.device_no = device_no
-        self.site_no = site_no
-        self.channel = channel
-        self.interval_s = interval_s
-        self.key = behaviour.key ^ (0x5EED if channel is Channel.READING else 0)
-        self.phase = unit(self.key, -1)
-        self.topic = topic(behaviour.device.site_id, behaviour.device.device_id, channel)
-        self.number = 0
-
-    def due_s(self) -> float:
-        jitter = unit(self.key, self.number) * _JITTER_SHARE
-        return (self.number + self.phase + jitter) * self.interval_s
-
-    def seek(self, at_s: float) -> float:
-        """Stand at the first message due at or after ``at_s``; its time."""
-        self.number = int(at_s / self.interval_s) - 2
-        due_s = self.due_s()
-        while due_s < at_s:
-            self.number += 1
-            due_s = self.due_s()
-        return due_s
+Heard = Observation | Misdated
 
 
 class Timetable:
-    """Yields the messages of a district in the order they are due.
+    """Says what the devices of a district say, in order.
 
-    Devices of one site stand together in ``devices``. ``rate_factor`` 2 halves every interval.
+    Devices of one site stand together in ``devices``. ``rate_factor`` 2 halves every interval. Without its site a
+    device sends heartbeats and readings only. Orders that fall into a slice have to be applied before it is asked for,
+    and what is asked for has to be read to its end.
     """
 
     def __init__(
@@ -64,63 +54,215 @@ class Timetable:
         start_s: float,
         rate_factor: float = 1.0,
         interventions: Interventions | None = None,
+        sites: Sequence[Site] = (),
     ) -> None:
-        self._behaviours = [Behaviour(seed, device) for device in devices]
+        kinds = {site.site_id: site.kind for site in sites}
+        self._behaviours = [Behaviour(seed, device, kinds.get(device.site_id, SiteKind.PRIMARY)) for device in devices]
         self._interventions = interventions or Interventions(devices)
-        self._streams: list[_Stream] = []
-        sites: dict[str, int] = {}
-        for device_no, behaviour in enumerate(self._behaviours):
-            device = behaviour.device
-            site_no = sites.setdefault(device.site_id, len(sites))
-            every_s = device.heartbeat_s / rate_factor
-            self._streams.append(_Stream(device_no, site_no, behaviour, Channel.HEARTBEAT, every_s))
-            if behaviour.metric:
-                every_s = READING_INTERVAL_S / rate_factor
-                self._streams.append(_Stream(device_no, site_no, behaviour, Channel.READING, every_s))
-        self._site_nos = [sites[device.site_id] for device in devices]
-        self._now_s = start_s
-        self._heap: list[tuple[float, int]] = []
-        self.skip_to(start_s)
+        self._programme = Programme(seed, sites, devices)
+        numbers: dict[str, int] = {}
+        self._site_nos = [numbers.setdefault(device.site_id, len(numbers)) for device in devices]
+        #: Streams: first the heartbeats in the order of the devices, then the readings of those who measure.
+        self._devices_heard = len(devices)
+        self._device_of = list(range(len(devices)))
+        self._device_of += [number for number, behaviour in enumerate(self._behaviours) if behaviour.metric]
+        self._reading_of = {number: stream for stream, number in enumerate(self._device_of) if stream >= len(devices)}
+        if len(self._device_of) > _ACTS:
+            raise ValueError(f"a timetable holds {_ACTS} streams at most")
+        self._beats: dict[int, Beat] = {}
+        self._places: list[tuple[Beat, int]] = []
+        for stream, device_no in enumerate(self._device_of):
+            behaviour = self._behaviours[device_no]
+            is_reading = stream >= len(devices)
+            every_s = READING_INTERVAL_S if is_reading else float(behaviour.device.heartbeat_s)
+            interval_ms = max(1, round(every_s * 1000 / rate_factor))
+            beat = self._beats.setdefault(interval_ms, Beat(interval_ms))
+            key = behaviour.key ^ _READING_KEY if is_reading else behaviour.key
+            self._places.append((beat, beat.add(stream, key)))
+        self._acts: list[Act] = []
+        self._extras: list[int | Loop] = []
+        self._batteries: list[float | None] = []
+        self._battery_hour = -1
+        self._registered_from: Mapping[tuple[str, str], RegisteredDevice] | None = None
+        self._registered: list[RegisteredDevice | None] = []
+        self._agenda = Agenda(list(self._beats.values()), self._plan_acts, _ms(start_s))
 
     @property
     def mean_rate(self) -> float:
-        """Messages a second with nothing cut."""
-        return sum(1.0 / stream.interval_s for stream in self._streams)
+        """Heartbeats and readings a second with nothing cut."""
+        return sum(1000.0 * len(beat) / beat.interval_ms for beat in self._beats.values())
 
     def skip_to(self, at_s: float) -> None:
         """Go on from ``at_s`` and leave out what was due before: the machine slept."""
-        self._heap = [(stream.seek(at_s), number) for number, stream in enumerate(self._streams)]
-        heapify(self._heap)
-        self._now_s = at_s
+        self._agenda.seek(_ms(at_s))
 
     def due(self, until_s: float) -> Iterator[Message]:
         """What is due from the last call's end up to ``until_s`` (not included), in order."""
-        yield from self._extra_readings(self._now_s, until_s)
-        self._now_s = until_s
-        heap, streams, cut = self._heap, self._streams, self._interventions.cut
-        while heap and heap[0][0] < until_s:
-            due_s, number = heap[0]
-            stream = streams[number]
-            stream.number += 1
-            heapreplace(heap, (stream.due_s(), number))
-            if stream.device_no in cut:
-                continue
-            behaviour = self._behaviours[stream.device_no]
-            if stream.channel is Channel.HEARTBEAT:
-                payload = heartbeat(due_s, behaviour.battery_pct(due_s) if behaviour.has_battery else None)
-            else:
-                payload = self._reading(stream.device_no, due_s)
-            yield Message(due_s, stream.site_no, stream.topic, payload)
+        for since_ms, ends_ms, keys in self._agenda.take(_ms(until_s)):
+            for key in self._with_extras(since_ms, ends_ms, keys):
+                message = self._message(key >> BITS, key & MASK)
+                if message is not None:
+                    yield message
 
-    def _extra_readings(self, since_s: float, until_s: float) -> Iterator[Message]:
-        """A sensor near a fire speaks every few seconds, as real ones do when a value changes fast."""
+    def said(self, until_s: float, registered: Mapping[tuple[str, str], RegisteredDevice]) -> Iterator[Heard]:
+        """The same, already decoded as if each message had arrived when it was due: a whole day costs a second.
+
+        :param registered: by (site_id, device_id). Of whom is not there, nothing is heard.
+        """
+        if registered is not self._registered_from:
+            names = [(behaviour.device.site_id, behaviour.device.device_id) for behaviour in self._behaviours]
+            self._registered = [registered.get(name) for name in names]
+            self._registered_from = registered
+        for since_ms, ends_ms, keys in self._agenda.take(_ms(until_s)):
+            yield from self._observed(self._with_extras(since_ms, ends_ms, keys))
+
+    # -- what is due --------------------------------------------------------------------------------------------------
+
+    def _plan_acts(self, since_ms: int, until_ms: int) -> list[int]:
+        self._interventions.settle(since_ms / 1000)
+        self._acts = self._programme.acts(since_ms, until_ms)
+        return [act.due_ms << BITS | _ACTS + place for place, act in enumerate(self._acts)]
+
+    def _with_extras(self, since_ms: int, until_ms: int, keys: list[int]) -> list[int]:
+        """What interventions add: sensors near a fire speak every few seconds, as real ones do when a value changes
+        fast; loops say the same again.
+        """
+        since_s, until_s = since_ms / 1000, until_ms / 1000
+        self._extras = []
         for device_no, due_s in self._interventions.extra_readings(since_s, until_s):
-            device = self._behaviours[device_no].device
-            where = topic(device.site_id, device.device_id, Channel.READING)
-            yield Message(due_s, self._site_nos[device_no], where, self._reading(device_no, due_s))
+            keys.append(_ms(due_s) << BITS | _EXTRAS + len(self._extras))
+            self._extras.append(device_no)
+        for loop in self._interventions.loops:
+            for due_s in loop.turns(since_s, until_s):
+                keys.append(min(_ms(due_s), until_ms - 1) << BITS | _EXTRAS + len(self._extras))
+                self._extras.append(loop)
+        if self._extras:
+            keys.sort()
+        return keys
 
-    def _reading(self, device_no: int, at_s: float) -> bytes:
-        behaviour = self._behaviours[device_no]
+    # -- as bytes -----------------------------------------------------------------------------------------------------
+
+    def _message(self, due_ms: int, number: int) -> Message | None:
+        """None: the device is cut, or has nothing to repeat."""
+        due_s = due_ms / 1000
+        if number < _ACTS:
+            device_no = self._device_of[number]
+            if number < self._devices_heard:
+                return self._heartbeat(device_no, due_s)
+            return self._reading(device_no, due_s)
+        if number < _EXTRAS:
+            return self._act(self._acts[number - _ACTS], due_s)
+        extra = self._extras[number - _EXTRAS]
+        return self._reading(extra, due_s) if isinstance(extra, int) else self._again(extra, due_s)
+
+    def _heartbeat(self, device_no: int, due_s: float) -> Message | None:
+        changed, behaviour = self._interventions, self._behaviours[device_no]
+        battery_pct = behaviour.battery_pct(due_s) if behaviour.has_battery else None
+        said_s = due_s
+        if device_no in changed.touched:
+            if changed.is_cut(device_no, due_s):
+                return None
+            said_s = changed.clock_s(device_no, due_s)
+            battery_pct = None if battery_pct is None else changed.battery_pct(device_no, due_s, battery_pct)
+        return self._say(device_no, Channel.HEARTBEAT, due_s, heartbeat(said_s, battery_pct))
+
+    def _reading(self, device_no: int, due_s: float) -> Message | None:
+        changed, behaviour = self._interventions, self._behaviours[device_no]
         assert behaviour.metric is not None
-        value = self._interventions.measured(device_no, at_s, behaviour.measured(at_s))
-        return reading(at_s, behaviour.metric, value)
+        value, said_s = behaviour.measured(due_s), due_s
+        if device_no in changed.touched:
+            if changed.is_cut(device_no, due_s):
+                return None
+            value, said_s = changed.measured(device_no, due_s, value), changed.clock_s(device_no, due_s)
+        return self._say(device_no, Channel.READING, due_s, reading(said_s, behaviour.metric, value))
+
+    def _act(self, act: Act, due_s: float) -> Message | None:
+        if self._interventions.is_cut(act.device_no, due_s):
+            return None
+        said_s = self._interventions.clock_s(act.device_no, due_s)
+        return self._say(act.device_no, act.channel, due_s, act.payload(said_s))
+
+    def _again(self, loop: Loop, due_s: float) -> Message | None:
+        if not loop.looked:
+            loop.last, loop.looked = self._last_before(loop.device_no, loop.at_s, loop.ordered), True
+        if loop.last is None or self._interventions.is_cut(loop.device_no, due_s):
+            return None
+        return loop.last._replace(due_s=due_s)
+
+    def _last_before(self, device_no: int, at_s: float, ordered: Message | None) -> Message | None:
+        """The newest message that the device sent before ``at_s``, worked out anew."""
+        at_ms = _ms(at_s)
+        candidates = [] if ordered is None else [ordered]
+        streams = [device_no, *([self._reading_of[device_no]] if device_no in self._reading_of else [])]
+        for stream in streams:
+            beat, place = self._places[stream]
+            said = (self._message(due_ms, stream) for due_ms in beat.before(place, at_ms))
+            candidates += [message for message in [next((one for one in said if one), None)] if message]
+        acts = (self._act(act, act.due_ms / 1000) for act in self._programme.acts(at_ms - 24 * _HOUR_MS, at_ms)
+                if act.device_no == device_no)  # fmt: skip
+        candidates += [message for message in acts if message]
+        return max(candidates, key=lambda message: message.due_s, default=None)
+
+    def _say(self, device_no: int, channel: Channel, due_s: float, payload: bytes) -> Message:
+        device = self._behaviours[device_no].device
+        return Message(due_s, self._site_nos[device_no], topic(device.site_id, device.device_id, channel), payload)
+
+    # -- as observations ----------------------------------------------------------------------------------------------
+
+    def _observed(self, keys: list[int]) -> Iterator[Heard]:
+        """Nearly all are plain: built here. Whatever is not is said in bytes and decoded as in production."""
+        if not keys:
+            return
+        began_ms = (keys[0] >> BITS) // WINDOW_MS * WINDOW_MS
+        self._look_at_batteries(began_ms)
+        base, ms = datetime.fromtimestamp(began_ms / 1000, UTC), _milliseconds()
+        registered, touched, batteries = self._registered, self._interventions.touched, self._batteries
+        heard, device_of, behaviours = self._devices_heard, self._device_of, self._behaviours
+        for key in keys:
+            number = key & MASK
+            if number < _ACTS:
+                device_no = device_of[number]
+                device = registered[device_no]
+                if device is None:
+                    continue
+                if device_no not in touched:
+                    at = base + ms[(key >> BITS) - began_ms]
+                    if number < heard:
+                        yield Heartbeat(device, at, at, batteries[number])
+                    else:
+                        behaviour = behaviours[device_no]
+                        assert behaviour.metric is not None
+                        yield Reading(device, at, at, {behaviour.metric: behaviour.measured((key >> BITS) / 1000)})
+                    continue
+            message = self._message(key >> BITS, number)
+            if message is not None and (observation := self._decoded(message, number)) is not None:
+                yield observation
+
+    def _decoded(self, message: Message, number: int) -> Heard | None:
+        if number < _ACTS:
+            device_no = self._device_of[number]
+        elif number < _EXTRAS:
+            device_no = self._acts[number - _ACTS].device_no
+        else:
+            extra = self._extras[number - _EXTRAS]
+            device_no = extra if isinstance(extra, int) else extra.device_no
+        device = self._registered[device_no]
+        return None if device is None else overheard(device, message)
+
+    def _look_at_batteries(self, at_ms: int) -> None:
+        hour = at_ms // _HOUR_MS
+        if hour != self._battery_hour:
+            at_s = at_ms / 1000
+            self._batteries = [one.battery_pct(at_s) if one.has_battery else None for one in self._behaviours]
+            self._battery_hour = hour
+
+
+def _ms(at_s: float) -> int:
+    """Whole milliseconds, up; less than a thousandth of one is a float's own error."""
+    return ceil(at_s * 1000 - 0.001)
+
+
+@cache
+def _milliseconds() -> list[timedelta]:
+    """Those of one window: to add one is faster than to make a time."""
+    return [timedelta(milliseconds=number) for number in range(WINDOW_MS)]

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.device import Device, DeviceKind
-from simulators.behaviour import Behaviour, cooking, outdoor_c, sun_height
+from simulators.behaviour import Behaviour, cooking
 from simulators.chance import drift, key_of, unit
+from simulators.day.sky import outdoor_c, sun_height
 from simulators.gazetteer import KITCHEN
 
 DAY_S = 86_400.0
