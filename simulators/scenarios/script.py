@@ -47,11 +47,14 @@ class LinkAct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperatorAct(msgspec.Struct, frozen=True, kw_only=True):
-    """``actor`` does it to the oldest open incident of ``rule`` at ``site`` (and of ``device``, unless it is empty)."""
+    """``actor`` does it to the oldest open incident of ``rule``, at ``site`` and of ``device`` where they are not empty.
+
+    For a reset, and a close, that is one which has been acknowledged, respectively reset: whatever the action fits.
+    """
 
     action: OperatorAction
     rule: str
-    site: str
+    site: str = ""
     device: str = ""
     actor: str = ""
     note: str = ""
@@ -108,8 +111,8 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
     """In [``since_s``, ``until_s``] nothing happens but what was wanted, at ``site`` or anywhere.
 
-    ``only`` and ``but`` hold kinds, changes, links, ``duty`` and rules: the quiet is about ``only`` these (empty = all),
-    and not about ``but`` these.
+    ``only`` and ``but`` hold kinds, changes, links, ``duty`` and rules: the quiet is about ``only`` these (empty =
+    everything), and not about ``but`` these.
     """
 
     since_s: float

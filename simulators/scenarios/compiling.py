@@ -1,0 +1,294 @@
+"""From a well-formed scenario to a `Script`: times become exact, names are looked up in the district, and what could
+not happen there is said now instead of in the middle of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simulators.district import DISTRICT_SITES, District, build_district
+from simulators.errors import OrderRefused
+from simulators.interventions import Interventions
+from simulators.receivers import LinkName, Mode
+from simulators.scenarios import format as form
+from simulators.scenarios import script as made
+from simulators.scenarios.happening import HappeningKind
+from simulators.scenarios.orders import order_of
+from simulators.scenarios.problems import Problem
+from simulators.scenarios.shape import way_text
+from simulators.scenarios.source import Node
+from simulators.scenarios.times import After, Instant, Moment, TimeOfDay, clock, next_time_s, short_clock
+
+Way = tuple[str | int, ...]
+
+
+def compiled(
+    name: str, header: form.Header, steps: Sequence[form.Step | None], root: Node, file: str
+) -> tuple[made.Script, list[Problem]]:
+    """The script, which is one only where there are no problems. None stands for a step that is not well-formed."""
+    work = _Compiler(header, root, file)
+    for number, step in enumerate(steps):
+        if step is not None:
+            work.take(step, ("steps", number))
+    work.end()
+    script = made.Script(
+        name=name,
+        title=made.Words(header.title.zh, header.title.en),
+        about=made.Words(header.about.zh, header.about.en),
+        seed=header.seed,
+        start_s=header.start,
+        ends_s=header.start + header.lasts,
+        district=work.district,
+        steps=tuple(sorted(work.steps, key=lambda step: step.at_s)),
+        wants=tuple(work.wants),
+        quiets=tuple(work.quiets),
+    )
+    return script, work.problems
+
+
+class _Compiler:
+    """Takes one step after the other. ``now``: of the last step; ``since``: of the last action, with its line."""
+
+    def __init__(self, header: form.Header, root: Node, file: str) -> None:
+        self._root = root
+        self._file = file
+        self.problems: list[Problem] = []
+        self.steps: list[made.Step] = []
+        self.wants: list[made.Want] = []
+        self.quiets: list[made.Quiet] = []
+        self._start_s, self._ends_s = header.start, header.start + header.lasts
+        self._now_s, self._now_line = self._start_s, root.line_of(("start",))
+        self._acted = False
+        self._away: Way = ()
+        if not 0 < header.lasts <= form.LONGEST_S:
+            self._wrong(("lasts",), "expected longer than nothing and at most 31d")
+        self.district = self._district(header)
+        self._sites = {site.site_id for site in self.district.sites}
+        self._site_of = {device.device_id: device.site_id for device in self.district.devices}
+        self._interventions = Interventions(self.district.devices, self.district.sites)
+
+    def take(self, step: form.Step, way: Way) -> None:
+        [named] = step.model_fields_set - {"at"}
+        way = (*way, named)
+        said = getattr(step, named)
+        if isinstance(said, form.Want):
+            self._want(said, way)
+        elif isinstance(said, form.Quiet):
+            self._quiet(said, way)
+        else:
+            at_s = self._at(step.at, (*way[:-1], "at"))
+            if at_s is None:
+                return
+            self._now_s, self._now_line, self._acted = at_s, self._line(way), True
+            self._act(named, said, way)
+
+    def end(self) -> None:
+        if self._away:
+            self._wrong(self._away, "expected `database: back` later on; it never comes back")
+
+    # -- actions ------------------------------------------------------------------------------------------------------
+
+    def _act(self, named: str, said: object, way: Way) -> None:
+        match said:
+            case form.Target():
+                self._order(named, said, way)
+            case form.Link():
+                self._link(said, way)
+            case form.Operate():
+                site, device = self._place(said.site, said.device, way)
+                action = made.OperatorAction(named)
+                self._add(
+                    way,
+                    made.OperatorAct(
+                        action=action,
+                        rule=said.incident,
+                        site=site,
+                        device=device,
+                        actor=said.actor,
+                        note=said.note,
+                    ),
+                )
+            case "away" | "back" if named == "database":
+                self._database(said == "away", way)
+            case str() if named == "restart":
+                self._add(way, made.RestartAct(process=made.Process(said)))
+            case _:
+                self._add(way, made.DutyAct(present=said == "leader"))
+
+    def _order(self, named: str, said: form.Target, way: Way) -> None:
+        township = said.township if isinstance(said, form.Cut) else None
+        if township and (said.site or said.device):
+            self._wrong(way, "expected a township, or a site or a device, not both")
+            return
+        before = len(self.problems)
+        site, device = self._place(said.site, said.device, way)
+        if len(self.problems) > before:
+            return
+        order = order_of(named, said, site="" if township else site or self.district.sites[0].site_id, device=device)
+        try:
+            self._interventions.apply(order, self._now_s)
+        except OrderRefused as error:
+            part = ("township",) if township else ("device",) if said.device else ()
+            self._wrong((*way, *part), str(error))
+            return
+        self._add(way, order)
+
+    def _link(self, said: form.Link, way: Way) -> None:
+        link, mode = LinkName(said.link), Mode(said.mode)
+        if link is LinkName.PHONE and mode is Mode.WRONG_RECEIPT:
+            self._wrong((*way, "mode"), "a telephone answers no receipt; expected another mode")
+        if "seconds" in said.model_fields_set and mode not in (Mode.SLOW, Mode.HANG):
+            self._wrong((*way, "seconds"), "expected only with slow and hang, which take so long")
+        self._add(way, made.LinkAct(link=link, mode=mode, seconds=said.seconds))
+        if said.lasts is None:
+            return
+        well_s = self._now_s + said.lasts
+        if mode is Mode.OK:
+            self._wrong((*way, "for"), "expected only with a mode that is not ok")
+        elif well_s > self._ends_s:
+            self._wrong((*way, "for"), f"expected to be over inside the scenario, which ends at {self._shown_end()}")
+        else:
+            act = made.LinkAct(link=link, mode=Mode.OK)
+            self.steps.append(made.Step(at_s=well_s, line=self._line(way), act=act))
+
+    def _database(self, away: bool, way: Way) -> None:
+        if away is bool(self._away):
+            self._wrong(way, f"expected {'back' if away else 'away'}; it is {'away' if away else 'there'} already")
+        self._away = way if away else ()
+        self._add(way, made.DatabaseAct(away=away))
+
+    def _add(self, way: Way, act: made.Act) -> None:
+        self.steps.append(made.Step(at_s=self._now_s, line=self._line(way), act=act))
+
+    # -- what is wanted -----------------------------------------------------------------------------------------------
+
+    def _want(self, said: form.Want, way: Way) -> None:
+        if not self._acted:
+            self._wrong(way, "expected an action before it; a want is counted from the last one")
+            return
+        since_s = self._limit(said.not_before, (*way, "not_before"), self._now_s)
+        by_s = self._limit(said.by, (*way, "by"), self._ends_s)
+        site, device = self._place(said.site, said.device, way)
+        if since_s is None or by_s is None:
+            return
+        if since_s > by_s:
+            self._wrong((*way, "not_before"), f"expected not after by ({short_clock(by_s)})")
+            return
+        kind = next(kind for kind in HappeningKind if getattr(said, kind.value) is not None)
+        self.wants.append(
+            made.Want(
+                kind=kind,
+                what=getattr(said, kind.value),
+                of=said.of or "",
+                site=site,
+                device=device,
+                severity=said.severity or "",
+                test=said.test,
+                drill=said.drill,
+                times=said.times,
+                since_s=since_s,
+                by_s=by_s,
+                line=self._line(way),
+            )
+        )
+
+    def _quiet(self, said: form.Quiet, way: Way) -> None:
+        until_s = self._limit(said.until, (*way, "until"), self._ends_s)
+        site, _ = self._place(said.site, None, way)
+        if until_s is None:
+            return
+        self.quiets.append(
+            made.Quiet(
+                since_s=self._now_s,
+                until_s=until_s,
+                site=site,
+                only=frozenset(said.only),
+                but=frozenset(said.but),
+                line=self._line(way),
+            )
+        )
+
+    # -- times --------------------------------------------------------------------------------------------------------
+
+    def _at(self, moment: Moment | None, way: Way) -> float | None:
+        return (
+            self._now_s
+            if moment is None
+            else self._resolved(moment, way, f"the step before it (line {self._now_line})")
+        )
+
+    def _limit(self, moment: Moment | None, way: Way, default_s: float) -> float | None:
+        if moment is None:
+            return default_s
+        named = f"its action (line {self._now_line})" if self._acted else "the beginning"
+        return self._resolved(moment, way, named)
+
+    def _resolved(self, moment: Moment, way: Way, after: str) -> float | None:
+        """Seconds since 1970; None, and a problem, where that is before ``after`` or outside the scenario."""
+        match moment:
+            case After(seconds):
+                at_s = self._now_s + seconds
+            case Instant(at_s):
+                pass
+            case TimeOfDay():
+                at_s = next_time_s(moment, self._now_s)
+        earlier = f"expected not before {after} at {short_clock(self._now_s)}"
+        if at_s < self._now_s:
+            self._wrong(way, earlier)
+        elif at_s <= self._ends_s:
+            return at_s
+        elif isinstance(moment, TimeOfDay) and next_time_s(moment, self._start_s) <= self._ends_s:
+            self._wrong(way, earlier)
+        else:
+            self._wrong(way, f"expected inside the scenario, which ends at {self._shown_end()}")
+        return None
+
+    def _shown_end(self) -> str:
+        same_day = clock(self._start_s, day=True)[:10] == clock(self._ends_s, day=True)[:10]
+        return short_clock(self._ends_s) if same_day else clock(self._ends_s, day=True).removesuffix(".000")
+
+    # -- places -------------------------------------------------------------------------------------------------------
+
+    def _district(self, header: form.Header) -> District:
+        district = build_district(header.seed, header.sites)
+        if header.devices is None:
+            return district
+        known = {device.device_id for device in district.devices}
+        for number, device_id in enumerate(header.devices):
+            if device_id not in known:
+                self._wrong(("devices", number), f"no device {device_id!r} in this district{_more_sites(device_id)}")
+        chosen = set(header.devices)
+        kept = tuple(device for device in district.devices if device.device_id in chosen)
+        return District(district.sites, kept or district.devices)
+
+    def _place(self, site: str | None, device: str | None, way: Way) -> tuple[str, str]:
+        """Site and device, as far as they are named; the site of a device is its own."""
+        if site is not None and site not in self._sites:
+            first, last = self.district.sites[0].site_id, self.district.sites[-1].site_id
+            there = f"there is {first}" if first == last else f"there are {first} to {last}"
+            self._wrong((*way, "site"), f"no site {site!r} in this scenario; {there}{_more_sites(site)}")
+            return site, device or ""
+        if device is None:
+            return site or "", ""
+        own = self._site_of.get(device)
+        if own is None:
+            alike = [name for name in self._site_of if name.rpartition("-")[0] == device.rpartition("-")[0]]
+            there = f"; there are {alike[0]} to {alike[-1]}" if alike else _more_sites(device)
+            self._wrong((*way, "device"), f"no device {device!r} in this scenario{there}")
+        elif site is not None and own != site:
+            self._wrong((*way, "site"), f"expected {own}, where {device} is")
+        return own or site or "", device
+
+    def _line(self, way: Way) -> int:
+        return self._root.line_of(way)
+
+    def _wrong(self, way: Way, expected: str) -> None:
+        self.problems.append(Problem(self._file, self._line(way), way_text(way), expected))
+
+
+def _more_sites(name: str) -> str:
+    """How a larger scenario would have the site of ``name``, where the district goes so far."""
+    number = name.partition("-")[0].removeprefix("s")
+    if len(number) == 3 and number.isascii() and number.isdigit() and 1 <= int(number) <= DISTRICT_SITES:
+        return f"; `sites: {int(number)}` has a site s{number}"
+    return f"; sites are called s001 to s{DISTRICT_SITES}, devices like s001-smk-14"

@@ -1,0 +1,318 @@
+"""The format of a scenario, as pydantic models: what the reader holds a file to, and where its JSON Schema comes from.
+
+The descriptions are part of the schema, and what a problem says was expected.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from domain.finding import Severity
+from domain.observation import AlarmKind, EventKind
+from domain.vocabulary import RULE_WORDS
+from simulators.district import DISTRICT_SITES
+from simulators.orders import MOST_TIMES
+from simulators.receivers import LinkName, Mode
+from simulators.scenarios.happening import CHANGES, DUTY, OPERATOR, HappeningKind
+from simulators.scenarios.script import Process
+from simulators.scenarios.wording import At, Duration, Limit, Offset, Start, expected, one_of
+
+RULES = tuple(RULE_WORDS)
+LINKS = (LinkName.POLICE.value, LinkName.EDUCATION.value)
+MOST_STEPS = 5000
+LONGEST_S = 31 * 86_400.0
+
+Text = Annotated[str, Field(strict=True, max_length=1000)]
+Identifier = Annotated[str, Field(strict=True, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+Flag = Annotated[bool, Field(strict=True)]
+Celsius = Annotated[float, Field(strict=True, ge=-60, le=600)]
+Percent = Annotated[float, Field(strict=True, ge=0, le=100)]
+Rule = Annotated[str, *one_of(RULES)]
+
+Site = Annotated[Identifier, Field(description="a site such as s001")]
+Device = Annotated[Identifier, Field(description="a device such as s001-smk-14")]
+Test = Annotated[Flag, Field(description="whether it is marked as a test (测试)")]
+Drill = Annotated[Flag, Field(description="whether it is marked as a drill (演练)")]
+
+
+class Part(BaseModel):
+    """A mapping of a scenario. ``shorthand`` names the field that a single word stands for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    shorthand: ClassVar[str] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unfold(cls, value: Any) -> Any:
+        if not cls.shorthand:
+            return value
+        if value is None:
+            return {}
+        return {cls._meant(value): value} if isinstance(value, str) else value
+
+    @classmethod
+    def _meant(cls, word: str) -> str:
+        return cls.shorthand
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core))
+        if not cls.shorthand:
+            return schema
+        short = {"type": ["string", "null"], "description": f"a {cls.shorthand}, or nothing for the usual one"}
+        return {"anyOf": [schema, short]}
+
+
+class Words(Part):
+    """A text in Chinese and English."""
+
+    zh: Text
+    en: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_both(cls, value: Any) -> Any:
+        return {"zh": value, "en": value} if isinstance(value, str) else value
+
+
+# -- actions ----------------------------------------------------------------------------------------------------------
+
+
+class Target(Part):
+    """Whom an action is for. Without a ``device`` it is the site's first one that fits, without a site s001."""
+
+    shorthand = "device"
+
+    site: Site | None = None
+    device: Device | None = None
+
+    @classmethod
+    def _meant(cls, word: str) -> str:
+        return "device" if "-" in word else "site"
+
+
+class Press(Target):
+    """Somebody presses a one-key alarm (一键报警)."""
+
+    test: Test = False
+    drill: Drill = False
+
+
+class Ignite(Press):
+    """A fire at a smoke detector: it alarms, smoke rises, and the temperature sensor of the same place gets hot."""
+
+    to: Annotated[Celsius, Field(description="°C at the end")] = 180.0
+    over: Annotated[Duration, Field(description="how long it takes to get so hot")] = 120.0
+
+
+class Extinguish(Target):
+    """Fires are out: the smoke alarms of the site, or of the device, end; sensors cool down in two minutes."""
+
+
+class Heat(Target):
+    """A temperature sensor gets warmer and stays so, without smoke."""
+
+    to: Annotated[Celsius, Field(description="°C at the end")] = 85.0
+    over: Annotated[Duration, Field(description="how long it takes to get so warm")] = 120.0
+
+
+class Drift(Target):
+    """The readings of a temperature sensor go wrong little by little."""
+
+    to: Annotated[Celsius, Field(description="°C that it shows at the end")]
+    over: Annotated[Duration, Field(description="how long it takes to get so wrong")]
+
+
+class Cut(Target):
+    """A device, a site or all sites of a township fall silent, as after a power cut."""
+
+    township: Annotated[Text, Field(min_length=1, description="a township such as 锦河街道 or Jinhe")] | None = None
+
+
+class Restore(Cut):
+    """They speak again, and whatever burned or drifted is as before."""
+
+
+class Alarm(Press):
+    """A device reports an alarm, or with ``active: false`` its end."""
+
+    kind: Annotated[str, *one_of(AlarmKind), Field(description="what is reported")]
+    active: Annotated[Flag, Field(description="false: it is over")] = True
+
+
+class Event(Target):
+    """A device reports an event, or with ``active: false`` its end."""
+
+    kind: Annotated[str, *one_of(EventKind), Field(description="what is reported")]
+    active: Annotated[Flag, Field(description="false: it is over")] = True
+
+
+class State(Target):
+    """A device reports how it stands."""
+
+    state: Annotated[dict[str, Any], Field(min_length=1, description="fields such as door: open")]
+
+
+class Repeat(Target):
+    """What the device reported last is sent again, byte for byte."""
+
+    times: Annotated[int, Field(strict=True, ge=1, le=MOST_TIMES, description="how often")]
+    over: Annotated[Duration, Field(description="in how long a time")]
+
+
+class Clock(Target):
+    """The device's clock is off from now on."""
+
+    off: Annotated[Offset, Field(description="how far it is ahead, such as 90s, or behind, such as -2h; 0s = right")]
+
+
+class Battery(Target):
+    """The device's battery stands so from now on."""
+
+    percent: Annotated[Percent, Field(description="how full it is, 0 to 100")]
+
+
+class Link(Part):
+    """The far end behaves so from now on, or for so long."""
+
+    link: Annotated[str, *one_of(LinkName), Field(description="which far end")]
+    mode: Annotated[str, *one_of(Mode), Field(description="how it behaves")]
+    seconds: Annotated[float, Field(strict=True, ge=0, le=3600, description="how long slow and hang take")] = 5.0
+    lasts: Duration | None = Field(default=None, alias="for", description="then it is well again")
+
+
+class Operate(Part):
+    """An operator does it to the oldest open incident of the rule."""
+
+    shorthand = "incident"
+
+    incident: Annotated[Rule, Field(description="the incident's rule")]
+    site: Site | None = None
+    device: Device | None = None
+    actor: Annotated[Text, Field(min_length=1, description="who does it")] = "值班员"
+    note: Annotated[Text, Field(description="what is noted down with it")] = ""
+
+
+# -- what is wanted ---------------------------------------------------------------------------------------------------
+
+
+class Want(Part):
+    """Something that the control room shall do, in time. One of incident, change, receipt, notice and failure."""
+
+    incident: Annotated[Rule, Field(description="an incident of this rule is opened")] | None = None
+    change: Annotated[str, *one_of(CHANGES), Field(description="an incident goes on")] | None = None
+    receipt: Annotated[str, *one_of(LINKS), Field(description="the link's receipt is here")] | None = None
+    notice: Annotated[str, *one_of((DUTY,)), Field(description="the duty leader is told")] | None = None
+    failure: (
+        Annotated[str, *one_of((*LINKS, DUTY, OPERATOR)), Field(description="could not be told, or not do it")] | None
+    ) = None
+    of: Annotated[Rule, Field(description="the rule of the incident that it belongs to")] | None = None
+    site: Site | None = None
+    device: Device | None = None
+    severity: Annotated[str, *one_of(Severity), Field(description="of the incident")] | None = None
+    test: Test = False
+    drill: Drill = False
+    times: Annotated[int, Field(strict=True, ge=1, le=MOST_TIMES, description="how often")] = 1
+    not_before: Annotated[Limit, Field(description="the earliest that is right")] | None = None
+    by: Annotated[Limit, Field(description="the latest that is right: so long after the action, or a time of day")]
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = [kind.value for kind in HappeningKind if getattr(self, kind.value) is not None]
+        if len(kinds) != 1:
+            raise expected(
+                f"one of {', '.join(HappeningKind)}" + (f"; here are {' and '.join(kinds)}" if kinds else "")
+            )
+        if self.of is not None and self.incident is not None:
+            raise expected("no of here: incident names the rule already")
+        return self
+
+
+#: What a quiet can be about.
+MATTERS = tuple(dict.fromkeys((*HappeningKind, *CHANGES, *LINKS, DUTY, *RULES)))
+Matter = Annotated[str, *one_of(MATTERS)]
+
+
+class Quiet(Part):
+    """Nothing happens but what was wanted, from the last action on."""
+
+    until: Annotated[Limit, Field(description="until when: so long after the action, or a time of day")]
+    only: list[Matter] = Field(default=[], description="what it is about, instead of everything")
+    but: list[Matter] = Field(default=[], alias="except", description="what may happen all the same")
+    site: Annotated[Site, Field(description="the one site that it is about")] | None = None
+
+
+# -- the scenario -----------------------------------------------------------------------------------------------------
+
+
+class Step(Part):
+    """One action at a time, or one thing that is wanted after it."""
+
+    at: Annotated[At, Field(description="when; without it at the same time as the step before")] | None = None
+
+    press: Press | None = None
+    ignite: Ignite | None = None
+    extinguish: Extinguish | None = None
+    heat: Heat | None = None
+    drift: Drift | None = None
+    cut: Cut | None = None
+    restore: Restore | None = None
+    alarm: Alarm | None = None
+    event: Event | None = None
+    state: State | None = None
+    repeat: Repeat | None = None
+    clock: Clock | None = None
+    battery: Battery | None = None
+    link: Link | None = None
+    acknowledge: Operate | None = None
+    reset: Operate | None = None
+    close: Operate | None = None
+    restart: Annotated[str, *one_of(Process), Field(description="this process dies and comes back")] | None = None
+    database: Annotated[str, *one_of(("away", "back")), Field(description="the database goes or comes")] | None = None
+    duty: Annotated[str, *one_of(("leader", "nobody")), Field(description="who is on duty")] | None = None
+    want: Want | None = None
+    quiet: Quiet | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_said(cls, value: Any) -> Any:
+        """«press:» with nothing behind it is an action; what it needs and is not there is missing."""
+        if not isinstance(value, dict):
+            return value
+        return {key: {} if said is None and key != "at" else said for key, said in value.items()}
+
+    @model_validator(mode="after")
+    def _one_action(self) -> Self:
+        given = [name for name in sorted(self.model_fields_set) if name != "at"]
+        if len(given) != 1:
+            raise expected(f"one action, want or quiet a step; here {_listed(given)}")
+        if self.at is not None and given[0] in ("want", "quiet"):
+            raise expected(f"no at here: a {given[0]} begins with the action before it")
+        return self
+
+
+class Header(Part):
+    """What a scenario is about, and where and when it plays."""
+
+    title: Annotated[Words, Field(description="what it is called, in zh and en")]
+    about: Annotated[Words, Field(description="what happens and what it shows, in zh and en")]
+    seed: Annotated[int, Field(strict=True, ge=0, le=2**31, description="another seed, another district")] = 1
+    sites: Annotated[int, Field(strict=True, ge=1, le=DISTRICT_SITES, description="the first so many sites")] = 1
+    devices: Annotated[list[Device], Field(min_length=1, description="only these devices are there")] | None = None
+    start: Annotated[Start, Field(description="when it begins, by China's clock")]
+    lasts: Annotated[Duration, Field(description="how long it lasts, at most 31d")]
+
+
+class Scenario(Header):
+    """A scenario: a short script of what happens in a district, and of what the control room shall make of it."""
+
+    steps: Annotated[list[Step], Field(min_length=1, max_length=MOST_STEPS, description="what happens, in its order")]
+
+
+def _listed(names: list[str]) -> str:
+    return f"are {', '.join(names)}" if names else "is none"

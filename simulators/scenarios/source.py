@@ -1,0 +1,204 @@
+"""The text of a scenario as a tree that knows its lines. YAML 1.2, as far as people write it by hand.
+
+So `10:00:00`, `on` and `no` stay text. Anchors, aliases and tags are refused: nothing in a scenario needs them, and
+they are how a few lines of YAML become gigabytes. The tree is built from the parser's events, one node for each, and
+nothing is constructed that the text does not hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+)
+
+from simulators.scenarios.problems import Problem
+
+#: A scenario is a page or two. The longest that ships has 4 kB.
+MOST_BYTES = 200_000
+MOST_DEPTH = 12
+
+Way: TypeAlias = Sequence[str | int]
+
+_NUMBER = re.compile(r"^[-+]?(\d+|\d*\.\d+|\d+\.)([eE][-+]?\d+)?$", re.ASCII)
+_WHOLE = re.compile(r"^[-+]?\d{1,18}$", re.ASCII)
+_WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
+
+
+class Node(msgspec.Struct):
+    """``value``: a scalar, the nodes of a list, or those of a mapping by their keys. ``keys``: the lines of those."""
+
+    line: int
+    value: Any
+    keys: dict[str, int] = {}
+
+    def plain(self) -> Any:
+        """As plain Python."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def line_of(self, path: Way) -> int:
+        """The line of ``path``, or of the innermost part of it that is there."""
+        node, line = self, self.line
+        for part in path:
+            if isinstance(node.value, dict) and part in node.value:
+                line, node = node.keys[str(part)], node.value[part]
+            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = node.line
+            else:
+                break
+        return line
+
+
+class Unreadable(Exception):
+    """The text is no tree. ``problems`` says why."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(str(problems[0]))
+        self.problems = list(problems)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of at most `MOST_BYTES`.
+
+    :raises Unreadable: no such file, no text, or too much of it.
+    """
+    try:
+        with path.open("rb") as file:
+            # Not asked for its size: what is no plain file has none.
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise Unreadable(Problem(str(path), 1, "", f"cannot be read: {os.strerror(error.errno or 0)}")) from error
+    if len(content) > MOST_BYTES:
+        limit = f"a scenario of at most {MOST_BYTES // 1000} kB; this file is larger"
+        raise Unreadable(Problem(str(path), 1, "", f"expected {limit}"))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise Unreadable(Problem(str(path), line, "", "expected text in UTF-8")) from error
+
+
+def parse(text: str, file: str) -> tuple[Node, list[Problem]]:
+    """The tree of ``text``, and keys that are there twice (the first one counts).
+
+    :raises Unreadable: it is no YAML, or more than a scenario may have of it.
+    """
+    if len(text.encode("utf-8", "replace")) > MOST_BYTES:
+        raise Unreadable(Problem(file, 1, "", f"expected a scenario of at most {MOST_BYTES // 1000} kB"))
+    builder = _Builder(file)
+    try:
+        for event in _events(text):
+            builder.take(event)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        what = getattr(error, "problem", None) or str(error).strip().splitlines()[0]
+        raise Unreadable(Problem(file, mark.line + 1 if mark else 1, "", f"expected YAML: {what}")) from error
+    if builder.root is None:
+        raise Unreadable(Problem(file, 1, "", "expected a scenario; the file is empty"))
+    return builder.root, builder.problems
+
+
+def _events(text: str) -> Iterator[Event]:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = "1.2"
+    yield from yaml.parse(text)
+
+
+class _Builder:
+    """Puts the tree together, one event after the other."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self.root: Node | None = None
+        self.problems: list[Problem] = []
+        self._open: list[Node] = []
+        self._keys: list[tuple[str, int] | None] = []  # of each open node: the key whose value comes next
+        self._documents = 0
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise self._refused(event, "expected one document; remove the line ---")
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
+            self._open.pop()
+            self._keys.pop()
+        elif isinstance(event, NodeEvent):
+            self._node(event)
+
+    def _node(self, event: NodeEvent) -> None:
+        if isinstance(event, AliasEvent):
+            raise self._refused(event, f"no aliases here: write out what *{event.anchor} stands for")
+        if event.anchor:
+            raise self._refused(event, f"no anchors here: remove &{event.anchor}")
+        if (tag := getattr(event, "tag", None)) not in (None, "!"):
+            raise self._refused(event, f"no tags here: remove {tag}")
+        line = event.start_mark.line + 1
+        if self._open and isinstance(self._open[-1].value, dict) and self._keys[-1] is None:
+            self._keys[-1] = (self._key(event), line)
+            return
+        if isinstance(event, ScalarEvent):
+            self._place(Node(line, _scalar(event)))
+            return
+        node = Node(line, {} if isinstance(event, MappingStartEvent) else [])
+        self._place(node)
+        if len(self._open) == MOST_DEPTH:
+            raise self._refused(event, f"expected at most {MOST_DEPTH} levels")
+        self._open.append(node)
+        self._keys.append(None)
+
+    def _key(self, event: NodeEvent) -> str:
+        if not isinstance(event, ScalarEvent):
+            raise self._refused(event, "expected a word before the colon")
+        return str(event.value)
+
+    def _place(self, node: Node) -> None:
+        if not self._open:
+            self.root = node
+            return
+        into, pending = self._open[-1], self._keys[-1]
+        if pending is None:
+            into.value.append(node)
+            return
+        self._keys[-1] = None
+        key, line = pending
+        if key in into.value:
+            first = into.keys[key]
+            self.problems.append(Problem(self._file, line, key, f"expected once; it is on line {first} already"))
+            return
+        into.value[key] = node
+        into.keys[key] = line
+
+    def _refused(self, event: Event, why: str) -> Unreadable:
+        return Unreadable(Problem(self._file, event.start_mark.line + 1, "", why))
+
+
+def _scalar(event: ScalarEvent) -> Any:
+    text = str(event.value)
+    if event.style in ("'", '"', "|", ">"):
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _WHOLE.match(text):
+        return int(text)
+    return float(text) if _NUMBER.match(text) else text
