@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from simulators.district import DISTRICT_SITES, District, build_district
 from simulators.errors import OrderRefused
+from simulators.far_ends import LinkName, Mode
 from simulators.interventions import Interventions
-from simulators.receivers import LinkName, Mode
 from simulators.scenarios import format as form
 from simulators.scenarios import script as made
 from simulators.scenarios.happening import HappeningKind

@@ -15,8 +15,8 @@ from domain.finding import Severity
 from domain.observation import AlarmKind, EventKind
 from domain.vocabulary import RULE_WORDS
 from simulators.district import DISTRICT_SITES
+from simulators.far_ends import LinkName, Mode
 from simulators.orders import MOST_TIMES
-from simulators.receivers import LinkName, Mode
 from simulators.scenarios.happening import CHANGES, DUTY, OPERATOR, HappeningKind
 from simulators.scenarios.script import Process
 from simulators.scenarios.wording import At, Duration, Limit, Offset, Start, expected, one_of
@@ -187,7 +187,7 @@ class Link(Part):
 
 
 class Operate(Part):
-    """An operator does it to the oldest open incident of the rule."""
+    """An operator does it to the oldest incident of the rule that allows it, of this site and device or of any."""
 
     shorthand = "incident"
 

@@ -47,9 +47,8 @@ class LinkAct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperatorAct(msgspec.Struct, frozen=True, kw_only=True):
-    """``actor`` does it to the oldest open incident of ``rule``, at ``site`` and of ``device`` where they are not empty.
-
-    For a reset, and a close, that is one which has been acknowledged, respectively reset: whatever the action fits.
+    """``actor`` does it to the oldest incident of ``rule`` that is not closed and whose state allows it, at ``site`` and
+    of ``device`` unless they are empty. Where there is none, that is a failure of the operator.
     """
 
     action: OperatorAction

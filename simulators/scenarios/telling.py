@@ -1,0 +1,209 @@
+"""Actions, happenings and wants in words, for a timeline that people read. Chinese, or English by a switch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from unicodedata import east_asian_width
+
+from domain.finding import Severity
+from domain.vocabulary import SEVERITY_WORDS, rule_words
+from simulators.alarm_lines import Language
+from simulators.district import District
+from simulators.orders import Op, Order
+from simulators.scenarios.happening import DUTY, Happening, HappeningKind
+from simulators.scenarios.script import (
+    Act,
+    DatabaseAct,
+    DutyAct,
+    LinkAct,
+    OperatorAct,
+    Quiet,
+    RestartAct,
+    Want,
+)
+from simulators.scenarios.times import lasting
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "incident": ("事件", "incident"),
+    "change": ("进展", "change"),
+    "receipt": ("回执", "receipt"),
+    "notice": ("通知", "notice"),
+    "failure": ("未达", "failure"),
+    "police": ("公安", "police"),
+    "education": ("教育", "education"),
+    "phone": ("带班领导手机", "duty leader's phone"),
+    "duty": ("带班领导", "duty leader"),
+    "operator": ("值班员", "operator"),
+    "acknowledged": ("确认", "acknowledged"),
+    "returned": ("恢复正常", "back to normal"),
+    "reset": ("复位", "reset"),
+    "closed": ("关闭", "closed"),
+    "repeated": ("再次报警", "repeated"),
+    "raised_again": ("恢复后再次报警", "raised again"),
+    "updated": ("情况更新", "updated"),
+    "nobody_on_duty": ("当前无带班领导", "nobody on duty"),
+    "cut": ("失联", "cut"),
+    "restore": ("恢复联网", "restore"),
+    "heat": ("升温", "heat"),
+    "drift": ("读数漂移", "drift"),
+    "ignite": ("起火", "ignite"),
+    "extinguish": ("扑灭", "extinguish"),
+    "press": ("按下一键报警", "press"),
+    "alarm": ("上报报警", "alarm"),
+    "event": ("上报事件", "event"),
+    "state": ("上报状态", "state"),
+    "repeat": ("重复上报", "repeat"),
+    "clock": ("时钟偏差", "clock"),
+    "battery": ("电量", "battery"),
+    "link": ("对端", "link"),
+    "acknowledge": ("确认", "acknowledge"),
+    "close": ("关闭", "close"),
+    "restart": ("进程重启", "restart"),
+    "database": ("数据库", "database"),
+    "away": ("中断", "away"),
+    "back": ("恢复", "back"),
+    "leader": ("有人值班", "a leader"),
+    "nobody": ("无人值班", "nobody"),
+    "test": ("【测试】", "[TEST]"),
+    "drill": ("【演练】", "[DRILL]"),
+    "over": ("（结束）", "(over)"),
+    "times": ("{} 次", "{} times"),
+    "within": ("历时", "over"),
+    "only": ("只看", "only"),
+    "except": ("不计", "except"),
+    "quiet": ("无其他情况", "nothing else"),
+}
+
+
+class Told(NamedTuple):
+    """One line's parts: what kind of thing, what, where, and what there is to say beside."""
+
+    kind: str
+    what: str
+    where: str
+    beside: str = ""
+
+
+class Telling:
+    """In one language, for one district."""
+
+    def __init__(self, district: District, language: Language) -> None:
+        self.english = self._second = language is Language.EN
+        self._names = {(device.site_id, device.device_id): device.name for device in district.devices}
+        self._sites = {site.site_id: (site.name, site.name_en) for site in district.sites}
+
+    def word(self, name: str) -> str:
+        return _WORDS[name][self._second] if name in _WORDS else name
+
+    def rule(self, name: str) -> str:
+        return rule_words(name)[self._second] if name else ""
+
+    def place(self, site: str, device: str) -> str:
+        """``s001-smk-14 教学楼一层东走廊烟感``; a site by its id and name."""
+        if device:
+            return " ".join(filter(None, (device, self._names.get((site, device), ""))))
+        name = self._sites[site][self._second] if site in self._sites else ""
+        return " ".join(filter(None, (site, name)))
+
+    def act(self, act: Act) -> Told:
+        match act:
+            case Order():
+                where = act.township or self.place(act.site, act.device)
+                return Told(self.word(act.op.value), self._kind_reported(act), where, self._ordered(act))
+            case LinkAct():
+                mode = f"{act.mode.value} {act.seconds:g}s" if act.mode.value in ("slow", "hang") else act.mode.value
+                return Told(self.word("link"), self.word(act.link.value), "", mode)
+            case OperatorAct():
+                beside = "".join((act.actor, f" “{act.note}”" if act.note else ""))
+                return Told(self.word(act.action.value), self.rule(act.rule), self.place(act.site, act.device), beside)
+            case RestartAct():
+                return Told(self.word("restart"), act.process.value, "")
+            case DatabaseAct():
+                return Told(self.word("database"), self.word("away" if act.away else "back"), "")
+            case DutyAct():
+                return Told(self.word("duty"), self.word("leader" if act.present else "nobody"), "")
+
+    def happening(self, one: Happening) -> Told:
+        what = self.rule(one.rule) if one.kind is HappeningKind.INCIDENT else self._with_rule(one.what, one.rule)
+        beside = [self.severity(one.severity)] if one.kind is HappeningKind.INCIDENT and one.severity else []
+        if one.to and one.to != one.what:
+            beside.append(f"→ {one.to}")
+        beside.append(one.text)
+        return Told(
+            self.word(one.kind.value),
+            self.marks(test=one.test, drill=one.drill) + what,
+            self.place(one.site, one.device),
+            " ".join(filter(None, beside)),
+        )
+
+    def want(self, want: Want) -> Told:
+        what = self.rule(want.what) if want.kind is HappeningKind.INCIDENT else self._with_rule(want.what, want.of)
+        beside = [self.severity(want.severity)] if want.severity else []
+        if want.times > 1:
+            beside.append(self.word("times").format(want.times))
+        return Told(
+            self.word(want.kind.value),
+            self.marks(test=want.test, drill=want.drill) + what,
+            self.place(want.site, want.device),
+            " ".join(beside),
+        )
+
+    def quiet(self, quiet: Quiet) -> Told:
+        beside = [
+            f"{self.word(word)} {', '.join(self.matter(matter) for matter in sorted(matters))}"
+            for word, matters in (("only", quiet.only), ("except", quiet.but))
+            if matters
+        ]
+        return Told(self.word("quiet"), "", self.place(quiet.site, ""), "; ".join(beside))
+
+    def matter(self, name: str) -> str:
+        """A word that a quiet may be about."""
+        return self.word(name) if name in _WORDS else self.rule(name)
+
+    def severity(self, name: str) -> str:
+        return SEVERITY_WORDS[Severity(name)][self._second]
+
+    def marks(self, *, test: bool, drill: bool) -> str:
+        words = [self.word(word) for word, given in (("test", test), ("drill", drill)) if given]
+        return "".join(f"{word} " if self._second else word for word in words)
+
+    def _with_rule(self, what: str, rule: str) -> str:
+        said = self.word(DUTY if what == DUTY else what)
+        return f"{said} · {self.rule(rule)}" if rule else said
+
+    def _kind_reported(self, order: Order) -> str:
+        over = "" if order.active else self.word("over")
+        return self.marks(test=order.test, drill=order.drill) + order.kind + over
+
+    def _ordered(self, order: Order) -> str:
+        over = f"{self.word('within')} {lasting(order.over_s)}"
+        match order.op:
+            case Op.IGNITE | Op.HEAT | Op.DRIFT:
+                return f"→ {order.to_c:g} °C, {over}"
+            case Op.REPEAT:
+                return f"{self.word('times').format(order.times)}, {over}"
+            case Op.CLOCK:
+                return f"{'-' if order.off_s < 0 else '+'}{lasting(abs(order.off_s))}"
+            case Op.BATTERY:
+                return f"{order.pct:g} %"
+            case Op.STATE:
+                return ", ".join(f"{key}={value}" for key, value in order.state.items())
+            case _:
+                return ""
+
+
+def width(text: str) -> int:
+    """Columns that ``text`` takes in a terminal: Chinese characters take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Rows of columns, each as wide as its widest; the last one is not padded."""
+    table = list(rows)
+    widths = [max(map(width, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for row in table:
+        cells = [cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
