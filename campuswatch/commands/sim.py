@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import click
 
+from campuswatch.commands.sim_run import run
 from domain.errors import CampuswatchError
 from simulators.broker import DEFAULT_MQTT_URL, BrokerAddress, broker_address
 from simulators.district import DISTRICT_SITES, build_district
@@ -317,3 +318,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+sim.add_command(run)

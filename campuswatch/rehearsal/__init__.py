@@ -1,1 +1,22 @@
 """Rehearsals: the production code from decoded message to delivery decision, in one process, on a virtual clock."""
+
+from __future__ import annotations
+
+from campuswatch.rehearsal.house import open_house
+from campuswatch.rehearsal.loop import VirtualLoop, run_virtually
+from campuswatch.settings import Settings
+from simulators.scenarios.happening import Happening
+from simulators.scenarios.script import Script
+
+
+def rehearse(script: Script, settings: Settings) -> list[Happening]:
+    """Play ``script`` from beginning to end; what happened, in the order of time.
+
+    :param settings: name an empty, migrated database and a directory (`campuswatch.rehearsal.stage`).
+    """
+
+    async def main(loop: VirtualLoop) -> list[Happening]:
+        async with open_house(script, settings, loop) as house:
+            return await house.play()
+
+    return run_virtually(main)

@@ -23,7 +23,7 @@ from domain.device import RegisteredDevice
 from domain.errors import StorageUnavailable
 from domain.finding import Finding
 from domain.marks import Marks
-from domain.observation import Alarm, Observation
+from domain.observation import Alarm, Misdated, Observation
 from ingest.bulk_lane import LANE
 from ingest.fairness import Allowance, Fairness
 from ingest.parcel import Parcel
@@ -55,7 +55,7 @@ class Watch:
         self._registered: Mapping[tuple[str, str], RegisteredDevice] = {}
         self._marks: list[Marks] = [] if before is None else before._marks
         self._committing: asyncio.Task[None] | None = None
-        self._held: list[Observation] = []  # what was said since then
+        self._held: list[Observation | Misdated] = []  # what was said since then
         self.found: list[Finding] = []
         self.now_s = 0.0
 
@@ -97,17 +97,21 @@ class Watch:
         else:
             self._held.extend(said)
 
-    def _take(self, said: Sequence[Observation]) -> None:
+    def _take(self, heard: Sequence[Observation | Misdated]) -> None:
         engine, found = self._engine, self.found
+        said = [one for one in heard if not isinstance(one, Misdated)]
         verdict = self._fairness.judge(said, (), (), self._decoder.registry.by_no)
         if verdict is None:
             observe = engine.observe
-            for one in said:
+            for one in heard:
                 if concluded := observe(one):
                     found.extend(concluded)
             return
         for position, one in enumerate(said):
             found.extend(engine.overhear(one) if position in verdict.over else engine.observe(one))
+        for misdated in heard:
+            if isinstance(misdated, Misdated):
+                found.extend(engine.observe(misdated))
         for excess in verdict.excesses:
             found.extend(engine.exceeded(excess))
 
