@@ -292,6 +292,8 @@ class Parcel:
         await store_ledger(conn, lane, books.ledger_lines(), spooled=self.spooled)
         if self.liveness:
             await notify(conn, NoticeChannel.DEVICE)
+        if self.clocks:
+            await notify(conn, NoticeChannel.CLOCK)
         return books.by_site()
 
     def _book_rejected(self, books: Books, stored: store.Stored) -> None:

@@ -14,6 +14,7 @@ class NoticeChannel(StrEnum):
     DELIVERY = "campuswatch_delivery"  # somebody queued a delivery -> alerting
     INCIDENT = "campuswatch_incident"  # an incident changed (payload: incident_id) -> web
     REGISTRY = "campuswatch_registry"  # sites or devices changed -> lanes
+    CLOCK = "campuswatch_clock"  # it is known how far off a device's clock is -> alarm lane
     DEVICE = "campuswatch_device"  # devices went online or offline -> web
 
 

@@ -10,6 +10,7 @@ from time import perf_counter
 
 import click
 import msgspec
+import structlog
 
 from domain.errors import CampuswatchError
 from simulators.alarm_lines import Language
@@ -23,8 +24,11 @@ from simulators.errors import SimulatorError
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write happenings to a file."
 )
+@click.option("--verbose", is_flag=True, help="Show the log of the roles too.")
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
-def run(names: tuple[str, ...], everything: bool, timeline: bool, json_file: Path | None, lang: str) -> None:
+def run(
+    names: tuple[str, ...], everything: bool, timeline: bool, json_file: Path | None, verbose: bool, lang: str
+) -> None:
     """Run scenarios in virtual time and say whether what was wanted happened.
 
     SCENARIO is the name of one that ships (`campuswatch sim list`) or a file of your own. The production code runs, with
@@ -52,8 +56,10 @@ def run(names: tuple[str, ...], everything: bool, timeline: bool, json_file: Pat
     except SimulatorError as error:
         click.echo(str(error), err=True)
         sys.exit(2)
-    # What the roles log while links hang and databases go away is what the scenario is about.
-    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+    if not verbose:
+        # What the roles log while links hang and databases go away is what the scenario is about.
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+        logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     told: dict[str, list[object]] = {}
     failed = 0
     try:

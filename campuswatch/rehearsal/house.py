@@ -50,7 +50,7 @@ from simulators.scenarios.script import (
 from simulators.timetable import Timetable
 from storage.duty import end_district_shift, replace_district_shift
 from storage.notices import NoticeChannel
-from storage.pool import Pool, connect, open_pool, wrapped_errors
+from storage.pool import Connection, Pool, connect, open_pool, wrapped_errors
 from storage.rehearsal import open_incidents, reopen, shut
 
 #: The roles are up before the first step.
@@ -111,7 +111,7 @@ class House:
         self._lives: dict[Process, asyncio.Task[None]] = {}
 
     async def begin(self) -> None:
-        async with self._pool.connection() as conn:
+        async with self._connection() as conn:
             await import_district(conn, self._script.district.sites, self._script.district.devices, actor=OPERATOR)
             await self._gazetteer.load(conn)
         await self._set_duty(present=True)
@@ -133,7 +133,7 @@ class House:
             await self._listen(step.at_s)
             await self._act(step)
         await self._listen(self._script.ends_s)
-        async with self._pool.connection() as conn:
+        async with self._connection() as conn:
             return await self._story.happenings(conn)
 
     async def _listen(self, until_s: float) -> None:
@@ -175,7 +175,7 @@ class House:
     async def _operate(self, act: OperatorAct) -> None:
         """An operator at the wall: whoever comes too late, or to a database that is away, is told so."""
         try:
-            async with wrapped_errors(), self._pool.connection() as conn:
+            async with self._connection() as conn:
                 found = await open_incidents(conn, rule=act.rule, site_id=act.site, device_id=act.device)
                 if not found:
                     self._story.failed_operator(f"{act.action.value}: no open incident of {act.rule} at {act.site}")
@@ -217,12 +217,22 @@ class House:
 
     async def _set_duty(self, *, present: bool) -> None:
         now = self._clock.now()
-        async with self._pool.connection() as conn, conn.transaction():
+        async with self._connection() as conn, conn.transaction():
             await end_district_shift(conn)
             if present:
                 await replace_district_shift(
                     conn, LEADER, [CONTACT], language="zh", starts_at=now, ends_at=now + timedelta(days=366)
                 )
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """One of its own: the pool may still hold some that an outage broke."""
+        conn = await connect(self._dsn, name="rehearsal")
+        try:
+            async with wrapped_errors():
+                yield conn
+        finally:
+            await conn.close()
 
     def _new_watch(self, before: Watch | None = None) -> Watch:
         return Watch(self._timetable, self._around.settings, self._pool, before=before)

@@ -83,7 +83,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         registry = await load_registry(conn)
         await gazetteer.load(conn)
         decoder.use(registry)
-        clocks.use(await load_clocks(conn))
+        await look_at_clocks(conn)
         # What the process before this one had been carrying when it died is the dispatcher's now.
         if given_back := await give_back(conn, holder=holder, but=holder + process):
             log.warning("deliveries of an earlier process given back", deliveries=given_back)
@@ -92,6 +92,9 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             await refresh_cases(conn)
         first.done(len(registry))
         await asyncio.to_thread(snapshot.save_registry, registry, gazetteer)
+
+    async def look_at_clocks(conn: Connection) -> None:
+        clocks.use(await load_clocks(conn))
 
     async def refresh_cases(conn: Connection) -> None:
         step = cases.step
@@ -127,7 +130,10 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         ) as journal,
         asyncio.TaskGroup() as tasks,
     ):
-        tasks.create_task(outside.react({NoticeChannel.REGISTRY: reload}, name="alarm registry"), name="registry")
+        tasks.create_task(
+            outside.react({NoticeChannel.REGISTRY: reload, NoticeChannel.CLOCK: look_at_clocks}, name="alarm registry"),
+            name="registry",
+        )
         # Often, and by itself: the registry is too large to be read again every few seconds.
         cases_changed = {NoticeChannel.INCIDENT: refresh_cases}
         noticed = outside.react(cases_changed, name="alarm cases", poll_s=5.0, pause_s=0.5)
