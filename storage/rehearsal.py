@@ -61,7 +61,7 @@ async def incidents_by_id(conn: Connection, incident_ids: Sequence[UUID]) -> dic
 async def open_incidents(conn: Connection, *, rule: str, site_id: str, device_id: str) -> Sequence[UUID]:
     """Open incidents of ``rule``, oldest first; an empty site or device stands for any."""
     cursor = await conn.execute(
-        "SELECT incident_id FROM incident WHERE rule = %(rule)s AND state = ANY(%(open)s)"
+        "SELECT incident_id FROM incident WHERE rule = %(rule)s AND state <> 'closed'"
         " AND %(site)s IN ('', site_id) AND %(device)s IN ('', device_id) ORDER BY number",
         {"rule": rule, "open": [state.value for state in OPEN_STATES], "site": site_id, "device": device_id},
     )

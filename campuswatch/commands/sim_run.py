@@ -31,9 +31,9 @@ def run(
 ) -> None:
     """Run scenarios in virtual time and say whether what was wanted happened.
 
-    SCENARIO is the name of one that ships (`campuswatch sim list`) or a file of your own. The production code runs, with
-    a clock that jumps: a night takes a second or two. Nothing needs to run beside it, and nothing leaves this process
-    but for a PostgreSQL of its own in a temporary directory.
+    SCENARIO is the name of one that ships (`campuswatch sim list`) or a file of your own. The production code runs,
+    with a clock that jumps: a night takes a second or two. Nothing needs to run beside it, and nothing leaves this
+    process but for a PostgreSQL of its own in a temporary directory.
 
     \b
       campuswatch sim run dormitory-fire --timeline

@@ -1,4 +1,4 @@
-"""Where rehearsals are held: a PostgreSQL of their own in a temporary directory, and in it a fresh database for each."""
+"""Where rehearsals are held: a PostgreSQL of their own in a temporary directory, a fresh database in it for each."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ million of them, and no rule reads them back.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import floor
 
@@ -34,6 +34,8 @@ from storage.pool import Pool, wrapped_errors
 
 #: How often silence is judged, and how often a database that is away is tried, as in the bulk lane.
 TICK_S, AGAIN_S = 1.0, 1.0
+#: What is held to the limits of fairness together; the lane does so with what comes in one batch.
+HEARD_AT_ONCE_S = 5.0
 #: On a clock that stands still while the database works this is time enough for any commit.
 AT_ONCE_S = 1e-5
 
@@ -56,6 +58,9 @@ class Watch:
         self._marks: list[Marks] = [] if before is None else before._marks
         self._committing: asyncio.Task[None] | None = None
         self._held: list[Observation | Misdated] = []  # what was said since then
+        self._heard: list[Observation | Misdated] = []  # until `_heard_s`; concluded upon as far as `_place`
+        self._heard_s = 0.0
+        self._place = 0
         self.found: list[Finding] = []
         self.now_s = 0.0
 
@@ -71,49 +76,64 @@ class Watch:
         self._engine.restore((), states, now, marks=self._marks)
         chattering = limited(self._rules)
         self._fairness.resume(chattering.devices, chattering.sites, now)
-        self.now_s = now_s
+        self.now_s = self._heard_s = now_s
 
     def listen(self, until_s: float) -> None:
         """Hear what is said until ``until_s``, or until something follows from it, or the database has to be tried."""
-        said_until, registered = self._timetable.said, self._registered
         if self._committing is not None:
             self.now_s = min(until_s, self.now_s + AGAIN_S)
-            self._held.extend(said_until(self.now_s, registered))
+            self._held.extend(self._timetable.said(self.now_s, self._registered))
             return
         while self.now_s < until_s and not self.found:
-            tick_s = (floor(self.now_s / TICK_S) + 1) * TICK_S
-            self.now_s = min(tick_s, until_s)
-            self._take(list(said_until(self.now_s, registered)))
+            if self.now_s >= self._heard_s:
+                self._hear_on(min(until_s, self.now_s + HEARD_AT_ONCE_S))
+            tick_s = floor(self.now_s / TICK_S + 1.0) * TICK_S
+            self.now_s = min(tick_s, self._heard_s)
+            now = datetime.fromtimestamp(self.now_s, UTC)
+            self._conclude(None if self.now_s == self._heard_s else now)
             if self.now_s == tick_s:
-                self.found.extend(self._engine.tick(datetime.fromtimestamp(tick_s, UTC)))
+                self.found.extend(self._engine.tick(now))
 
     def hear(self, message: Message) -> None:
         """A message outside the timetable."""
         at = datetime.fromtimestamp(message.due_s, UTC)
-        decoded = self._decoder.decode(message.topic, message.payload, at)
-        said = [one for one in decoded.observations if not isinstance(one, Alarm)]
+        said = self._decoder.decode(message.topic, message.payload, at).observations
+        self._held.extend(one for one in said if not isinstance(one, Alarm))
         if self._committing is None:
-            self._take(said)
-        else:
-            self._held.extend(said)
+            self._take_held()
 
-    def _take(self, heard: Sequence[Observation | Misdated]) -> None:
-        engine, found = self._engine, self.found
-        said = [one for one in heard if not isinstance(one, Misdated)]
+    def _hear_on(self, until_s: float) -> None:
+        self._heard_s = until_s
+        self._heard = list(self._timetable.said(until_s, self._registered))
+        self._judge()
+
+    def _take_held(self) -> None:
+        self._heard, self._held = self._held, []
+        self._judge()
+        self._conclude(None)
+
+    def _judge(self) -> None:
+        """Hold what was heard to the limits of fairness, and begin with it."""
+        self._place = 0
+        said = [one for one in self._heard if not isinstance(one, Misdated)]
         verdict = self._fairness.judge(said, (), (), self._decoder.registry.by_no)
         if verdict is None:
-            observe = engine.observe
-            for one in heard:
-                if concluded := observe(one):
-                    found.extend(concluded)
             return
-        for position, one in enumerate(said):
-            found.extend(engine.overhear(one) if position in verdict.over else engine.observe(one))
-        for misdated in heard:
-            if isinstance(misdated, Misdated):
-                found.extend(engine.observe(misdated))
+        for position in verdict.over:
+            self.found.extend(self._engine.overhear(said[position]))
         for excess in verdict.excesses:
-            found.extend(engine.exceeded(excess))
+            self.found.extend(self._engine.exceeded(excess))
+        over = {id(said[position]) for position in verdict.over}
+        self._heard = [one for one in self._heard if id(one) not in over]
+
+    def _conclude(self, until: datetime | None) -> None:
+        """What follows from what was heard before ``until`` (None = all of it)."""
+        observe, found, heard, place = self._engine.observe, self.found, self._heard, self._place
+        while place < len(heard) and (until is None or heard[place].received_at < until):
+            if concluded := observe(heard[place]):
+                found.extend(concluded)
+            place += 1
+        self._place = place
 
     async def commit(self) -> None:
         """Hand over what was found. What the database takes at once is committed when this returns; while it is away,
@@ -126,12 +146,13 @@ class Watch:
             self._committing = asyncio.create_task(self._commit_at_last(parcel), name="rehearsal: commit")
         await asyncio.wait({self._committing}, timeout=AT_ONCE_S)
         if not self._committing.done():
+            self._held.extend(self._heard[self._place :])
+            self._heard, self._place = [], 0
             return
         self._committing.result()
         self._committing = None
         if self._held:
-            held, self._held = self._held, []
-            self._take(held)
+            self._take_held()
             self._engine.hearing_resumed(datetime.fromtimestamp(self.now_s, UTC))
 
     async def _commit_at_last(self, parcel: Parcel) -> None:
