@@ -114,6 +114,9 @@ _TEMPERATURE_PLACES: Final = (
     KITCHEN, "食堂储藏室", "配电房", "机房", "图书馆", "仓库", "教学楼一层中厅", "综合楼一层走廊", "档案室",
     "电动车充电棚",
 )  # fmt: skip
+_BOARDING_TEMPERATURE_PLACES: Final = (
+    *_TEMPERATURE_PLACES[:7], "宿舍二层走廊", *_TEMPERATURE_PLACES[8:],
+)  # fmt: skip
 
 #: What stands at every site: kind, the word in the device's id, how many, what its name ends with.
 EQUIPMENT: Final[tuple[tuple[DeviceKind, str, int, str], ...]] = (
@@ -139,7 +142,7 @@ def places(kind: DeviceKind, site: SiteKind) -> tuple[str, ...]:
         DeviceKind.GATEWAY: ("弱电间",),
         DeviceKind.CAMERA: (*_CAMERA_PLACES, *rooms),
         DeviceKind.SMOKE: (*_SMOKE_PLACES, *rooms),
-        DeviceKind.TEMPERATURE: _TEMPERATURE_PLACES,
+        DeviceKind.TEMPERATURE: _BOARDING_TEMPERATURE_PLACES if rooms is _BOARDING else _TEMPERATURE_PLACES,
         DeviceKind.ONE_KEY_ALARM: (
             "门卫室",
             "园长室" if small else "校长室",
