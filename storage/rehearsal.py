@@ -10,7 +10,6 @@ import msgspec
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from domain.incident import OPEN_STATES
 from storage.pool import Connection
 
 
@@ -58,12 +57,12 @@ async def incidents_by_id(conn: Connection, incident_ids: Sequence[UUID]) -> dic
     return {row[0]: Told(*row[1:]) for row in await cursor.fetchall()}
 
 
-async def open_incidents(conn: Connection, *, rule: str, site_id: str, device_id: str) -> Sequence[UUID]:
-    """Open incidents of ``rule``, oldest first; an empty site or device stands for any."""
+async def incidents_to_handle(conn: Connection, *, rule: str, site_id: str, device_id: str) -> Sequence[UUID]:
+    """Incidents of ``rule`` that are not closed, oldest first; an empty site or device stands for any."""
     cursor = await conn.execute(
         "SELECT incident_id FROM incident WHERE rule = %(rule)s AND state <> 'closed'"
         " AND %(site)s IN ('', site_id) AND %(device)s IN ('', device_id) ORDER BY number",
-        {"rule": rule, "open": [state.value for state in OPEN_STATES], "site": site_id, "device": device_id},
+        {"rule": rule, "site": site_id, "device": device_id},
     )
     return [row[0] for row in await cursor.fetchall()]
 

@@ -51,7 +51,7 @@ from simulators.timetable import Timetable
 from storage.duty import end_district_shift, replace_district_shift
 from storage.notices import NoticeChannel
 from storage.pool import Connection, Pool, connect, open_pool, wrapped_errors
-from storage.rehearsal import open_incidents, reopen, shut
+from storage.rehearsal import incidents_to_handle, reopen, shut
 
 #: The roles are up before the first step.
 SETTLING_S = 5.0
@@ -176,19 +176,21 @@ class House:
         """An operator at the wall: whoever comes too late, or to a database that is away, is told so."""
         try:
             async with self._connection() as conn:
-                found = await open_incidents(conn, rule=act.rule, site_id=act.site, device_id=act.device)
-                if not found:
-                    self._story.failed_operator(f"{act.action.value}: no open incident of {act.rule} at {act.site}")
-                    return
-                await self._desk.act(
-                    conn,
-                    found[0],
-                    IncidentAction(act.action.value),
-                    actor=act.actor or OPERATOR,
-                    note=act.note,
-                    now=self._clock.now(),
-                )
-        except (StorageError, IllegalTransition) as error:
+                for incident_id in await incidents_to_handle(
+                    conn, rule=act.rule, site_id=act.site, device_id=act.device
+                ):
+                    with suppress(IllegalTransition):
+                        await self._desk.act(
+                            conn,
+                            incident_id,
+                            IncidentAction(act.action.value),
+                            actor=act.actor or OPERATOR,
+                            note=act.note,
+                            now=self._clock.now(),
+                        )
+                        return
+            self._story.failed_operator(f"{act.action.value}: no incident of {act.rule} that allows it")
+        except StorageError as error:
             self._story.failed_operator(f"{act.action.value}: {error}")
 
     async def _restart(self, process: Process) -> None:
