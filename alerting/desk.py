@@ -21,7 +21,7 @@ from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.duty import DutyShift
 from domain.errors import IllegalTransition
 from domain.finding import Finding, FindingKind
-from domain.incident import Incident, IncidentAction, IncidentState, next_state
+from domain.incident import Incident, IncidentAction, IncidentState, OpenCase, next_state
 from storage import deliveries as outbox
 from storage import incidents
 from storage.duty import shifts_at
@@ -33,11 +33,14 @@ SYSTEM = "system"
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a finding: its incident, whether it was opened now, and what the caller has to carry itself."""
+    """What came of a finding: its incident, whether it was opened now, what the caller has to carry itself, and how the
+    open incident of its key stands after it, if there is one.
+    """
 
     incident_id: UUID
     opened: bool
     leased: tuple[Delivery, ...] = ()
+    after: OpenCase | None = None
 
 
 def incident_id_of(finding: Finding) -> UUID:
@@ -108,20 +111,24 @@ class Desk:
             await incidents.add_entry(
                 conn, incident.incident_id, at=finding.at, kind="updated", actor=SYSTEM, detail=finding.detail
             )
-            return Case(incident_id=incident.incident_id, opened=False)
-        await self._return(conn, incident, finding)
-        return Case(incident_id=incident.incident_id, opened=False)
+            return Case(incident_id=incident.incident_id, opened=False, after=_standing(incident, incident.state))
+        return await self._return(conn, incident, finding)
 
-    def link_deliveries(self, finding: Finding, *, now: datetime) -> tuple[Delivery, ...]:
-        """What the links have to be told if ``finding`` opens an incident. Needs no database: the alarm lane sends
-        these while the database is away, and they are the same ones that `take` queues once it is back.
+    def link_deliveries(self, finding: Finding, *, now: datetime, case: OpenCase | None = None) -> tuple[Delivery, ...]:
+        """What the links have to be told if ``finding`` opens an incident, or brings back that of ``case``. Needs no
+        database: the alarm lane sends these while the database is away, and they are the same ones that `take` queues
+        once it is back.
+
+        Their ids follow from the finding alone. Where memory takes an alarm for the first one and the database knows
+        of an open incident, or the other way round, receivers still recognise the second copy.
         """
         if not tells_links(finding):
             return ()
-        incident_id = incident_id_of(finding)
+        would_be_id = incident_id_of(finding)
+        incident_id = would_be_id if case is None or case.incident_id is None else case.incident_id
         body = webhook_body(
             incident_id=incident_id,
-            number=None,
+            number=case.number if case is not None else None,
             rule=finding.rule,
             category=finding.category.value,
             severity=finding.severity,
@@ -135,7 +142,7 @@ class Desk:
         )
         return tuple(
             Delivery(
-                delivery_id=delivery_id_of(incident_id, link_id, Notice.RAISED),
+                delivery_id=delivery_id_of(would_be_id, link_id, Notice.RAISED),
                 incident_id=incident_id,
                 channel=DeliveryChannel.WEBHOOK,
                 recipient=link_id,
@@ -156,17 +163,23 @@ class Desk:
             # Look first: an INSERT that meets an open one would still use up a number that people then miss.
             incident = await incidents.lock_open_incident(conn, finding.key)
             if incident is not None:
-                return await self._raise_again(conn, incident, finding, now=now, roster=roster)
+                return await self._raise_again(conn, incident, finding, now=now, lease_links=lease_links, roster=roster)
             if await incidents.incident_known(conn, incident_id):
                 # What this finding had opened is over: the finding is an old one, seen again.
                 return Case(incident_id=incident_id, opened=False)
             # None where somebody else opened one between our look and now: then it is theirs to repeat.
             opened = await incidents.open_incident(conn, incident_id, finding)
         await incidents.add_entry(conn, incident_id, at=finding.at, kind="raised", actor=SYSTEM, detail=finding.detail)
-        links = tuple(
-            msgspec.structs.replace(d, body=_numbered(d.body, opened.number))
-            for d in self.link_deliveries(finding, now=now)
-        )
+        after = _standing(opened, opened.state)
+        links = await self._tell_links(conn, finding, after, now=now, lease_links=lease_links)
+        await self._tell_duty_leader(conn, opened, finding, now=now, roster=roster)
+        return Case(incident_id=incident_id, opened=True, leased=links, after=after)
+
+    async def _tell_links(
+        self, conn: Connection, finding: Finding, case: OpenCase | None, *, now: datetime, lease_links: bool
+    ) -> tuple[Delivery, ...]:
+        """Queue what the links are told; what of it the caller has to carry."""
+        links = self.link_deliveries(finding, now=now, case=case)
         await outbox.queue_deliveries(
             conn,
             links,
@@ -174,15 +187,23 @@ class Desk:
             lease_until=now + self._lease if lease_links else None,
             leased_by=self._holder if lease_links else None,
         )
-        await self._tell_duty_leader(conn, opened, finding, now=now, roster=roster)
-        return Case(incident_id=incident_id, opened=True, leased=links if lease_links else ())
+        return links if lease_links else ()
 
     async def _raise_again(
-        self, conn: Connection, incident: Incident, finding: Finding, *, now: datetime, roster: Roster
+        self,
+        conn: Connection,
+        incident: Incident,
+        finding: Finding,
+        *,
+        now: datetime,
+        lease_links: bool,
+        roster: Roster,
     ) -> Case:
         if incident.incident_id == incident_id_of(finding):
-            return Case(incident_id=incident.incident_id, opened=False)
+            return Case(incident_id=incident.incident_id, opened=False, after=_standing(incident, incident.state))
         after = next_state(incident.state, IncidentAction.RAISE, life_safety=incident.life_safety)
+        standing = _standing(incident, after)
+        links: tuple[Delivery, ...] = ()
         came_back = incident.state in (IncidentState.RETURNED, IncidentState.NORMAL)
         times = int(finding.detail.get("times", 1))
         await incidents.move_incident(
@@ -202,29 +223,16 @@ class Desk:
                 conn, incident.incident_id, at=finding.at, kind="raised_again", actor=SYSTEM, detail=finding.detail
             )
             # It had been over: for the links it is a new call, and for whoever had taken it too.
-            await outbox.queue_deliveries(
-                conn,
-                [
-                    msgspec.structs.replace(
-                        d,
-                        delivery_id=delivery_id_of(
-                            incident.incident_id, d.recipient, Notice.RAISED, str(finding.finding_id)
-                        ),
-                        incident_id=incident.incident_id,
-                        body=_of_incident(d.body, incident),
-                    )
-                    for d in self.link_deliveries(finding, now=now)
-                ],
-                life_safety=finding.life_safety,
-            )
+            links = await self._tell_links(conn, finding, standing, now=now, lease_links=lease_links)
         if incident.state is IncidentState.NORMAL:
             await self._tell_duty_leader(conn, incident, finding, now=now, roster=roster)
-        return Case(incident_id=incident.incident_id, opened=False)
+        return Case(incident_id=incident.incident_id, opened=False, leased=links, after=standing)
 
-    async def _return(self, conn: Connection, incident: Incident, finding: Finding) -> None:
+    async def _return(self, conn: Connection, incident: Incident, finding: Finding) -> Case:
         after = next_state(incident.state, IncidentAction.RETURN, life_safety=incident.life_safety)
+        case = Case(incident_id=incident.incident_id, opened=False, after=_standing(incident, after))
         if after is incident.state:
-            return
+            return case
         await incidents.move_incident(
             conn, incident.incident_id, IncidentAction.RETURN, after, at=finding.at, actor=SYSTEM
         )
@@ -235,6 +243,8 @@ class Desk:
         nobody_waits = not incident.life_safety and not tells_duty_leader(finding)
         if nobody_waits or (after is IncidentState.NORMAL and not incident.life_safety):
             await self._close(conn, incident, after, at=finding.at)
+            return msgspec.structs.replace(case, after=None)
+        return case
 
     @staticmethod
     async def _close(conn: Connection, incident: Incident, state: IncidentState, *, at: datetime) -> None:
@@ -367,9 +377,9 @@ _DONE = {
 }
 
 
-def _numbered(body: dict[str, Any], number: int) -> dict[str, Any]:
-    return {**body, "data": {**body["data"], "number": number}}
-
-
-def _of_incident(body: dict[str, Any], incident: Incident) -> dict[str, Any]:
-    return {**body, "data": {**body["data"], "incident_id": str(incident.incident_id), "number": incident.number}}
+def _standing(incident: Incident, state: IncidentState) -> OpenCase:
+    return OpenCase(
+        incident_id=incident.incident_id,
+        number=incident.number,
+        returned=state in (IncidentState.RETURNED, IncidentState.NORMAL),
+    )

@@ -93,6 +93,18 @@ def next_state(state: IncidentState, action: IncidentAction, *, life_safety: boo
     return after
 
 
+class OpenCase(msgspec.Struct, frozen=True, kw_only=True):
+    """What the alarm lane has to know of an open incident, with and without the database.
+
+    ``incident_id`` is None where only the key is known, ``number`` where the database has not given one yet.
+    ``returned``: back to normal, acknowledged or not; raised once more it is a new call.
+    """
+
+    incident_id: UUID | None
+    number: int | None = None
+    returned: bool = False
+
+
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """One incident as stored. ``number`` is the short one that people say aloud; all times are aware UTC."""
 

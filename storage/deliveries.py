@@ -100,6 +100,25 @@ async def give_back(conn: Connection, *, holder: str, but: str) -> int:
     return cursor.rowcount
 
 
+async def take_over(
+    conn: Connection, delivery_ids: Sequence[UUID], *, holder: str, process: str, lease_until: datetime
+) -> set[UUID]:
+    """Lease to ``process`` what earlier processes of ``holder`` had leased. Of ``delivery_ids`` those that are not its
+    to carry: they are settled, or somebody else has them.
+    """
+    await conn.execute(
+        "UPDATE delivery SET lease_until = %s, leased_by = %s"
+        " WHERE delivery_id = ANY(%s) AND state = 'queued' AND starts_with(leased_by, %s)",
+        (lease_until, process, list(delivery_ids), holder),
+    )
+    cursor = await conn.execute(
+        "SELECT delivery_id FROM delivery WHERE delivery_id = ANY(%s)"
+        " AND (state <> 'queued' OR leased_by IS DISTINCT FROM %s)",
+        (list(delivery_ids), process),
+    )
+    return {delivery_id for (delivery_id,) in await cursor.fetchall()}
+
+
 async def next_due(conn: Connection) -> datetime | None:
     """When the next queued delivery wants to be tried."""
     cursor = await conn.execute(

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from domain.errors import UnknownIncident
 from domain.finding import Category, Finding, Severity
-from domain.incident import Incident, IncidentAction, IncidentState
+from domain.incident import OPEN_STATES, Incident, IncidentAction, IncidentState, OpenCase
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -93,12 +93,15 @@ async def lock_incident(conn: Connection, incident_id: UUID) -> Incident:
     return _incident(row)
 
 
-async def open_keys(conn: Connection) -> set[str]:
-    """Keys of all open incidents that the alarm lane may have opened."""
+async def open_cases(conn: Connection) -> dict[str, OpenCase]:
+    """The open incidents of life safety, by key: links are told of no others."""
     cursor = await conn.execute(
-        f"SELECT key FROM incident WHERE {_OPEN} AND category IN ('panic', 'fire', 'intrusion', 'system')"
+        f"SELECT key, incident_id, number, state IN ('returned', 'normal') FROM incident WHERE {_OPEN} AND life_safety"
     )
-    return {str(key) for (key,) in await cursor.fetchall()}
+    return {
+        str(key): OpenCase(incident_id=incident_id, number=number, returned=returned)
+        for key, incident_id, number, returned in await cursor.fetchall()
+    }
 
 
 async def incident_known(conn: Connection, incident_id: UUID) -> bool:
@@ -131,13 +134,15 @@ async def move_incident(
     times: int = 1,
 ) -> None:
     """Write the new state of a locked incident. ``at`` and ``actor`` go where the action leaves its mark, ``times`` is
-    how often it was raised.
+    how often it was raised. Its end is told at once: the alarm lane must not take the next alarm for a repeated one.
     """
     await conn.execute(
         f"UPDATE incident SET state = %(state)s, changed_at = clock_timestamp() {_MARKS[action]}"
         " WHERE incident_id = %(incident_id)s",
         {"state": state.value, "at": at, "actor": actor, "incident_id": incident_id, "times": times},
     )
+    if state not in OPEN_STATES:
+        await notify(conn, NoticeChannel.ENDED, str(incident_id))
 
 
 async def add_entry(

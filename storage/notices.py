@@ -13,6 +13,7 @@ class NoticeChannel(StrEnum):
     FINDING = "campuswatch_finding"  # bulk lane -> alerting
     DELIVERY = "campuswatch_delivery"  # somebody queued a delivery -> alerting
     INCIDENT = "campuswatch_incident"  # an incident changed (payload: incident_id) -> web
+    ENDED = "campuswatch_incident_ended"  # a person reset or closed one (payload: incident_id) -> alarm lane
     REGISTRY = "campuswatch_registry"  # sites or devices changed -> lanes
     CLOCK = "campuswatch_clock"  # it is known how far off a device's clock is -> alarm lane
     DEVICE = "campuswatch_device"  # devices went online or offline -> web

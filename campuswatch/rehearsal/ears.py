@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import NamedTuple
 
 from campuswatch.rehearsal.loop import VirtualLoop
-from campuswatch.roles.listening import Reaction
+from campuswatch.roles.listening import Ear, Reaction
 from domain.errors import StorageError
 from storage.notices import NoticeChannel, listen
 from storage.pool import Connection, connect, wrapped_errors
+
+
+class _Listener(NamedTuple):
+    reactions: Mapping[NoticeChannel, Reaction]
+    ears: Mapping[NoticeChannel, Ear]
 
 
 class Ears:
@@ -21,21 +27,20 @@ class Ears:
     def __init__(self, loop: VirtualLoop, dsn: str) -> None:
         self._loop = loop
         self._dsn = dsn
-        self._reactions: list[Mapping[NoticeChannel, Reaction]] = []
-        self._fresh: list[Mapping[NoticeChannel, Reaction]] = []  # of these none has run yet
+        self._listeners: list[_Listener] = []
+        self._fresh: list[_Listener] = []  # of these no reaction has run yet
         self._look = asyncio.Event()
 
-    async def react(self, reactions: Mapping[NoticeChannel, Reaction]) -> None:
+    async def react(self, reactions: Mapping[NoticeChannel, Reaction], ears: Mapping[NoticeChannel, Ear]) -> None:
         """Until cancelled."""
-        self._reactions.append(reactions)
-        self._fresh.append(reactions)
+        listener = _Listener(reactions, ears)
+        self._listeners.append(listener)
+        self._fresh.append(listener)
         self._look.set()
         try:
             await asyncio.Event().wait()
         finally:
-            self._reactions.remove(reactions)
-            if reactions in self._fresh:
-                self._fresh.remove(reactions)
+            self._listeners.remove(listener)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -50,7 +55,7 @@ class Ears:
                     finally:
                         await conn.close()
                 await asyncio.sleep(1.0)
-                self._fresh = list(self._reactions)
+                self._fresh = list(self._listeners)
         finally:
             self._loop.before_jump = None
 
@@ -59,11 +64,17 @@ class Ears:
         while True:
             # A round trip: whatever was committed before it has been noticed after it.
             await conn.execute("SELECT 1")
-            heard = {NoticeChannel(notice.channel) async for notice in conn.notifies(timeout=0)}
+            heard: set[NoticeChannel] = set()
+            async for notice in conn.notifies(timeout=0):
+                channel = NoticeChannel(notice.channel)
+                heard.add(channel)
+                for listener in self._listeners:
+                    if channel in listener.ears:
+                        listener.ears[channel](notice.payload)
             fresh, self._fresh = self._fresh, []
-            for reactions in [*self._reactions]:
-                for channel, react in reactions.items():
-                    if channel in heard or reactions in fresh:
+            for listener in [*self._listeners]:
+                for channel, react in listener.reactions.items():
+                    if channel in heard or listener in fresh:
                         await react(conn)
             if not heard and not fresh:
                 self._loop.touched = False

@@ -116,7 +116,7 @@ class House:
             await self._gazetteer.load(conn)
         await self._set_duty(present=True)
         self._living.append(self._tasks.create_task(self._ears.run(), name="rehearsal: ears"))
-        noticed = self._ears.react({NoticeChannel.INCIDENT: self._story.look})
+        noticed = self._ears.react({NoticeChannel.INCIDENT: self._story.look}, {})
         self._living.append(self._tasks.create_task(noticed, name="rehearsal: story"))
         for process in _ROLES:
             self._live(process)

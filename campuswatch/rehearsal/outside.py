@@ -17,7 +17,7 @@ from alerting.channels.webhook import WebhookLink
 from campuswatch.rehearsal.ears import Ears
 from campuswatch.rehearsal.story import Overheard, Story
 from campuswatch.roles.links import ANSWER_S
-from campuswatch.roles.listening import Reaction
+from campuswatch.roles.listening import Ear, Reaction
 from domain.clock import Clock
 from domain.delivery import Delivery, Receipt
 from domain.errors import PermanentFailure, TemporaryFailure
@@ -148,9 +148,15 @@ class Walls:
         return self._phone
 
     async def react(
-        self, reactions: Mapping[NoticeChannel, Reaction], *, name: str, poll_s: float = 0.0, pause_s: float = 0.0
+        self,
+        reactions: Mapping[NoticeChannel, Reaction],
+        *,
+        name: str,
+        poll_s: float = 0.0,
+        pause_s: float = 0.0,
+        ears: Mapping[NoticeChannel, Ear] | None = None,
     ) -> None:
-        await self._ears.react(reactions)
+        await self._ears.react(reactions, ears or {})
 
     def chore(self, tasks: asyncio.TaskGroup, work: Coroutine[Any, Any, None], *, name: str) -> None:
         work.close()

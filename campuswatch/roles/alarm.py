@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from uuid import UUID
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
-from alerting.alarm_path import AlarmPath, OpenCases
+from alerting.alarm_path import AlarmPath
+from alerting.carrier import MOST_KEPT
 from alerting.courier import Courier, Outcome
 from alerting.desk import Desk
+from alerting.open_cases import OpenCases
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.journals import watch_journal
 from campuswatch.roles.outside import Outside, World
@@ -34,9 +37,8 @@ from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.parcel import Share
 from ingest.spool import Spool
-from storage.deliveries import give_back
 from storage.device_states import load_clocks
-from storage.incidents import open_keys
+from storage.incidents import open_cases
 from storage.notices import NoticeChannel
 from storage.pool import Connection, open_pool
 
@@ -84,8 +86,8 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         await gazetteer.load(conn)
         decoder.use(registry)
         await look_at_clocks(conn)
-        # What the process before this one had been carrying when it died is the dispatcher's now.
-        if given_back := await give_back(conn, holder=holder, but=holder + process):
+        # What the process before this one had been carrying when it died is the dispatcher's now, or ours by now.
+        if given_back := await path.settle(conn, holder=holder, process=holder + process):
             log.warning("deliveries of an earlier process given back", deliveries=given_back)
         if not first.loaded:
             # Before the first message is heard: an open incident that we did not know of would be told anew.
@@ -98,9 +100,8 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
 
     async def refresh_cases(conn: Connection) -> None:
         step = cases.step
-        keys = await open_keys(conn)
-        cases.refresh(keys, asked_at_step=step)
-        await asyncio.to_thread(snapshot.save_cases, cases.keys)
+        cases.refresh(await open_cases(conn), asked_at_step=step)
+        path.keep_soon()
 
     async def make_do() -> None:
         """Start from the snapshot where the database does not answer: a restart must not silence the buttons."""
@@ -109,9 +110,10 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 await first.wait()
         except TimeoutError:
             registry = await asyncio.to_thread(snapshot.load_registry, gazetteer)
+            if not first.loaded:
+                path.resume()
             if registry is not None and not first.loaded:
                 log.warning("database away at the start; going by the snapshot", devices=len(registry))
-                cases.refresh(await asyncio.to_thread(snapshot.load_cases), asked_at_step=cases.step)
                 decoder.use(registry)
                 first.done(len(registry))
         await first.wait()
@@ -130,14 +132,6 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         ) as journal,
         asyncio.TaskGroup() as tasks,
     ):
-        tasks.create_task(
-            outside.react({NoticeChannel.REGISTRY: reload, NoticeChannel.CLOCK: look_at_clocks}, name="alarm registry"),
-            name="registry",
-        )
-        # Often, and by itself: the registry is too large to be read again every few seconds.
-        cases_changed = {NoticeChannel.INCIDENT: refresh_cases}
-        noticed = outside.react(cases_changed, name="alarm cases", poll_s=5.0, pause_s=0.5)
-        tasks.create_task(noticed, name="cases")
         path = AlarmPath(
             # Whoever comes to help is told first.
             desk=Desk(
@@ -151,10 +145,20 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             pool=pool,
             clock=clock,
             tasks=tasks,
-            keep_cases=snapshot.save_cases,
+            keep=snapshot.save_standing,
             on_outcome=_Meter(around),
             chance=outside.chance,
         )
+        _count_waiting(around, path)
+        path.inherit(await asyncio.to_thread(snapshot.load_standing))
+        known = {NoticeChannel.REGISTRY: reload, NoticeChannel.CLOCK: look_at_clocks}
+        tasks.create_task(outside.react(known, name="alarm registry"), name="registry")
+        # Often, and by itself: the registry is too large to be read again every few seconds.
+        cases_changed = {NoticeChannel.INCIDENT: refresh_cases}
+        # A reset is heard at once: the database may be gone before it can be asked.
+        ended = {NoticeChannel.ENDED: lambda incident_id: cases.end(UUID(incident_id))}
+        watching = outside.react(cases_changed, name="alarm cases", poll_s=5.0, pause_s=0.5, ears=ended)
+        tasks.create_task(watching, name="cases")
         lane = AlarmLane(
             session=session,
             dsn=dsn,
@@ -172,6 +176,21 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         await make_do()
         async with session:
             await lane.run()
+
+
+def _count_waiting(around: Surroundings, path: AlarmPath) -> None:
+    waiting = Gauge(
+        "campuswatch_alarm_undelivered",
+        "Alarms for links that no link has taken yet",
+        registry=around.metrics,
+    )
+    waiting.set_function(lambda: path.waiting)
+    beyond = Gauge(
+        "campuswatch_alarm_undelivered_beyond_disk",
+        "Of these, the ones that a restart without the database would not know of, because they are too many",
+        registry=around.metrics,
+    )
+    beyond.set_function(lambda: max(0, path.waiting - MOST_KEPT))
 
 
 class _Meter:

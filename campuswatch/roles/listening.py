@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 
 import structlog
+from psycopg import Notify
 
 from domain.errors import StorageError
 from storage.notices import NoticeChannel, listen
@@ -18,6 +19,8 @@ log = structlog.get_logger("campuswatch.listening")
 POLL_S = 300.0
 
 Reaction = Callable[[Connection], Awaitable[None]]
+#: Is given the payload of a notice in the moment when it comes, and asks the database nothing.
+Ear = Callable[[str], None]
 
 
 async def react(
@@ -27,9 +30,10 @@ async def react(
     name: str,
     poll_s: float = POLL_S,
     pause_s: float = 0.0,
+    ears: Mapping[NoticeChannel, Ear] | None = None,
 ) -> None:
     """Run the reaction to each channel when it is noticed, at the start, and every ``poll_s``; ``pause_s`` lets notices
-    that come one after the other be one reason. Until cancelled.
+    that come one after the other be one reason. ``ears`` hear theirs at once. Until cancelled.
 
     Reactions share one connection of their own. A database that is away is waited for, and everything is run anew.
     """
@@ -43,11 +47,11 @@ async def react(
             continue
         try:
             async with wrapped_errors():
-                await listen(conn, *reactions)
+                await listen(conn, *reactions, *(ears or {}))
                 if away:
                     log.info("database back", component=name)
                     away = False
-                await _serve(conn, reactions, poll_s, pause_s)
+                await _serve(conn, reactions, poll_s, pause_s, ears or {})
         except StorageError as error:
             log.warning("database away", component=name, error=str(error))
             away = True
@@ -57,15 +61,30 @@ async def react(
         await asyncio.sleep(1.0)
 
 
-async def _serve(conn: Connection, reactions: Mapping[NoticeChannel, Reaction], poll_s: float, pause_s: float) -> None:
+async def _serve(
+    conn: Connection,
+    reactions: Mapping[NoticeChannel, Reaction],
+    poll_s: float,
+    pause_s: float,
+    ears: Mapping[NoticeChannel, Ear],
+) -> None:
     due = set(reactions)
     while True:
         for channel in due:
             await reactions[channel](conn)
-        due = {NoticeChannel(notice.channel) async for notice in conn.notifies(timeout=poll_s, stop_after=1)}
-        if due:
-            await asyncio.sleep(pause_s)
-        # What came in the same moment is one reason to look, not many.
-        due |= {NoticeChannel(notice.channel) async for notice in conn.notifies(timeout=0)}
-        if not due:
-            due = set(reactions)
+        heard = await _hear(conn.notifies(timeout=poll_s, stop_after=1), ears)
+        if heard:
+            # What comes in the same moment is one reason to look, not many.
+            heard |= await _hear(conn.notifies(timeout=pause_s), ears)
+        due = heard & reactions.keys() if heard else set(reactions)
+
+
+async def _hear(notices: AsyncIterator[Notify], ears: Mapping[NoticeChannel, Ear]) -> set[NoticeChannel]:
+    """The channels on which something came; whoever has an ear for it is told."""
+    heard: set[NoticeChannel] = set()
+    async for notice in notices:
+        channel = NoticeChannel(notice.channel)
+        heard.add(channel)
+        if channel in ears:
+            ears[channel](notice.payload)
+    return heard

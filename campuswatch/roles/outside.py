@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from alerting.channels import Channel
 from alerting.channels.duty_notice import DutyNotice
 from campuswatch.roles.links import open_links
-from campuswatch.roles.listening import POLL_S, Reaction, react
+from campuswatch.roles.listening import POLL_S, Ear, Reaction, react
 from campuswatch.roles.surroundings import Surroundings
 from ingest.alarm_lane import Session
 from ingest.session import BrokerAddress, BrokerSession
@@ -46,7 +46,13 @@ class Outside(Protocol):
         """The way to duty leaders; ``contacts`` are those of a shift."""
 
     async def react(
-        self, reactions: Mapping[NoticeChannel, Reaction], *, name: str, poll_s: float = POLL_S, pause_s: float = 0.0
+        self,
+        reactions: Mapping[NoticeChannel, Reaction],
+        *,
+        name: str,
+        poll_s: float = POLL_S,
+        pause_s: float = 0.0,
+        ears: Mapping[NoticeChannel, Ear] | None = None,
     ) -> None:
         """See `campuswatch.roles.listening`."""
 
@@ -86,9 +92,16 @@ class World:
         return DutyNotice(contacts)
 
     async def react(
-        self, reactions: Mapping[NoticeChannel, Reaction], *, name: str, poll_s: float = POLL_S, pause_s: float = 0.0
+        self,
+        reactions: Mapping[NoticeChannel, Reaction],
+        *,
+        name: str,
+        poll_s: float = POLL_S,
+        pause_s: float = 0.0,
+        ears: Mapping[NoticeChannel, Ear] | None = None,
     ) -> None:
-        await react(self._around.settings.database_url(), reactions, name=name, poll_s=poll_s, pause_s=pause_s)
+        dsn = self._around.settings.database_url()
+        await react(dsn, reactions, name=name, poll_s=poll_s, pause_s=pause_s, ears=ears)
 
     def chore(self, tasks: asyncio.TaskGroup, work: Coroutine[Any, Any, None], *, name: str) -> None:
         tasks.create_task(work, name=name)

@@ -1,7 +1,8 @@
-"""What the alarm role needs to know when it starts while the database is away: devices, places, open incidents.
+"""What the alarm role needs to know when it starts while the database is away: devices, places, open incidents, and
+alarms that no link has taken yet.
 
-Written to local disk whenever it was read from the database, replaced atomically. It may be a little old; a device that
-was registered since then is a doubtful alarm until the database is back, never a lost one.
+Written to local disk when it changes, replaced atomically. The registry may be a little old; a device that was
+registered since then is a doubtful alarm until the database is back, never a lost one.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from threading import get_ident
 import msgspec
 import structlog
 
+from alerting.standing import Standing
 from campuswatch.gazetteer import RegistryGazetteer
 from devices.registry import Address, Registry
 from domain.device import Device, RegisteredDevice
+from domain.incident import OpenCase
 from domain.site import Site
 
 log = structlog.get_logger("campuswatch.snapshot")
@@ -29,12 +32,11 @@ class _Registry(msgspec.Struct, array_like=True):
 
 
 class Snapshot:
-    """Two files in ``directory``: the registry, and the keys of open incidents, which change more often."""
+    """Two files in ``directory``: the registry, and what stands of alarms, which changes more often."""
 
     def __init__(self, directory: Path) -> None:
         self._registry = directory / "registry.msgpack"
-        self._cases = directory / "open-cases.msgpack"
-        self._saved_cases: set[str] | None = None
+        self._standing = directory / "open-cases.msgpack"
 
     def save_registry(self, registry: Registry, gazetteer: RegistryGazetteer) -> None:
         """Blocking: some megabytes for a district."""
@@ -66,16 +68,36 @@ class Snapshot:
         ]
         return Registry(kept.site_nos, kept.registered, addresses)
 
-    def save_cases(self, keys: set[str]) -> None:
-        if keys != self._saved_cases:
-            _replace(self._cases, msgspec.msgpack.encode(sorted(keys)))
-            self._saved_cases = set(keys)
+    def save_standing(self, standing: Standing) -> None:
+        """Blocking.
 
-    def load_cases(self) -> set[str]:
+        :raises OSError: the disk did not take it.
+        """
+        _write(self._standing, msgspec.msgpack.encode(standing))
+
+    def load_standing(self) -> Standing:
+        """Nothing where there is no usable file: then a link may be told once more of an alarm that is open."""
         try:
-            return set(msgspec.msgpack.decode(self._cases.read_bytes(), type=list[str]))
-        except (OSError, msgspec.MsgspecError):
-            return set()
+            content = self._standing.read_bytes()
+        except FileNotFoundError:
+            return Standing()
+        except OSError as error:
+            log.warning("open cases not read", file=str(self._standing), error=error.strerror)
+            return Standing()
+        try:
+            return msgspec.msgpack.decode(content, type=Standing)
+        except msgspec.MsgspecError:
+            return _keys_alone(content)
+
+
+def _keys_alone(content: bytes) -> Standing:
+    """The file as programs before 2026-11-22 wrote it."""
+    try:
+        keys = msgspec.msgpack.decode(content, type=list[str])
+    except msgspec.MsgspecError as error:
+        log.warning("open cases not understood", error=str(error))
+        return Standing()
+    return Standing(cases={key: OpenCase(incident_id=None) for key in keys})
 
 
 def _replace(file: Path, content: bytes) -> None:

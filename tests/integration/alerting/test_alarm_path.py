@@ -1,89 +1,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from alerting.alarm_path import AlarmPath, OpenCases
 from alerting.courier import Courier
 from alerting.desk import Desk
 from alerting.dispatcher import Dispatcher
+from alerting.standing import Standing
 from domain.errors import TemporaryFailure
-from domain.finding import Finding, FindingKind
+from domain.finding import FindingKind
 from domain.incident import IncidentAction
 from storage.deliveries import give_back
-from storage.incidents import open_keys
 from storage.pool import Connection, Pool, open_pool
+from tests.integration.alerting.lane import both, lane_of, received, told
 from tests.integration.alerting.ledgers import deliveries, incidents, timeline, until, until_true
 from tests.integration.dashboards.line import Line
 from tests.unit.alerting.findings import NOW, SetClock, SmallGazetteer, finding, press
-from tests.unit.alerting.inbox import Inbox
-
-
-class _Lane:
-    """Calls the path as the alarm lane does."""
-
-    def __init__(self, path: AlarmPath, cases: OpenCases) -> None:
-        self.path = path
-        self.cases = cases
-
-    async def commit(self, conn: Connection, found: Sequence[Finding]) -> None:
-        async with conn.transaction():
-            await self.path.write(conn, found, now=NOW)
-        self.path.committed(found)
-        await self.path.kept()
-
-    async def step(self, conn: Connection, *found: Finding) -> None:
-        self.path.begin(found, now=NOW)
-        await self.commit(conn, found)
-
-    async def refresh(self, conn: Connection) -> None:
-        step = self.cases.step
-        self.cases.refresh(await open_keys(conn), asked_at_step=step)
-
-
-@asynccontextmanager
-async def _lane(desk: Desk, inboxes: dict[str, Inbox], pool: Pool, clock: SetClock) -> AsyncIterator[_Lane]:
-    cases = OpenCases()
-    async with asyncio.TaskGroup() as tasks:
-        courier = Courier(inboxes)
-        yield _Lane(AlarmPath(desk=desk, courier=courier, cases=cases, pool=pool, clock=clock, tasks=tasks), cases)
-
-
-def _both() -> tuple[Inbox, Inbox, dict[str, Inbox]]:
-    police, education = Inbox(), Inbox()
-    return police, education, {"police": police, "education": education}
-
-
-def _told(inbox: Inbox, times: int) -> Callable[[], bool]:
-    return lambda: len(inbox.tried) >= times
-
-
-def _received(conn: Connection, count: int) -> Callable[[], Awaitable[bool]]:
-    async def arrived() -> bool:
-        found = await deliveries(conn)
-        return len(found) == count and {d["state"] for d in found} == {"received"}
-
-    return arrived
 
 
 async def test_links_are_told_while_the_database_is_away_and_it_is_all_there_once_it_is_back(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, education, inboxes = _both()
+    police, education, inboxes = both()
     refusing = "postgresql://nobody:x@127.0.0.1:1/nothing"
-    async with open_pool(refusing, name="away", max_size=1) as away, _lane(desk, inboxes, away, clock) as lane:
+    async with open_pool(refusing, name="away", max_size=1) as away, lane_of(desk, inboxes, away, clock) as lane:
         pressed = press()
         lane.path.begin([pressed], now=NOW)
         await until_true(lambda: bool(police.taken and education.taken))
         assert await incidents(conn) == []
         # Back: the same object goes on, with connections that work.
-        lane.path._recorder._pool = pool
+        lane.path._carrier._recorder._pool = pool
         await lane.commit(conn, [pressed])
-        await until(_received(conn, 2))
+        await until(received(conn, 2))
     assert set(police.taken.values()) == {1}
     assert {d["delivery_id"] for d in await deliveries(conn)} == police.taken.keys() | education.taken.keys()
     (incident,) = await incidents(conn)
@@ -93,15 +43,15 @@ async def test_links_are_told_while_the_database_is_away_and_it_is_all_there_onc
 async def test_presses_during_an_outage_are_one_alarm_for_each_link(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, education, inboxes = _both()
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    police, education, inboxes = both()
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         presses = [press(at=NOW + timedelta(seconds=n)) for n in range(20)]
         for one in presses:
             lane.path.begin([one], now=NOW)
         await until_true(lambda: bool(police.taken and education.taken))
         for one in presses:
             await lane.commit(conn, [one])
-        await until(_received(conn, 2))
+        await until(received(conn, 2))
     assert (len(police.tried), len(education.tried)) == (1, 1)
     (incident,) = await incidents(conn)
     assert incident["occurrences"] == 20
@@ -110,11 +60,11 @@ async def test_presses_during_an_outage_are_one_alarm_for_each_link(
 async def test_a_hundred_buttons_at_once_reach_both_links_once_each(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, education, inboxes = _both()
+    police, education, inboxes = both()
     pressed = [finding(key=f"one_key_alarm/s001/b{n}", device_id=f"b{n}") for n in range(100)]
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         await lane.step(conn, *pressed)
-        await until(_received(conn, 200))
+        await until(received(conn, 200))
     for inbox in (police, education):
         assert len(inbox.taken) == 100
         assert set(inbox.taken.values()) == {1}
@@ -123,10 +73,10 @@ async def test_a_hundred_buttons_at_once_reach_both_links_once_each(
 async def test_a_press_while_its_incident_is_open_tells_no_link_again(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, _, inboxes = _both()
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    police, _, inboxes = both()
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         await lane.step(conn, press())
-        await until(_received(conn, 2))
+        await until(received(conn, 2))
         await lane.refresh(conn)
         await lane.step(conn, press(at=NOW + timedelta(minutes=1)))
         await lane.step(conn, press(at=NOW + timedelta(minutes=2)))
@@ -137,17 +87,17 @@ async def test_a_press_while_its_incident_is_open_tells_no_link_again(
 async def test_a_press_right_after_the_reset_is_carried_though_memory_still_holds_the_old_incident(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, _, inboxes = _both()
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    police, _, inboxes = both()
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         await lane.step(conn, press())
-        await until(_received(conn, 2))
+        await until(received(conn, 2))
         (incident,) = await incidents(conn)
         for action in (IncidentAction.ACKNOWLEDGE, IncidentAction.RESET):
             await desk.act(conn, incident["incident_id"], action, actor="值班员", note="", now=NOW)
         again = press(at=NOW + timedelta(minutes=1))
         assert again.key in lane.cases, "the notice of the reset has not come yet"
         await lane.step(conn, again)
-        await until_true(_told(police, 2))
+        await until_true(told(police, 2))
     assert len(police.taken) == 2
     assert set(police.taken.values()) == {1}
 
@@ -155,30 +105,30 @@ async def test_a_press_right_after_the_reset_is_carried_though_memory_still_hold
 async def test_a_restart_in_the_middle_comes_to_the_same_webhook_ids(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, _, inboxes = _both()
+    police, _, inboxes = both()
     pressed = press()
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         lane.path.begin([pressed], now=NOW)
-        await until_true(_told(police, 1))
+        await until_true(told(police, 1))
         # Killed before the commit: the broker sends the message again, to a process with an empty memory.
         for task in asyncio.all_tasks():
             if task.get_name().startswith("bring "):
                 task.cancel()
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         await lane.refresh(conn)
         await lane.step(conn, pressed)
-        await until(_received(conn, 2))
+        await until(received(conn, 2))
     assert len(police.taken) == 1, "the receiver recognises the second copy by its id"
 
 
 async def test_a_message_redelivered_after_its_commit_changes_and_tells_nothing(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, _, inboxes = _both()
+    police, _, inboxes = both()
     pressed = press()
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         await lane.step(conn, pressed)
-        await until(_received(conn, 2))
+        await until(received(conn, 2))
         await lane.step(conn, pressed)
     assert len(police.tried) == 1
     assert [i["occurrences"] for i in await incidents(conn)] == [1]
@@ -187,9 +137,9 @@ async def test_a_message_redelivered_after_its_commit_changes_and_tells_nothing(
 async def test_an_alarm_that_a_link_does_not_take_for_long_goes_over_to_the_dispatcher(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, _, inboxes = _both()
+    police, _, inboxes = both()
     police.down = TemporaryFailure("HTTP 503")
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         await lane.step(conn, press())
 
         async def delayed() -> bool:
@@ -208,7 +158,7 @@ async def test_an_alarm_that_a_link_does_not_take_for_long_goes_over_to_the_disp
     dispatcher = Dispatcher(pool=pool, courier=Courier(inboxes), clock=clock, wake=asyncio.Event())
     running = asyncio.create_task(dispatcher.run())
     clock.advance(seconds=61)
-    await until(_received(conn, 2))
+    await until(received(conn, 2))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert len({d.delivery_id for d in police.tried}) == 1
@@ -218,12 +168,12 @@ async def test_an_alarm_that_a_link_does_not_take_for_long_goes_over_to_the_disp
 async def test_a_link_that_is_well_again_hears_of_it_though_the_database_has_gone_away_meanwhile(
     kept_database: str, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, _, inboxes = _both()
+    police, _, inboxes = both()
     police.down = TemporaryFailure("HTTP 500")
     async with (
         Line(kept_database).open() as line,
         open_pool(line.dsn, name="alarm", max_size=2) as pool,
-        _lane(desk, inboxes, pool, clock) as lane,
+        lane_of(desk, inboxes, pool, clock) as lane,
     ):
         await lane.step(conn, press())
         await until_true(lambda: len(police.tried) >= 2)
@@ -231,7 +181,7 @@ async def test_a_link_that_is_well_again_hears_of_it_though_the_database_has_gon
         police.down = None
         await until_true(lambda: bool(police.taken), within_s=15)
         line.mend()
-        await until(_received(conn, 2), within_s=30)
+        await until(received(conn, 2), within_s=30)
 
 
 async def test_what_a_dead_process_was_carrying_is_given_back_by_its_successor(
@@ -253,10 +203,10 @@ async def test_what_a_dead_process_was_carrying_is_given_back_by_its_successor(
 async def test_the_dispatcher_leaves_alone_what_the_alarm_path_is_carrying(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, _, inboxes = _both()
+    police, _, inboxes = both()
     police.gate = asyncio.Event()
     dispatcher = Dispatcher(pool=pool, courier=Courier(inboxes), clock=clock, wake=(wake := asyncio.Event()))
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         await lane.step(conn, press())
         other: dict[str, UUID] = {}
 
@@ -270,35 +220,35 @@ async def test_the_dispatcher_leaves_alone_what_the_alarm_path_is_carrying(
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         police.gate.set()
-        await until(_received(conn, 2))
+        await until(received(conn, 2))
     assert len(police.tried) == 1
 
 
 async def test_the_receipt_is_written_down_though_the_database_went_away_after_the_commit(
     kept_database: str, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, _, inboxes = _both()
+    police, _, inboxes = both()
     police.gate = asyncio.Event()
     async with (
         Line(kept_database).open() as line,
         open_pool(line.dsn, name="alarm", max_size=1) as pool,
-        _lane(desk, inboxes, pool, clock) as lane,
+        lane_of(desk, inboxes, pool, clock) as lane,
     ):
         await lane.step(conn, press())
-        await until_true(_told(police, 1))
+        await until_true(told(police, 1))
         line.cut()
         police.gate.set()
         await until_true(lambda: bool(police.taken))
         line.mend()
-        await until(_received(conn, 2), within_s=15)
+        await until(received(conn, 2), within_s=15)
     assert set(police.taken.values()) == {1}
 
 
 async def test_cleared_and_updated_findings_start_nothing(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    police, _, inboxes = _both()
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    police, _, inboxes = both()
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         await lane.step(conn, finding("smoke_alarm", FindingKind.CLEARED), finding("smoke_alarm", FindingKind.UPDATED))
     assert police.tried == []
     assert await incidents(conn) == []
@@ -308,11 +258,11 @@ async def test_a_finding_of_which_the_link_was_told_is_remembered_when_its_messa
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
     """After a reset memory holds no open incident any more; the message is still an old one."""
-    police, _, inboxes = _both()
+    police, _, inboxes = both()
     pressed = press()
-    async with _lane(desk, inboxes, pool, clock) as lane:
+    async with lane_of(desk, inboxes, pool, clock) as lane:
         await lane.step(conn, pressed)
-        await until(_received(conn, 2))
+        await until(received(conn, 2))
         (incident,) = await incidents(conn)
         for action in (IncidentAction.ACKNOWLEDGE, IncidentAction.RESET):
             await desk.act(conn, incident["incident_id"], action, actor="值班员", note="", now=NOW)
@@ -325,27 +275,16 @@ async def test_a_finding_of_which_the_link_was_told_is_remembered_when_its_messa
 async def test_open_keys_are_kept_on_disk_when_they_change_and_a_full_disk_stops_no_alarm(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
-    _, _, inboxes = _both()
+    _, _, inboxes = both()
     kept: list[set[str]] = []
     full = True
 
-    def keep(keys: set[str]) -> None:
+    def keep(standing: Standing) -> None:
         if full:
             raise OSError(28, "No space left on device")
-        kept.append(keys)
+        kept.append(set(standing.cases))
 
-    cases = OpenCases()
-    async with asyncio.TaskGroup() as tasks:
-        path = AlarmPath(
-            desk=desk,
-            courier=Courier(inboxes),
-            cases=cases,
-            pool=pool,
-            clock=clock,
-            tasks=tasks,
-            keep_cases=keep,
-        )
-        lane = _Lane(path, cases)
+    async with lane_of(desk, inboxes, pool, clock, keep=keep) as lane:
         first, second = press(), finding("smoke_alarm")
         await lane.step(conn, first)
         assert kept == []
@@ -353,4 +292,4 @@ async def test_open_keys_are_kept_on_disk_when_they_change_and_a_full_disk_stops
         await lane.step(conn, second)
         await lane.step(conn, second)
         assert kept == [{first.key, second.key}]
-        await until(_received(conn, 4))
+        await until(received(conn, 4))

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerting.alarm_path import AlarmPath, OpenCases
+from alerting.alarm_path import AlarmPath
 from alerting.courier import Courier
 from alerting.desk import Desk
+from alerting.open_cases import OpenCases
 from devices.formats.decode import Decoder
 from domain.clock import SystemClock
 from domain.errors import SpoolFull
@@ -20,7 +21,7 @@ from domain.incident import IncidentAction
 from ingest.journal import Journal
 from ingest.session import BrokerSession, Inbound
 from ingest.spool import Position, Spool
-from storage.incidents import open_keys
+from storage.incidents import open_cases
 from storage.pool import Connection, Pool, open_pool
 from tests.integration.alerting.ledgers import deliveries, incidents, rows, until, until_true
 from tests.integration.dashboards.line import Line
@@ -45,7 +46,7 @@ class _Whole:
 
     async def refresh(self, conn: Connection) -> None:
         step = self.cases.step
-        self.cases.refresh(await open_keys(conn), asked_at_step=step)
+        self.cases.refresh(await open_cases(conn), asked_at_step=step)
 
 
 @asynccontextmanager
