@@ -64,25 +64,32 @@ class AlarmPath:
         self._inherited = Standing()
         self._unconfirmed: dict[UUID, asyncio.Event] = {}
         self._written: dict[UUID, Case] = {}  # what came of findings in a transaction that may be committed by now
+        self._left_out: set[UUID] = set()  # findings of which the dispatcher is to tell
         self._remembered: dict[UUID, None] = {}  # findings that are committed, oldest first
 
     def begin(self, findings: Sequence[Finding], *, now: datetime) -> None:
-        told: list[tuple[Finding, tuple[Delivery, ...]]] = []
+        told: list[tuple[Finding, bool, tuple[Delivery, ...]]] = []
         for finding in findings:
             if not _matters(finding):
                 continue
             old = finding.finding_id in self._remembered
             before = self._cases.begin(finding, changes=not old)
-            if finding.kind is FindingKind.RAISED and not old and is_call(finding, before):
-                told.append((finding, self._desk.link_deliveries(finding, now=now, case=before)))
+            if finding.kind is not FindingKind.RAISED or old or not is_call(finding, before):
+                continue
+            if before is not None and self._carrier.crowded(before.incident_id):
+                self._left_out.add(finding.finding_id)
+                continue
+            deliveries = self._desk.link_deliveries(finding, now=now, case=before)
+            told.append((finding, before is not None, deliveries))
         # The first link first, for all of them: fifty calls to the police do not wait for fifty others.
-        for turn in range(max((len(deliveries) for _, deliveries in told), default=0)):
-            for finding, deliveries in told:
+        for turn in range(max((len(deliveries) for *_, deliveries in told), default=0)):
+            for finding, again, deliveries in told:
                 self._carrier.carry(
                     deliveries[turn : turn + 1],
                     since=finding.found_at,
                     committed=self._unconfirmed.setdefault(finding.finding_id, asyncio.Event()),
                     after_s=turn * len(told) * HEAD_START_S,
+                    again=again,
                 )
 
     async def calm(self) -> None:
@@ -95,13 +102,15 @@ class AlarmPath:
         for finding in findings:
             await patience.give_way()
             self._written.pop(finding.finding_id, None)  # of a try that was rolled back
-            case = await self._desk.take(conn, finding, now=now, lease_links=True, roster=roster)
+            carried = finding.finding_id not in self._left_out
+            case = await self._desk.take(conn, finding, now=now, lease_links=carried, roster=roster)
             if _matters(finding):
                 self._written[finding.finding_id] = case
 
     def committed(self, findings: Sequence[Finding]) -> None:
         for finding in findings:
             case = self._written.pop(finding.finding_id, None)
+            self._left_out.discard(finding.finding_id)
             if _matters(finding):
                 self._cases.confirm(finding)
             if case is not None:

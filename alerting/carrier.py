@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -45,17 +46,21 @@ RUSH_S = 1.0
 MOST_KEPT = 2000
 #: Tries for one link at once of what an earlier process left: a link that hangs has places for who presses now.
 OLD_AT_ONCE = 8
+#: Deliveries of one incident under way at once. A detector that flutters takes one place of a link, and of what it says
+#: more than this waits for the dispatcher.
+MOST_OF_ONE = 20
 
 
 @dataclass(slots=True, eq=False)
 class _Errand:
-    """One delivery under way. ``committed``: the database has it; ``place``: what an earlier process left waits for it;
-    ``left``: somebody else carries it on.
+    """One delivery under way. ``committed``: the database has it; ``old``: an earlier process left it; ``place``: what
+    its tries wait for, None for a first call; ``left``: somebody else carries it on.
     """
 
     delivery: Delivery
     since: datetime
     committed: asyncio.Event
+    old: bool = False
     place: asyncio.Semaphore | None = None
     taken: bool = field(default=False, init=False)
     left: bool = field(default=False, init=False)
@@ -90,7 +95,8 @@ class Carrier:
         self._chance = chance
         self._errands: dict[UUID, _Errand] = {}
         self._inherited: dict[UUID, Delivery] = {}
-        self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(OLD_AT_ONCE))
+        self._each: Counter[UUID] = Counter()  # under way by incident
+        self._places: WeakValueDictionary[tuple[str, UUID | None], asyncio.Semaphore] = WeakValueDictionary()
         self._first_tries = 0
         self.calm = asyncio.Event()
         self.calm.set()
@@ -115,24 +121,49 @@ class Carrier:
         self._too_many = len(found) > MOST_KEPT
         return found[-MOST_KEPT:]
 
+    def crowded(self, incident_id: UUID | None) -> bool:
+        """Whether so much of this incident is under way that more of it is the dispatcher's."""
+        return incident_id is not None and self._each[incident_id] >= MOST_OF_ONE
+
     def carry(
-        self, deliveries: Iterable[Delivery], *, since: datetime, committed: asyncio.Event, after_s: float = 0.0
+        self,
+        deliveries: Iterable[Delivery],
+        *,
+        since: datetime,
+        committed: asyncio.Event,
+        after_s: float = 0.0,
+        again: bool = False,
     ) -> None:
-        """Tell the links. What is under way goes on as the database has it now."""
+        """Tell the links, ``again`` where they know the incident. What is under way goes on as the database has it."""
         for delivery in deliveries:
             errand = self._errands.get(delivery.delivery_id)
             if errand is not None:
                 errand.delivery, errand.committed, errand.left = delivery, committed, False
                 continue
-            self._first_tries += 1
-            self.calm.clear()
-            self._start(_Errand(delivery, since, committed), after_s)
+            place = self._place(delivery.recipient, delivery.incident_id, 1) if again else None
+            if place is None:
+                self._first_tries += 1
+                self.calm.clear()
+            self._start(_Errand(delivery, since, committed, place=place), after_s)
+
+    def _place(self, recipient: str, incident_id: UUID | None, most: int) -> asyncio.Semaphore:
+        place = self._places.get((recipient, incident_id))
+        if place is None:
+            place = self._places[recipient, incident_id] = asyncio.Semaphore(most)
+        return place
 
     def _start(self, errand: _Errand, after_s: float = 0.0) -> None:
-        delivery_id = errand.delivery.delivery_id
+        delivery_id, incident_id = errand.delivery.delivery_id, errand.delivery.incident_id
         self._errands[delivery_id] = errand
+        self._each[incident_id] += 1
         task = self._tasks.create_task(self._bring(errand, after_s), name=f"bring {delivery_id}")
-        task.add_done_callback(lambda _: self._errands.pop(delivery_id))
+        task.add_done_callback(lambda _: self._ended(delivery_id, incident_id))
+
+    def _ended(self, delivery_id: UUID, incident_id: UUID) -> None:
+        del self._errands[delivery_id]
+        self._each[incident_id] -= 1
+        if not self._each[incident_id]:
+            del self._each[incident_id]
 
     # -- what an earlier process left -------------------------------------------------------------------------------
 
@@ -148,13 +179,14 @@ class Carrier:
         committed = asyncio.Event()
         committed.set()
         for delivery in inherited.values():
-            self._start(_Errand(delivery, delivery.created_at, committed, self._places[delivery.recipient]))
+            place = self._place(delivery.recipient, None, OLD_AT_ONCE)
+            self._start(_Errand(delivery, delivery.created_at, committed, old=True, place=place))
 
     async def settle(self, conn: Connection, *, holder: str, process: str) -> int:
         """With the database: what earlier processes of ``holder`` left and this one carries on becomes its own, the
         rest the dispatcher's. How many the latter are.
         """
-        resumed = [delivery_id for delivery_id, errand in self._errands.items() if errand.place is not None]
+        resumed = [delivery_id for delivery_id, errand in self._errands.items() if errand.old]
         async with conn.transaction():
             foreign: set[UUID] = set()
             if resumed:

@@ -21,7 +21,7 @@ from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.duty import DutyShift
 from domain.errors import IllegalTransition
 from domain.finding import Finding, FindingKind
-from domain.incident import Incident, IncidentAction, IncidentState, OpenCase, next_state
+from domain.incident import OPEN_STATES, Incident, IncidentAction, IncidentState, OpenCase, next_state
 from storage import deliveries as outbox
 from storage import incidents
 from storage.duty import shifts_at
@@ -326,6 +326,9 @@ class Desk:
                 if cancelled:
                     detail["cancelled"] = cancelled
             await incidents.add_entry(conn, incident_id, at=now, kind=_DONE[action], actor=actor, detail=detail)
+            if after not in OPEN_STATES:
+                # Heard at once by the alarm lane, which must not take the next alarm for a repeated one.
+                await notify(conn, NoticeChannel.ENDED, str(incident_id))
             if action is IncidentAction.RESET:
                 await self._tell_links_of_reset(conn, incident, now=now)
             if action is IncidentAction.ACKNOWLEDGE and after is IncidentState.NORMAL and not incident.life_safety:

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from domain.errors import UnknownIncident
 from domain.finding import Category, Finding, Severity
-from domain.incident import OPEN_STATES, Incident, IncidentAction, IncidentState, OpenCase
+from domain.incident import Incident, IncidentAction, IncidentState, OpenCase
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -134,15 +134,13 @@ async def move_incident(
     times: int = 1,
 ) -> None:
     """Write the new state of a locked incident. ``at`` and ``actor`` go where the action leaves its mark, ``times`` is
-    how often it was raised. Its end is told at once: the alarm lane must not take the next alarm for a repeated one.
+    how often it was raised.
     """
     await conn.execute(
         f"UPDATE incident SET state = %(state)s, changed_at = clock_timestamp() {_MARKS[action]}"
         " WHERE incident_id = %(incident_id)s",
         {"state": state.value, "at": at, "actor": actor, "incident_id": incident_id, "times": times},
     )
-    if state not in OPEN_STATES:
-        await notify(conn, NoticeChannel.ENDED, str(incident_id))
 
 
 async def add_entry(

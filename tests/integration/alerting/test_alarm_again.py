@@ -10,7 +10,10 @@ from uuid import UUID
 
 import pytest
 
+from alerting.carrier import MOST_OF_ONE
+from alerting.courier import Courier
 from alerting.desk import Desk, incident_id_of
+from alerting.dispatcher import Dispatcher
 from alerting.open_cases import OpenCases
 from campuswatch.roles.listening import react
 from campuswatch.roles.snapshot import Snapshot
@@ -54,6 +57,7 @@ async def test_links_are_told_of_a_fire_that_came_back_while_the_database_is_awa
         await until(received(conn, 2))
         (incident,) = await incidents(conn)
         assert incident["state"] == ("normal" if acknowledged else "returned")
+        await lane.refresh(conn)
         again = _smoke(2)
         lane.hear(again)  # and no commit: the database is away
         await until_true(lambda: police.taken.total() == education.taken.total() == 2)
@@ -148,6 +152,28 @@ async def test_a_call_back_to_an_incident_that_was_reset_meanwhile_is_the_call_o
     assert (await timeline(conn, incident_id_of(again))).count("receipt") == 2
 
 
+async def test_what_a_fluttering_detector_says_beyond_the_bound_is_the_dispatchers(
+    pool: Pool, conn: Connection, desk: Desk, clock: SetClock
+) -> None:
+    police, education, inboxes = both()
+    police.gate = education.gate = asyncio.Event()
+    said = [_smoke(0), *(one for n in range(1, 30, 2) for one in (_over(n), _smoke(n + 1)))]
+    async with lane_of(desk, inboxes, pool, clock) as lane:
+        for one in said:
+            lane.hear(one)
+        await lane.commit(conn, said)
+        queued = await deliveries(conn)
+        assert len(queued) == 32
+        assert sum(d["lease_until"] is not None for d in queued) == MOST_OF_ONE
+        police.gate.set()
+        dispatcher = Dispatcher(pool=pool, courier=Courier(inboxes), clock=clock, wake=asyncio.Event())
+        running = asyncio.create_task(dispatcher.run())
+        await until(received(conn, 32), within_s=20)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert (len(police.tried), len(education.tried)) == (16, 16)
+
+
 async def test_a_message_redelivered_after_the_fire_came_back_calls_nobody(
     pool: Pool, conn: Connection, desk: Desk, clock: SetClock
 ) -> None:
@@ -159,7 +185,10 @@ async def test_a_message_redelivered_after_the_fire_came_back_calls_nobody(
         for one in (over, again, first):
             lane.hear(one)
             lane.path.committed([one])  # the lane found the message stored, and wrote nothing
-        lane.hear(repeated := _smoke(3))
+        repeated = _smoke(3)
+        lane.hear(over)
+        lane.hear(repeated)
+        lane.path.committed([over])
         await lane.commit(conn, [repeated])
         await lane.step(conn, over_again)
         lane.hear(again)

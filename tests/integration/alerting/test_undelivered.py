@@ -164,10 +164,10 @@ async def test_the_lane_leaves_alone_what_the_dispatcher_took_before_it_was_back
     await _die_undelivered(disk, conn, pool, clock, inboxes, press())
     police.down = TemporaryFailure("HTTP 503")
     async with _successor(disk, inboxes, pool, clock) as lane:
-        lane.path.resume()
-        await until_true(lambda: bool(police.tried))
         later = clock.advance(minutes=2)
         (claimed,) = await claim_deliveries(conn, at=later, lease_until=later + LEASE, limit=5)
+        lane.path.resume()
+        await until_true(lambda: bool(police.tried))
         assert claimed.delivery_id == police.tried[0].delivery_id
         assert await lane.path.settle(conn, holder=HOLDER, process=SECOND) == 0
         await until_true(disk.names(0))

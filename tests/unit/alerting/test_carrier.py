@@ -4,16 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from alerting.carrier import MOST_KEPT, OLD_AT_ONCE, Carrier
+import msgspec
+
+from alerting.carrier import MOST_KEPT, MOST_OF_ONE, OLD_AT_ONCE, Carrier
 from alerting.courier import Courier
 from alerting.desk import Desk
 from domain.delivery import Delivery
 from storage.pool import Pool
 from tests.unit.alerting.findings import NOW, SetClock, SmallGazetteer, finding
 from tests.unit.alerting.inbox import Inbox
+
+INCIDENT = uuid4()
 
 
 @asynccontextmanager
@@ -78,6 +82,29 @@ async def test_what_an_earlier_process_left_holds_no_more_than_some_places_of_a_
         carrier.carry([new], since=NOW, committed=asyncio.Event())
         await _turns()
         assert inbox.tried[-1].delivery_id == new.delivery_id
+
+
+async def test_a_detector_that_flutters_has_one_place_of_a_link_and_calls_under_way_have_a_bound() -> None:
+    inbox = Inbox()
+    inbox.gate = asyncio.Event()
+    async with _carrier(inbox) as carrier:
+        first, *more = [
+            msgspec.structs.replace(delivery, incident_id=INCIDENT) for delivery in _deliveries(MOST_OF_ONE)
+        ]
+        carrier.carry([first], since=NOW, committed=asyncio.Event())
+        assert not carrier.crowded(INCIDENT)
+        carrier.carry(more, since=NOW, committed=asyncio.Event(), again=True)
+        assert carrier.crowded(INCIDENT)
+        assert not carrier.crowded(uuid4())
+        await _turns()
+        assert [d.delivery_id for d in inbox.tried] == [first.delivery_id, more[0].delivery_id]
+        (other,) = _deliveries(1)
+        carrier.carry([other], since=NOW, committed=asyncio.Event())
+        await _turns()
+        assert inbox.tried[-1].delivery_id == other.delivery_id
+        inbox.gate.set()
+        await _turns(100)
+        assert len(inbox.taken) == MOST_OF_ONE + 1
 
 
 async def test_what_is_carried_on_and_taken_is_said_to_be_settled() -> None:
