@@ -86,7 +86,7 @@ async def _restart_alarm_role(room: Room) -> None:
 async def _all_receipted(room: Room, count: int) -> None:
     await _until_row(
         room,
-        f"SELECT FROM delivery HAVING count(*) = {count} AND bool_and(state = 'received')",
+        f"SELECT FROM delivery WHERE channel = 'webhook' HAVING count(*) = {count} AND bool_and(state = 'received')",
         within_s=START_S,
     )
 
@@ -126,7 +126,10 @@ async def test_an_alarm_that_the_police_have_not_taken_outlives_the_role_and_the
     taken = await _until_told(room, _each(1), within_s=START_S)
     await _start_database(room)
     await _all_receipted(room, 2)
-    rows = await _rows(room, "SELECT 'msg_' || replace(delivery_id::text, '-', '') AS webhook_id FROM delivery")
+    rows = await _rows(
+        room,
+        "SELECT 'msg_' || replace(delivery_id::text, '-', '') AS webhook_id FROM delivery WHERE channel = 'webhook'",
+    )
     assert {arrived.webhook_id for arrived in taken} == {row["webhook_id"] for row in rows}
     assert [arrived.copies for arrived in await _until_told(room, _each(1))] == [1, 1]
     assert not room.complaints()
