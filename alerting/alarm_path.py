@@ -9,6 +9,7 @@ both come to the same deliveries.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import islice

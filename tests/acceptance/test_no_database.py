@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from simulators.receivers import Mode
+from simulators.far_ends import Mode
 from tests.chaos.far_end import LINKS, Arrived
 from tests.chaos.room import Room
 
