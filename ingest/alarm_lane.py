@@ -315,7 +315,7 @@ class AlarmLane:
                 said = True
                 await asyncio.sleep(5.0)
 
-    async def _commit(self, part: Part) -> dict[int, Counts]:
+    async def _commit(self, part: Part) -> Counts:
         """Commit, however long the database is away."""
         wait_s, away = 0.05, False
         while True:
@@ -341,7 +341,7 @@ class AlarmLane:
             self._meters.database(True)
         return counts
 
-    async def _try_commit(self, parcel: Parcel, causes: Mapping[UUID, UUID]) -> dict[int, Counts]:
+    async def _try_commit(self, parcel: Parcel, causes: Mapping[UUID, UUID]) -> Counts:
         """Commit ``parcel``. A finding whose cause had been stored before was handled then: a message that comes again,
         however late, repeats nothing and opens nothing.
         """
@@ -358,7 +358,7 @@ class AlarmLane:
                 await self._handler.write(self._conn, told_once(fresh), now=self._clock.now())
         return counts
 
-    async def _commit_singly(self, part: Part) -> dict[int, Counts]:
+    async def _commit_singly(self, part: Part) -> Counts:
         """The database will not have all of this. Whatever it refuses stops nothing else: incidents first, each by
         itself, and then the messages, the refused ones into the quarantine.
         """
@@ -377,7 +377,7 @@ class AlarmLane:
             single = Parcel()
             single.open([message], self._decoder, self._share)
             detail = "the database refused the incident that follows from it"
-            written: dict[int, Counts] | None = None
+            written: Counts | None = None
             if refused.isdisjoint(report.uid for report in single.reports):
                 try:
                     written = await self._try_commit(single, {})
@@ -387,8 +387,7 @@ class AlarmLane:
                     detail = str(error)
             if written is None:
                 written = await self._try_commit(Parcel.of_unstorable(message, detail), {})
-            for site_no, line in written.items():
-                counts.setdefault(site_no, Counts()).add(line)
+            counts.add(written)
         return counts
 
     async def _opened_bare(self, finding: Finding, error: StorageError) -> bool:

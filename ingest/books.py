@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import repeat
 
 from domain.observation import Observation, Reading
-from storage.ledger import AUDITED, LedgerLine
+from storage.ledger import AUDITED, LedgerPage
 from storage.observations import Stored
 
 HOUR = timedelta(hours=1)
@@ -32,89 +33,102 @@ def add(tally: Tally, other: Tally) -> None:
 
 @dataclass(slots=True)
 class Counts:
-    """What came in of one site. ``written``: rows that tables got of it, as far as the audit counts them."""
+    """What came in, and what became of it."""
 
     received: int = 0
     stored: int = 0
     rejected: int = 0
     duplicate: int = 0
-    written: int = 0
 
     def add(self, other: Counts) -> None:
         self.received += other.received
         self.stored += other.stored
         self.rejected += other.rejected
         self.duplicate += other.duplicate
-        self.written += other.written
+
+
+@dataclass(slots=True)
+class _Hour:
+    """site_no → how many, a column for each question: in a batch of a whole province nearly each heartbeat brings a
+    site of its own, and a line for each would be dearer than to judge the heartbeat. ``written``: rows that tables
+    got, as far as the audit counts them.
+    """
+
+    received: Counter[int] = field(default_factory=Counter)
+    stored: Counter[int] = field(default_factory=Counter)
+    rejected: Counter[int] = field(default_factory=Counter)
+    duplicate: Counter[int] = field(default_factory=Counter)
+    written: Counter[int] = field(default_factory=Counter)
+
+    def page(self) -> LedgerPage:
+        sites = list({**self.received, **self.stored, **self.rejected, **self.duplicate})
+        columns = (self.received, self.stored, self.rejected, self.duplicate, self.written)
+        return LedgerPage(sites, *(list(map(column.get, sites, repeat(0))) for column in columns))
 
 
 @dataclass(slots=True)
 class Books:
-    """Hour → site_no → counts."""
+    """By the hour of receipt and by site."""
 
-    lines: dict[datetime, dict[int, Counts]] = field(default_factory=dict)
+    hours: dict[datetime, _Hour] = field(default_factory=dict)
 
-    def line(self, hour: datetime, site_no: int) -> Counts:
-        sites = self.lines.setdefault(hour, {})
-        counts = sites.get(site_no)
-        if counts is None:
-            counts = sites[site_no] = Counts()
-        return counts
+    def hour(self, hour: datetime) -> _Hour:
+        booked = self.hours.get(hour)
+        if booked is None:
+            booked = self.hours[hour] = _Hour()
+        return booked
 
     def receive(self, door: Tally) -> None:
         for hour, sites in door.items():
-            for site_no, count in sites.items():
-                if count:
-                    self.line(hour, site_no).received += count
+            self.hour(hour).received.update(sites)
 
     def reject(self, turned_away: Tally) -> None:
         for hour, sites in turned_away.items():
-            for site_no, count in sites.items():
-                self.line(hour, site_no).rejected += count
+            self.hour(hour).rejected.update(sites)
 
     def store(self, observations: Sequence[Observation], stored: Stored) -> None:
         """Book what the database made of ``observations``."""
         if not observations:
             return
-        if len(self.lines) == 1 and not stored.known and not stored.fewer:
-            (hour,) = self.lines
+        if len(self.hours) == 1 and not stored.known and not stored.fewer:
+            (hour,) = self.hours
             if min([one.at for one in observations]) >= hour - AUDITED:
-                self._store_all(hour, observations, stored.rows)
+                self._store_all(self.hours[hour], observations, stored.rows)
                 return
         for position, one in enumerate(observations):
-            hour = hour_of(one.received_at)
-            line = self.line(hour, one.device.site_no)
+            hour, site_no = hour_of(one.received_at), one.device.site_no
+            booked = self.hour(hour)
             if position in stored.known:
-                line.duplicate += 1
+                booked.duplicate[site_no] += 1
                 continue
-            line.stored += 1
+            booked.stored[site_no] += 1
             if one.at >= hour - AUDITED:
-                line.written += stored.fewer.get(position, len(one.values) if isinstance(one, Reading) else 1)
+                booked.written[site_no] += stored.fewer.get(position, _rows(one))
 
-    def _store_all(self, hour: datetime, observations: Sequence[Observation], rows: int) -> None:
+    @staticmethod
+    def _store_all(booked: _Hour, observations: Sequence[Observation], rows: int) -> None:
         """The usual case: all new, all of one hour, none older than what the audit looks at."""
-        simple = rows == len(observations)
-        for site_no, count in Counter([one.device.site_no for one in observations]).items():
-            line = self.line(hour, site_no)
-            line.stored += count
-            if simple:
-                line.written += count
-        if not simple:
-            for one in observations:
-                self.line(hour, one.device.site_no).written += len(one.values) if isinstance(one, Reading) else 1
+        sites = [one.device.site_no for one in observations]
+        booked.stored.update(sites)
+        if rows == len(observations):
+            booked.written.update(sites)
+        else:
+            for site_no, one in zip(sites, observations, strict=True):
+                booked.written[site_no] += _rows(one)
 
-    def by_site(self) -> dict[int, Counts]:
-        found: dict[int, Counts] = {}
-        for sites in self.lines.values():
-            for site_no, counts in sites.items():
-                found.setdefault(site_no, Counts()).add(counts)
-        return found
+    def total(self) -> Counts:
+        """Of all hours and sites."""
+        hours = self.hours.values()
+        return Counts(
+            received=sum(hour.received.total() for hour in hours),
+            stored=sum(hour.stored.total() for hour in hours),
+            rejected=sum(hour.rejected.total() for hour in hours),
+            duplicate=sum(hour.duplicate.total() for hour in hours),
+        )
 
-    def ledger_lines(self) -> dict[datetime, list[LedgerLine]]:
-        return {
-            hour: [
-                LedgerLine(site_no, c.received, c.stored, c.rejected, c.duplicate, c.written)
-                for site_no, c in sites.items()
-            ]
-            for hour, sites in self.lines.items()
-        }
+    def pages(self) -> dict[datetime, LedgerPage]:
+        return {hour: booked.page() for hour, booked in self.hours.items()}
+
+
+def _rows(observation: Observation) -> int:
+    return len(observation.values) if isinstance(observation, Reading) else 1

@@ -337,11 +337,11 @@ class BulkLane:
         seconds = asyncio.get_running_loop().time() - started
         self._meters.committed(parcel, counts, seconds, self._session.pending)
 
-    async def _commit_singly(self, parcel: Parcel) -> dict[int, Counts]:
+    async def _commit_singly(self, parcel: Parcel) -> Counts:
         """One message the database refuses must not stop the others: each in a transaction of its own, and the refused
         one into the quarantine. What was detected is committed first.
         """
-        counts: dict[int, Counts] = {}
+        counts = Counts()
         concluded = Parcel(
             findings=parcel.findings,
             liveness=parcel.liveness,
@@ -365,13 +365,11 @@ class BulkLane:
                 raise
             except StorageError as error:
                 written = await self._write(Parcel.of_unstorable(message, str(error)))
-            for site_no, line in written.items():
-                counts.setdefault(site_no, Counts()).add(line)
-        for site_no, line in (await self._write(only_counted)).items():
-            counts.setdefault(site_no, Counts()).add(line)
+            counts.add(written)
+        counts.add(await self._write(only_counted))
         return counts
 
-    async def _write(self, parcel: Parcel) -> dict[int, Counts]:
+    async def _write(self, parcel: Parcel) -> Counts:
         async with (
             wrapped_errors(),
             patience(COMMIT_PATIENCE_S),

@@ -97,15 +97,15 @@ class LaneMeters:
         for site, messages in state.sites.items():
             self._journal_sites.labels(self._lane, site).set(messages)
 
-    def committed(self, parcel: Parcel, counts: dict[int, Counts], seconds: float, pending: int) -> None:
+    def committed(self, parcel: Parcel, counts: Counts, seconds: float, pending: int) -> None:
         lane = self._lane
         self._messages.labels(lane).inc(len(parcel.messages))
         self._commit.labels(lane).observe(seconds)
         self._pending.labels(lane).set(pending)
-        self._received.labels(lane).inc(sum(c.received for c in counts.values()))
-        self._outcomes.labels(lane, "stored").inc(sum(c.stored for c in counts.values()))
-        self._outcomes.labels(lane, "duplicate").inc(sum(c.duplicate for c in counts.values()))
-        self._outcomes.labels(lane, "rejected").inc(sum(c.rejected for c in counts.values()))
+        self._received.labels(lane).inc(counts.received)
+        self._outcomes.labels(lane, "stored").inc(counts.stored)
+        self._outcomes.labels(lane, "duplicate").inc(counts.duplicate)
+        self._outcomes.labels(lane, "rejected").inc(counts.rejected)
         if parcel.losses:
             self._journal_lost.labels(lane).inc(sum(loss.missing for loss in parcel.losses))
         for rejected in parcel.rejected:

@@ -7,7 +7,7 @@ database says became of it.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,9 +34,6 @@ from storage.findings import store_findings
 from storage.ledger import first_time, store_ledger
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
-
-#: Topics of our own format: their channel says which lane they belong to.
-OWN_TOPICS = b"campus/"
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _LOSSES = UUID("0b8f6b5e-5f0c-4d57-9c55-5d1c7f0f1c2e")
@@ -93,23 +90,25 @@ class Parcel:
         self.messages.extend(messages)
         said: list[Observation] = []
         begin = end = _NEVER
-        sites: Counter[int] = Counter()
+        at_door: defaultdict[datetime, list[int]] = defaultdict(list)  # hour → a site_no for each observation
+        sites = at_door[begin]
         for message in messages:
             received_at = message.received_at
             if not begin <= received_at < end:
                 begin = hour_of(received_at)
                 end = begin + HOUR
-                sites = self.door.setdefault(begin, Counter())
+                sites = at_door[begin]
             decoded = decoder.decode(message.topic, message.payload, received_at)
-            if not decoded.rejected and message.topic.startswith(OWN_TOPICS):
+            if decoded.own and not decoded.rejected:
                 said.extend(decoded.observations)  # our own channels belong to one lane as a whole
-                sites[decoded.site_no] += len(decoded.observations)
+                sites.extend([decoded.site_no] * len(decoded.observations))
                 continue
             kept = [*filter(share.keeps, decoded.observations)]
             aside = [*filter(share.keeps_rejected, decoded.rejected)]
             said.extend(kept)
-            sites[decoded.site_no] += len(kept) + len(aside)
+            sites.extend([decoded.site_no] * (len(kept) + len(aside)))
             self._put_aside(message, aside, decoded.site_no)
+        add(self.door, {hour: Counter(sites) for hour, sites in at_door.items() if sites})
         if self.rejected:
             self._note_clocks(decoder)
         if fairness is not None:
@@ -188,7 +187,7 @@ class Parcel:
         place = 0
         for message in messages:
             decoded = decoder.decode(message.topic, message.payload, message.received_at)
-            own = not decoded.rejected and message.topic.startswith(OWN_TOPICS)
+            own = decoded.own and not decoded.rejected
             count = len(decoded.observations) if own else sum(map(share.keeps, decoded.observations))
             for number, position in enumerate(range(place, place + count)):
                 one = evidence.get(position)
@@ -271,8 +270,8 @@ class Parcel:
             or self.losses
         )
 
-    async def write(self, conn: Connection, lane: str) -> dict[int, Counts]:
-        """Write everything inside the caller's transaction; what became of it, by site_no."""
+    async def write(self, conn: Connection, lane: str) -> Counts:
+        """Write everything inside the caller's transaction; what became of it."""
         books = Books()
         books.receive(self.door)
         books.reject(self.turned_away)
@@ -289,23 +288,23 @@ class Parcel:
         await store_rule_states(conn, self.rule_states)
         await store_marks(conn, self.marks)
         await store_findings(conn, self.findings)
-        await store_ledger(conn, lane, books.ledger_lines(), spooled=self.spooled)
+        await store_ledger(conn, lane, books.pages(), spooled=self.spooled)
         if self.liveness:
             await notify(conn, NoticeChannel.DEVICE)
         if self.clocks:
             await notify(conn, NoticeChannel.CLOCK)
-        return books.by_site()
+        return books.total()
 
     def _book_rejected(self, books: Books, stored: store.Stored) -> None:
         """What the quarantine did not take, though it was not there, is booked nowhere: that is a difference."""
         entered = stored.rows
         for position, (one, site_no) in enumerate(zip(self.rejected, self.rejected_sites, strict=True)):
-            line = books.line(hour_of(one.received_at), site_no)
+            booked = books.hour(hour_of(one.received_at))
             if position in stored.known:
-                line.duplicate += 1
+                booked.duplicate[site_no] += 1
             elif entered:
                 entered -= 1
-                line.rejected += 1
+                booked.rejected[site_no] += 1
 
     async def _book_losses(self, books: Books, conn: Connection, lane: str) -> None:
         """Received, and nothing else. A journal that is read twice says it twice; it is booked once."""
@@ -315,4 +314,4 @@ class Parcel:
         fresh = await first_time(conn, uids, max(loss.near for loss in self.losses))
         for uid, loss in zip(uids, self.losses, strict=True):
             if uid in fresh:
-                books.line(hour_of(loss.near), 0).received += loss.missing
+                books.hour(hour_of(loss.near)).received[0] += loss.missing

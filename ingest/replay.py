@@ -133,8 +133,7 @@ class Replay:
                     parcel.findings.append(self._note_alarm(one, message))
         counts = await parcel.write(conn, LANE)
         report.replayed, report.refused = len(done), dict(refused)
-        report.stored = sum(count.stored for count in counts.values())
-        report.duplicate = sum(count.duplicate for count in counts.values())
+        report.stored, report.duplicate = counts.stored, counts.duplicate
         if done:
             detail = {"messages": report.replayed, "stored": report.stored, "duplicate": report.duplicate}
             await mark_replayed(conn, done, at=now, actor=actor, subject=described(only), detail=detail)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -51,39 +51,33 @@ SELECT count(*) FROM folded
 """
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerLine:
-    """What came in of one site in one hour and commit, in observations; ``written`` in rows."""
+class LedgerPage(NamedTuple):
+    """What came in of each site in one hour and commit, in observations; ``written`` in rows. Place n of every column
+    is about ``site_no[n]``.
+    """
 
-    site_no: int
-    received: int
-    stored: int
-    rejected: int
-    duplicate: int
-    written: int = 0
+    site_no: Sequence[int]
+    received: Sequence[int]
+    stored: Sequence[int]
+    rejected: Sequence[int]
+    duplicate: Sequence[int]
+    written: Sequence[int]
 
 
-async def store_ledger(
-    conn: Connection, lane: str, hours: Mapping[datetime, Sequence[LedgerLine]], *, spooled: int = 0
-) -> None:
+async def store_ledger(conn: Connection, lane: str, hours: Mapping[datetime, LedgerPage], *, spooled: int = 0) -> None:
     """One row for a commit of ``lane`` and each hour that its messages were received in."""
-    for hour, lines in hours.items():
+    for hour, page in hours.items():
         await conn.execute(
             "INSERT INTO ledger_entry"
             " (ts, lane, hour, site_no, received, stored, rejected, duplicate, written, spooled)"
-            " VALUES (now(), %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (
-                lane,
-                hour,
-                [line.site_no for line in lines],
-                [line.received for line in lines],
-                [line.stored for line in lines],
-                [line.rejected for line in lines],
-                [line.duplicate for line in lines],
-                [line.written for line in lines],
-                spooled,
-            ),
+            " VALUES (now(), %s, %s, %s::int[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[], %s)",
+            (lane, hour, *map(_array, page), spooled),
         )
+
+
+def _array(numbers: Sequence[int]) -> str:
+    """As PostgreSQL writes an array. The driver would go through a province's sites one by one: 2.6 µs a heartbeat."""
+    return "{" + msgspec.json.encode(numbers)[1:-1].decode() + "}"
 
 
 async def first_time(conn: Connection, uids: Sequence[UUID], at: datetime) -> set[UUID]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw
@@ -43,14 +43,10 @@ _KEPT_DETAIL = 500
 
 _OWN_PREFIX = f"{TOPIC_ROOT.partition('/')[0]}/"
 
-_OWN_ROOT = f"{TOPIC_ROOT}/"
-
-#: What is said on which channel, by its name in a topic.
-_SPOKEN = {channel.value: (channel, MESSAGE_DECODERS[channel].decode, OBSERVE[channel]) for channel in OBSERVE}
-
 
 class Decoded(msgspec.Struct, gc=False):
-    """What became of one message. ``site_no`` is the site its topic names, 0 = none that is known.
+    """What became of one message. ``site_no`` is the site its topic names, 0 = none that is known; ``own`` says that it
+    is one of our own topics, whose channel belongs to one lane as a whole.
 
     Nothing at all in it: a message that a maker's profile says to ignore.
     """
@@ -58,18 +54,30 @@ class Decoded(msgspec.Struct, gc=False):
     observations: list[Observation]
     rejected: list[Rejected]
     site_no: int
+    own: bool = True
 
 
-class _Route(msgspec.Struct, frozen=True, gc=False):
-    """Where a topic leads. ``device`` is None for one that is not registered, which may still be a gateway."""
+class _Spoken(NamedTuple):
+    """What is said on a channel."""
+
+    channel: Channel
+    decode: Callable[[bytes], Any]
+    observe: Observe
+
+
+#: By the name of the channel in a topic.
+_SPOKEN = {
+    channel.value.encode(): _Spoken(channel, MESSAGE_DECODERS[channel].decode, observe)
+    for channel, observe in OBSERVE.items()
+}
+
+
+class _Stranger(msgspec.Struct, frozen=True, gc=False):
+    """Who is named by a topic and not registered. It may still be a gateway."""
 
     site_no: int
     site_id: str
     device_id: str
-    channel: Channel
-    device: RegisteredDevice | None
-    decode: Callable[[bytes], Any]
-    observe: Observe
 
 
 class Decoder:
@@ -83,17 +91,13 @@ class Decoder:
         future_s: float = DEFAULT_FUTURE_S,
         max_age_s: float = DEFAULT_MAX_AGE_S,
         max_payload: int = DEFAULT_MAX_PAYLOAD,
-        max_routes: int = 262_144,
     ) -> None:
-        """:param max_routes: topics remembered with their device; any others are looked up each time, which costs
-        little.
-        """
         self._registry = registry
         self._profiles = profiles
         self._limits = Limits(timedelta(seconds=future_s), timedelta(seconds=max_age_s))
         self._max_payload = max_payload
-        self._max_routes = max_routes
-        self._routes: dict[str | bytes, _Route] = {}
+        #: Who spoke, by the topic without its channel: one entry a device, whatever it says.
+        self._speakers: dict[bytes, RegisteredDevice] = {}
 
     @property
     def registry(self) -> Registry:
@@ -102,54 +106,54 @@ class Decoder:
     def use(self, registry: Registry) -> None:
         """Go on with a newly loaded registry."""
         self._registry = registry
-        self._routes.clear()
+        self._speakers.clear()
 
     def decode(self, topic: str | bytes, payload: bytes, received_at: datetime) -> Decoded:
         """Decode one message; see the module's docstring. ``received_at`` is aware UTC."""
-        route = self._routes.get(topic)
-        if route is None:
+        place, _, name = (topic if isinstance(topic, bytes) else topic.encode(errors="replace")).rpartition(b"/")
+        speaker: RegisteredDevice | _Stranger | None = self._speakers.get(place)
+        spoken = _SPOKEN.get(name)
+        if speaker is None or spoken is None:
             try:
-                found = self._find(topic)
+                found = self._find(topic, place)
             except PayloadError as error:
                 return self._refuse_topic(topic, payload, received_at, error)
             if isinstance(found, ForeignRoute):
                 return self._decode_foreign(found, topic, payload, received_at)
-            route = found
-        device = route.device
+            speaker, spoken = found
+        device = speaker if isinstance(speaker, RegisteredDevice) else None
         try:
             if not payload:
                 raise PayloadError(Reason.EMPTY_PAYLOAD, "payload: expected a JSON object, got nothing")
             if len(payload) > self._max_payload:
                 raise self._too_large(payload)
             if device is None and b'"batch"' not in payload:
-                raise PayloadError(Reason.UNKNOWN_DEVICE, f"device {route.device_id}: not registered at this site")
-            message: Message = route.decode(payload)
+                raise PayloadError(Reason.UNKNOWN_DEVICE, f"device {speaker.device_id}: not registered at this site")
+            message: Message = spoken.decode(payload)
             if message.batch is not UNSET and bytes(message.batch) != b"null":
-                return self._decode_batch(route, message, topic, received_at)
+                return self._decode_batch(speaker, spoken, message, topic, received_at)
             if device is None:
-                raise PayloadError(Reason.UNKNOWN_DEVICE, f"device {route.device_id}: not registered at this site")
-            return Decoded([route.observe(device, message, received_at, self._limits)], [], route.site_no)
+                raise PayloadError(Reason.UNKNOWN_DEVICE, f"device {speaker.device_id}: not registered at this site")
+            return Decoded([spoken.observe(device, message, received_at, self._limits)], [], speaker.site_no)
         except Exception as error:
             rejected = _reject(
                 topic,
-                route.site_id,
-                route.device_id,
-                route.channel,
+                speaker.site_id,
+                speaker.device_id,
+                spoken.channel,
                 payload,
                 received_at,
                 _fault(error, payload),
                 device_no=0 if device is None else device.device_no,
             )
-            return Decoded([], [rejected], route.site_no)
+            return Decoded([], [rejected], speaker.site_no)
 
-    def _find(self, topic: str | bytes) -> _Route | ForeignRoute:
-        """:raises PayloadError: the topic is no topic of ours nor of a profile, or its site is not registered."""
+    def _find(self, topic: str | bytes, place: bytes) -> tuple[RegisteredDevice | _Stranger, _Spoken] | ForeignRoute:
+        """Who speaks on ``topic``, and what. ``place``: the topic without its channel.
+
+        :raises PayloadError: the topic is no topic of ours nor of a profile, or its site is not registered.
+        """
         text = topic_text(topic)
-        registered = self._registered(text)
-        if registered is not None:  # strangers must not fill the memory
-            if len(self._routes) < self._max_routes:
-                self._routes[topic] = registered
-            return registered
         if not text.startswith(_OWN_PREFIX):
             foreign = self._profiles.route(text)
             if foreign is None:
@@ -157,27 +161,26 @@ class Decoder:
                 raise PayloadError(Reason.BAD_TOPIC, "topic: not ours and of no profile")
             return foreign
         parsed = parse_topic(text)
-        if parsed.channel not in OBSERVE:
+        spoken = _SPOKEN.get(parsed.channel.encode())
+        if spoken is None:
             raise PayloadError(Reason.BAD_TOPIC, f"channel: {parsed.channel} is sent to devices, never by them")
+        device = self._registry.device(parsed.site_id, parsed.device_id)
+        if device is not None:  # strangers must not fill the memory
+            self._speakers[place] = device
+            return device, spoken
         site_no = self._registry.site_no(parsed.site_id)
         if site_no is None:
             raise PayloadError(Reason.UNKNOWN_SITE, f"site {parsed.site_id}: not registered")
-        _, decode, observe = _SPOKEN[parsed.channel]
-        return _Route(site_no, parsed.site_id, parsed.device_id, parsed.channel, None, decode, observe)
+        return _Stranger(site_no, parsed.site_id, parsed.device_id), spoken
 
-    def _registered(self, text: str) -> _Route | None:
-        """Where the topic of a registered device leads; None for any other. Who is registered has a proper name."""
-        parts = text.split("/")
-        if len(parts) != 5 or not text.startswith(_OWN_ROOT):
-            return None
-        device, spoken = self._registry.device(parts[2], parts[3]), _SPOKEN.get(parts[4])
-        if device is None or spoken is None:
-            return None
-        channel, decode, observe = spoken
-        # The registry's own strings: a million topics keep no second copy of them.
-        return _Route(device.site_no, device.site_id, device.device_id, channel, device, decode, observe)
-
-    def _decode_batch(self, route: _Route, message: Message, topic: str | bytes, received_at: datetime) -> Decoded:
+    def _decode_batch(
+        self,
+        gateway: RegisteredDevice | _Stranger,
+        spoken: _Spoken,
+        message: Message,
+        topic: str | bytes,
+        received_at: datetime,
+    ) -> Decoded:
         """The gateway itself need not be registered: a known device's alarm counts, whoever carries it.
 
         :raises PayloadError: the batch as a whole is wrong.
@@ -191,23 +194,23 @@ class Decoder:
             raise PayloadError(Reason.BAD_FIELD, f"batch: expected a list of objects: {error}") from error
         if not 1 <= len(entries) <= MAX_BATCH:
             raise PayloadError(Reason.BAD_FIELD, f"batch: expected 1 to {MAX_BATCH} entries, got {len(entries)}")
-        decode = ENTRY_DECODERS[route.channel].decode
-        decoded = Decoded([], [], route.site_no)
+        decode = ENTRY_DECODERS[spoken.channel].decode
+        decoded = Decoded([], [], gateway.site_no)
         for place, raw in enumerate(entries):
             device_id = ""
             device: RegisteredDevice | None = None
             try:
                 entry = decode(raw)
                 device_id = entry.device
-                device = self._registry.device(route.site_id, device_id)
+                device = self._registry.device(gateway.site_id, device_id)
                 if device is None:
                     raise _unknown_entry(device_id)
-                decoded.observations.append(route.observe(device, entry, received_at, self._limits))
+                decoded.observations.append(spoken.observe(device, entry, received_at, self._limits))
             except Exception as error:
                 fault = _fault(error, raw)
                 if not device_id:
                     device_id = _device_of(raw)
-                    device = self._registry.device(route.site_id, device_id)
+                    device = self._registry.device(gateway.site_id, device_id)
                     if DEVICE_ID.fullmatch(device_id) and device is None:
                         fault = _unknown_entry(device_id)  # as for a single message: who comes before what
                 fault = PayloadError(fault.reason, f"batch[{place}].{fault.detail}", said_at=fault.said_at)
@@ -216,9 +219,9 @@ class Decoder:
                 decoded.rejected.append(
                     _reject(
                         topic,
-                        route.site_id,
+                        gateway.site_id,
                         device_id,
-                        route.channel,
+                        spoken.channel,
                         payload,
                         received_at,
                         fault,
@@ -232,7 +235,7 @@ class Decoder:
     ) -> Decoded:
         """A message in a maker's own format. What its profile does not know is left alone."""
         if route.ignored:
-            return Decoded([], [], 0)
+            return Decoded([], [], 0, own=False)
         site_no = 0 if route.site_id is None else self._registry.site_no(route.site_id) or 0
         site_id, device_id, device_no = route.site_id or "", route.address, 0
         try:
@@ -253,7 +256,7 @@ class Decoder:
             _reject(topic, site_id, device_id, name, payload, received_at, fault, device_no=device_no)
             for fault in faults
         ]
-        return Decoded(observations, rejected, site_no)
+        return Decoded(observations, rejected, site_no, own=False)
 
     def _resolve(self, route: ForeignRoute) -> RegisteredDevice:
         found = self._registry.by_address(route.profile, route.address, route.site_id)

@@ -14,7 +14,6 @@ from storage.ledger import (
     AUDITED,
     ENTRIES_KEPT,
     LedgerChoice,
-    LedgerLine,
     LedgerSums,
     first_time,
     fold,
@@ -27,6 +26,7 @@ from storage.ledger import (
 from storage.observations import store_events, store_heartbeats, store_readings, store_rejected
 from storage.pool import Connection
 from tests.integration.alerting.ledgers import rows
+from tests.pages import page
 from tests.unit.detectors.sayings import SENSOR, START, at, event, heartbeat, reading
 
 HOUR = START.replace(minute=0, second=0, microsecond=0)
@@ -35,8 +35,8 @@ NEXT = HOUR + timedelta(hours=1)
 LATER = NEXT + timedelta(minutes=30)
 
 
-def _line(site_no: int, received: int, stored: int, *, written: int | None = None) -> LedgerLine:
-    return LedgerLine(site_no, received, stored, 0, 0, stored if written is None else written)
+def _line(site_no: int, received: int, stored: int, *, written: int | None = None) -> tuple[int, ...]:
+    return site_no, received, stored, 0, 0, stored if written is None else written
 
 
 async def _books(conn: Connection) -> list[tuple[object, ...]]:
@@ -49,9 +49,9 @@ async def _age(conn: Connection, by: timedelta) -> None:
 
 
 async def test_folding_changes_nothing_that_anybody_reads(conn: Connection) -> None:
-    await store_ledger(conn, "bulk", {HOUR: [_line(1, 5, 5), _line(2, 3, 2)], NEXT: [_line(1, 1, 1)]})
-    await store_ledger(conn, "bulk", {HOUR: [_line(1, 2, 2)]})
-    await store_ledger(conn, "alarm", {HOUR: [_line(0, 1, 0)]})
+    await store_ledger(conn, "bulk", {HOUR: page(_line(1, 5, 5), _line(2, 3, 2)), NEXT: page(_line(1, 1, 1))})
+    await store_ledger(conn, "bulk", {HOUR: page(_line(1, 2, 2))})
+    await store_ledger(conn, "alarm", {HOUR: page(_line(0, 1, 0))})
     before = await _books(conn)
     assert [row[:4] for row in before] == [
         (HOUR, "alarm", 0, 1),
@@ -63,7 +63,7 @@ async def test_folding_changes_nothing_that_anybody_reads(conn: Connection) -> N
     assert await fold(conn, now=now - timedelta(hours=1)) == 0
     for late, expected in ((False, 4), (False, 0), (True, 1)):
         if late:
-            await store_ledger(conn, "bulk", {HOUR: [_line(1, 10, 10)]})
+            await store_ledger(conn, "bulk", {HOUR: page(_line(1, 10, 10))})
         assert await fold(conn, now=now + timedelta(minutes=2)) == expected
     after = await _books(conn)
     assert after[1][3:6] == (17, 17, 0)
@@ -78,7 +78,7 @@ async def test_entries_of_the_version_before_are_read_and_folded_by_the_time_of_
     )
     expected = [(HOUR, "bulk", 1, 4, 4, 0, 0, None, 0), (HOUR, "bulk", 2, 6, 5, 1, 0, None, 0)]
     assert await _books(conn) == expected
-    await store_ledger(conn, "bulk", {HOUR: [_line(1, 1, 1)]})
+    await store_ledger(conn, "bulk", {HOUR: page(_line(1, 1, 1))})
     mixed = [(HOUR, "bulk", 1, 5, 5, 0, 0, None, 0), expected[1]]
     assert await _books(conn) == mixed
     await fold(conn, now=datetime.now(UTC) + timedelta(minutes=2))
@@ -88,7 +88,7 @@ async def test_entries_of_the_version_before_are_read_and_folded_by_the_time_of_
 
 async def test_folded_entries_go_and_the_newest_of_each_lane_stays(conn: Connection) -> None:
     for lane in ("bulk", "bulk", "alarm"):
-        await store_ledger(conn, lane, {HOUR: [_line(1, 1, 1)]}, spooled=3)
+        await store_ledger(conn, lane, {HOUR: page(_line(1, 1, 1))}, spooled=3)
         await _age(conn, timedelta(minutes=1))
     now = datetime.now(UTC) + ENTRIES_KEPT + timedelta(minutes=1)
     assert await forget_entries(conn, now=now) == 0, "nothing goes before it is in the sums"
@@ -100,9 +100,9 @@ async def test_folded_entries_go_and_the_newest_of_each_lane_stays(conn: Connect
 
 
 async def test_the_wall_sees_a_day_an_hour_and_differences_that_do_not_cancel_out(conn: Connection) -> None:
-    await store_ledger(conn, "bulk", {HOUR: [_line(1, 10, 7), _line(2, 10, 12)]})
-    await store_ledger(conn, "bulk", {HOUR - timedelta(hours=3): [_line(1, 5, 5)]})
-    await store_ledger(conn, "bulk", {HOUR - timedelta(hours=24): [_line(1, 1000, 1000)]})
+    await store_ledger(conn, "bulk", {HOUR: page(_line(1, 10, 7), _line(2, 10, 12))})
+    await store_ledger(conn, "bulk", {HOUR - timedelta(hours=3): page(_line(1, 5, 5))})
+    await store_ledger(conn, "bulk", {HOUR - timedelta(hours=24): page(_line(1, 1000, 1000))})
     status = await ledger_status(conn, START)
     assert status.day == LedgerSums(25, 24, 0, 0, 1)
     assert status.hour == LedgerSums(20, 19, 0, 0, 1)
@@ -115,9 +115,9 @@ async def test_pages_of_the_ledger_are_newest_first_whole_and_without_repetition
     )
     numbers = {row["site_id"]: row["site_no"] for row in await rows(conn, "SELECT site_id, site_no FROM site")}
     for hour in (HOUR, NEXT):
-        lines = [_line(0, 1, 1), _line(numbers["s001"], 2, 2), _line(numbers["s002"], 3, 1)]
+        lines = page(_line(0, 1, 1), _line(numbers["s001"], 2, 2), _line(numbers["s002"], 3, 1))
         await store_ledger(conn, "bulk", {hour: lines})
-        await store_ledger(conn, "alarm", {hour: [_line(numbers["s001"], 1, 1)]})
+        await store_ledger(conn, "alarm", {hour: page(_line(numbers["s001"], 1, 1))})
     choice = LedgerChoice(since=HOUR, until=NEXT + timedelta(hours=1))
     whole = await ledger_page(conn, choice, limit=100)
     assert [(one.hour, one.site_id, one.received, one.difference) for one in whole[:3]] == [
@@ -126,9 +126,9 @@ async def test_pages_of_the_ledger_are_newest_first_whole_and_without_repetition
         (NEXT, "s002", 3, 2),
     ]
     piecewise, after = [], None
-    while page := await ledger_page(conn, choice, limit=2, after=after):
-        piecewise += page
-        after = (page[-1].hour, page[-1].site_id)
+    while some := await ledger_page(conn, choice, limit=2, after=after):
+        piecewise += some
+        after = (some[-1].hour, some[-1].site_id)
     assert piecewise == whole
     assert [one.site_id for one in await ledger_page(conn, choice, limit=100, uneven=True)] == ["s002", "s002"]
     of_lane = LedgerChoice(since=HOUR, until=NEXT, lane="alarm", site_id="s001")
@@ -157,7 +157,7 @@ async def _speak(conn: Connection, site_no: int) -> None:
         await store_heartbeats(conn, [heartbeat(n) for n in range(10)])
         await store_readings(conn, [reading(n, 20.0) for n in range(2)])
         await store_events(conn, [event(1, EventKind.TAMPER)])
-        await store_ledger(conn, "bulk", {HOUR: [_line(site_no, 13, 13)]})
+        await store_ledger(conn, "bulk", {HOUR: page(_line(site_no, 13, 13))})
 
 
 async def test_audit_of_an_hour_finds_what_the_ledger_says(conn: Connection) -> None:
@@ -200,7 +200,7 @@ async def test_hour_is_audited_again_when_a_journal_brought_more_of_it(conn: Con
     await audit_hour(conn, HOUR, now=LATER)
     async with conn.transaction():
         await store_heartbeats(conn, [heartbeat(n) for n in range(100, 105)])
-        await store_ledger(conn, "bulk", {HOUR: [_line(site_no, 5, 5)]})
+        await store_ledger(conn, "bulk", {HOUR: page(_line(site_no, 5, 5))})
     assert await hours_due(conn, now=LATER) == [HOUR]
     assert await hours_due(conn, now=LATER, given_up=[HOUR]) == []
     await audit_hour(conn, HOUR, now=LATER)
@@ -214,7 +214,7 @@ async def test_rows_older_than_the_audit_looks_at_raise_no_alarm(conn: Connectio
     old = -AUDITED.total_seconds() - 7200
     async with conn.transaction():
         await store_heartbeats(conn, [heartbeat(0), heartbeat(1, said_s=old)])
-        await store_ledger(conn, "bulk", {HOUR: [_line(site_no, 2, 2, written=1)]})
+        await store_ledger(conn, "bulk", {HOUR: page(_line(site_no, 2, 2, written=1))})
     await audit_hour(conn, HOUR, now=LATER)
     assert await differences(conn, now=LATER) == []
 
@@ -224,7 +224,7 @@ def test_retention_takes_nothing_that_is_still_audited() -> None:
 
 
 async def test_received_and_not_accounted_for_is_a_difference_at_once(conn: Connection) -> None:
-    await store_ledger(conn, "bulk", {HOUR: [_line(0, 7, 0), _line(1, 5, 5)]})
+    await store_ledger(conn, "bulk", {HOUR: page(_line(0, 7, 0), _line(1, 5, 5))})
     (found,) = await differences(conn, now=START)
     assert (found.hour, found.site_no, found.unaccounted) == (HOUR, 0, 7)
 

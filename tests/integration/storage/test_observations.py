@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.observation import Alarm, AlarmKind, Event, EventKind, Heartbeat, Reading, StateReport
 from domain.quarantine import Reason, Rejected
-from storage.ledger import LedgerLine, store_ledger
+from storage.ledger import store_ledger
 from storage.observations import (
     store_events,
     store_heartbeats,
@@ -19,6 +19,7 @@ from storage.observations import (
 )
 from storage.pool import Connection, connect
 from tests.integration.alerting.ledgers import rows
+from tests.pages import page
 from tests.unit.detectors.sayings import BUTTON, SENSOR, START, alarm, at, device, event, heartbeat, reading
 
 
@@ -61,7 +62,7 @@ async def test_two_duplicated_batches_in_one_transaction_do_not_mix(conn: Connec
 
 async def test_the_transaction_goes_on_after_a_duplicate(conn: Connection) -> None:
     async with conn.transaction():
-        await store_ledger(conn, "bulk", {START: [LedgerLine(1, 2, 1, 0, 1)]})
+        await store_ledger(conn, "bulk", {START: page((1, 2, 1, 0, 1))})
         await store_heartbeats(conn, [heartbeat(1), heartbeat(1)])
         await store_readings(conn, [reading(1, 20.0), reading(1, 20.0)])
     assert (await _count(conn, "ledger_entry"), await _count(conn, "heartbeat"), await _count(conn, "reading")) == (
@@ -156,9 +157,9 @@ async def test_whatever_a_message_calls_itself_it_can_be_put_aside(conn: Connect
 
 
 async def test_the_ledger_adds_up_by_hour_lane_and_site(conn: Connection) -> None:
-    await store_ledger(conn, "bulk", {START: [LedgerLine(1, 10, 7, 2, 1), LedgerLine(2, 5, 5, 0, 0)]})
-    await store_ledger(conn, "bulk", {START: [LedgerLine(1, 1, 0, 0, 1)]})
-    await store_ledger(conn, "alarm", {START: [LedgerLine(1, 1, 1, 0, 0)]})
+    await store_ledger(conn, "bulk", {START: page((1, 10, 7, 2, 1), (2, 5, 5, 0, 0))})
+    await store_ledger(conn, "bulk", {START: page((1, 1, 0, 0, 1))})
+    await store_ledger(conn, "alarm", {START: page((1, 1, 1, 0, 0))})
     found = await rows(
         conn,
         "SELECT lane, site_no, sum(received)::int AS received, sum(stored)::int AS stored FROM ledger"

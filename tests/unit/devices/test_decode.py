@@ -346,13 +346,14 @@ def test_newly_loaded_registry_is_followed_at_once(as_bytes: bool) -> None:
     assert changing.decode(topic, payload, NOW).rejected[0].reason is Reason.UNKNOWN_DEVICE
 
 
-def test_a_full_memory_of_topics_does_no_harm() -> None:
-    small = Decoder(decoder().registry, ProfileSet(), max_routes=2)
-    payload = json.dumps({"ts": TS}).encode()
-    for _ in range(2):
-        for device in DEVICES:
-            topic = f"campus/v1/{device.site_id}/{device.device_id}/heartbeat"
-            assert small.decode(topic, payload, NOW).observations == [Heartbeat(device, NOW, NOW, None)]
+def test_who_has_spoken_is_known_on_every_channel_and_not_on_others() -> None:
+    speaking, device = decoder(), DEVICES[0]
+    place, payload = f"campus/v1/{device.site_id}/{device.device_id}", json.dumps({"ts": TS}).encode()
+    for form in (str, str.encode):
+        assert speaking.decode(form(f"{place}/heartbeat"), payload, NOW).observations
+        assert speaking.decode(form(f"{place}/state"), b'{"state":{"open":true}}', NOW).observations
+        for wrong in (f"{place}/command", f"{place}/x", f"{place}/", place, f"{place}/x/heartbeat"):
+            assert speaking.decode(form(wrong), payload, NOW).rejected[0].reason is Reason.BAD_TOPIC
 
 
 def test_time_of_receipt_in_another_form_of_utc_does_no_harm() -> None:

@@ -175,7 +175,7 @@ def test_unknown_address_is_offered_with_its_profile() -> None:
 
 @pytest.mark.parametrize("topic", ["zigbee2mqtt/bridge/state", "zigbee2mqtt/s001/bridge/log/x", "zigbee2mqtt/hall/set"])
 def test_traffic_that_means_nothing_to_us_is_left_alone(topic: str) -> None:
-    assert decode(topic, b"\xff") == Decoded([], [], 0)
+    assert decode(topic, b"\xff") == Decoded([], [], 0, own=False)
 
 
 @pytest.mark.parametrize(
