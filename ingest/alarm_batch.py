@@ -11,10 +11,12 @@ from uuid import UUID
 import msgspec
 
 from domain.finding import Finding, FindingKind
+from ingest.admission import Stay
 from ingest.journal import Loss
 from ingest.parcel import Parcel
 from ingest.session import Inbound
 from ingest.spool import Position
+from ingest.turned_away import TurnedAway
 
 #: So often a button may be pressed within one batch by an impatient finger; more is a device that loops.
 FINGERS = 10
@@ -22,10 +24,13 @@ FINGERS = 10
 
 @dataclass(slots=True)
 class Part:
-    """What goes into one transaction. ``causes``: the observation that a finding rests on."""
+    """What goes into one transaction. ``causes``: the observation that a finding rests on; ``keys``: of the findings
+    that are waited for (`ingest.admission`).
+    """
 
     parcel: Parcel = field(default_factory=Parcel)
     causes: dict[UUID, UUID] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
 
     def belongs_to(self, batch: Batch) -> None:
@@ -35,6 +40,7 @@ class Part:
     def absorb(self, other: Part) -> None:
         self.parcel.absorb(other.parcel)
         self.causes |= other.causes
+        self.keys += other.keys
         self.batches.extend(other.batches)
 
 
@@ -42,13 +48,16 @@ class Batch:
     """Messages that came together.
 
     :ivar safe: where the journal holds them; fails where it does not; None = a later batch says it for this one too.
+    :ivar turned_away: what came with them and is only counted; ``stays``: what they are charged for their room.
     :ivar stored: every part of it is committed.
     :ivar timeless: it holds an alarm that names no time of its own.
     """
 
-    def __init__(self, messages: Sequence[Inbound], safe: asyncio.Future[Position] | None) -> None:
+    def __init__(self, messages: Sequence[Inbound], safe: asyncio.Future[Position] | None = None) -> None:
         self.messages = messages
         self.safe = safe
+        self.turned_away = TurnedAway()
+        self.stays: list[Stay] = []
         self.losses: list[Loss] = []
         self.stored = asyncio.Event()
         self.understood = Part()

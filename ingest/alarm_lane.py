@@ -11,7 +11,9 @@ The way to the links does not wait for the database. The way to the database is 
 it together is committed together, and what nobody could read comes last: junk by the thousand delays no alarm on its
 way to the wall.
 
-A message is acknowledged when it is synced to the journal, or, where the disk takes nothing, when it is committed. A
+A message is acknowledged when it is synced to the journal, or, where the disk takes nothing, when it is committed. Junk
+and the repeats of a device that loops cannot fill the journal: what is over their share is only counted there
+(`ingest.admission`), and everything else finds room. A
 process that dies in between finds the message in its journal (or gets it again) and comes to the same ids, so that
 receivers and tables recognise what they have. Only an alarm that names no time has its id from its arrival: the links
 hear of it when the journal knows that, or after `DISK_PATIENCE_S` where the disk hangs.
@@ -21,14 +23,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
 from typing import Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import structlog
@@ -39,6 +41,7 @@ from domain.errors import SpoolFull, StorageError, StorageUnavailable
 from domain.finding import Finding
 from domain.observation import Alarm, Observation
 from domain.quarantine import Rejected
+from ingest.admission import Admission, Place, Stay
 from ingest.alarm_batch import Batch, Part, told_once
 from ingest.books import Counts
 from ingest.journal import Journal
@@ -46,6 +49,7 @@ from ingest.meters import LaneMeters
 from ingest.parcel import Parcel, Share
 from ingest.session import Inbound
 from ingest.spool import Position
+from ingest.turned_away import Count, TurnedAway
 from storage.pool import Connection, connect, patience, wrapped_errors
 
 log = structlog.get_logger("ingest.alarm")
@@ -65,6 +69,8 @@ MOST_HEARD, MOST_AT_ONCE = 200, 1000
 DISK_PATIENCE_S = 0.05
 #: A database that takes longer is away: it may hang, and others wait behind this alarm.
 COMMIT_PATIENCE_S = 8.0
+#: Between two counts of what was turned away that are booked.
+COUNTS_EVERY_S = 1.0
 #: How long the database waits for the links' first tries; a link that hangs holds it up no longer.
 LINKS_FIRST_S = 0.25
 
@@ -110,7 +116,7 @@ class AlarmHandler(Protocol):
 
 
 class AlarmLane:
-    """One lane over one session; `run` it."""
+    """One lane over one session; `run` it. ``is_open``: whether the incident of a key is open, as far as is known."""
 
     def __init__(
         self,
@@ -125,6 +131,7 @@ class AlarmLane:
         doubts: Doubts,
         clock: Clock,
         meters: LaneMeters,
+        is_open: Callable[[str], bool] = lambda key: False,
     ) -> None:
         self._session = session
         self._dsn = dsn
@@ -136,11 +143,13 @@ class AlarmLane:
         self._doubts = doubts
         self._clock = clock
         self._meters = meters
+        self._admission = Admission(journal.most_bytes, is_open=is_open)
         # Bounded by the journal (and by the broker's in-flight window where that is full): to listen must never wait.
         self._understood: deque[Part] = deque()
         self._unreadable: deque[Part] = deque()
         self._work = asyncio.Event()
         self._unstruck: asyncio.Queue[Batch] = asyncio.Queue()
+        self._uncounted = asyncio.Event()
         self._conn: Connection | None = None
         self._disk_full = False
 
@@ -151,6 +160,7 @@ class AlarmLane:
                 tasks.create_task(self._listen(tasks), name="alarm lane: listen")
                 tasks.create_task(self._write(), name="alarm lane: write")
                 tasks.create_task(self._strike(), name="alarm lane: strike")
+                tasks.create_task(self._book_counts(), name="alarm lane: book counts")
         finally:
             await self._drop_connection()
 
@@ -167,13 +177,34 @@ class AlarmLane:
             await asyncio.wait({tasks.create_task(self._take_up(old), name="alarm lane: take up")}, timeout=OLD_FIRST_S)
         while True:
             messages = await self._session.batch(most=MOST_HEARD, age_s=0.0, quiet_s=0.0)
-            safe = self._journal.append(messages)
-            safe.add_done_callback(partial(self._journalled, messages))
-            batch = self._understand(Batch(messages, safe))
-            if batch.timeless:
-                await asyncio.wait({safe}, timeout=DISK_PATIENCE_S)
-            self._unstruck.put_nowait(batch)
+            batch, aside = self._understand(Batch(messages))
+            self._set_aside(aside, batch.turned_away)
+            if batch.messages:
+                batch.safe = self._journal.append(batch.messages)
+                batch.safe.add_done_callback(partial(self._journalled, batch.messages))
+                self._unstruck.put_nowait(batch)
+                if batch.timeless:
+                    await asyncio.wait({batch.safe}, timeout=DISK_PATIENCE_S)
             self._go_on(batch)
+
+    def _set_aside(self, messages: Sequence[Inbound], turned_away: TurnedAway) -> None:
+        """Acknowledge ``messages``, of which nothing is kept, once it is on disk how many they were. Must not wait."""
+        if turned_away.door:
+            self._journal.count(turned_away).add_done_callback(partial(self._counted, messages, turned_away))
+        else:
+            self._session.acknowledge(messages)  # a maker's readings: the bulk lane hears them too
+
+    def _counted(self, messages: Sequence[Inbound], turned_away: TurnedAway, safe: asyncio.Future[None]) -> None:
+        self._journalled(messages, safe)
+        self._uncounted.set()
+        if safe.cancelled() or (error := safe.exception()) is None:
+            return
+        # The disk could not count them, so the database does; they are acknowledged then.
+        refused: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        refused.set_exception(error)
+        batch = Batch(messages, refused)
+        self._unstruck.put_nowait(batch)
+        self._hand_over_count(Count.of(turned_away, uuid4()), batch)
 
     async def _left_behind(self) -> list[Batch]:
         """What an earlier process had acknowledged and not committed, to be struck before anything that comes now."""
@@ -185,7 +216,7 @@ class AlarmLane:
         )
         safe: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         safe.set_result(position)
-        batches = [Batch(messages[i : i + MOST_HEARD], None) for i in range(0, len(messages), MOST_HEARD)]
+        batches = [Batch(messages[i : i + MOST_HEARD]) for i in range(0, len(messages), MOST_HEARD)]
         last = Batch([], safe)
         last.losses = losses
         batches.append(last)
@@ -196,10 +227,10 @@ class AlarmLane:
     async def _take_up(self, batches: Sequence[Batch]) -> None:
         """Tell the links again, under the same ids, and commit. A great many of them hold up nobody who presses now."""
         for batch in batches:
-            self._go_on(self._understand(batch))
+            self._go_on(self._understand(batch, taken_up=True)[0])
             await asyncio.sleep(0)
 
-    def _journalled(self, messages: Sequence[Inbound], safe: asyncio.Future[Position]) -> None:
+    def _journalled(self, messages: Sequence[Inbound], safe: asyncio.Future[Position] | asyncio.Future[None]) -> None:
         error = None if safe.cancelled() else safe.exception()
         if error is None and not safe.cancelled():
             self._session.acknowledge(messages)
@@ -207,34 +238,84 @@ class AlarmLane:
             log.error("alarm journal takes nothing; alarms are acknowledged after the commit", error=str(error))
         self._disk_full = error is not None
 
-    def _understand(self, batch: Batch) -> Batch:
-        """Decode and detect. Nothing here waits."""
+    def _understand(self, batch: Batch, *, taken_up: bool = False) -> tuple[Batch, list[Inbound]]:
+        """Decode, detect, and find each message a place; what was ``taken_up`` has one. The batch is left with what is
+        kept, and what is not comes beside it. Nothing here waits.
+        """
         doubted: set[str] = set()
+        aside: set[int] = set()
         # What the broker had retained comes at every subscription: it is told apart from what happens now.
         for message in sorted(batch.messages, key=attrgetter("retained")):
             parcel = Parcel()
             said = parcel.open([message], self._decoder, self._share)
             part = batch.understood if said or not parcel.rejected else batch.unreadable
+            causes: dict[UUID, UUID] = {}
+            timeless = False
             for observation in said:
                 doubt = self._doubts.retained(observation) if message.retained else None
                 for finding in self._detector.observe(observation) if doubt is None else (doubt,):
                     parcel.findings.append(finding)
                     if isinstance(observation, Alarm):
-                        part.causes[finding.finding_id] = observation.uid
-                        batch.timeless |= observation.at == observation.received_at
+                        causes[finding.finding_id] = observation.uid
+                        timeless |= observation.at == observation.received_at
+            place = self._place(message, said, parcel, batch.stays, taken_up=taken_up)
+            if place is Place.NONE and not taken_up:
+                aside.add(id(message))
+                continue
+            if place is Place.COUNTED:
+                aside.add(id(message))
+                causes.clear()
+                batch.turned_away.add(parcel.as_counted)
+                parcel = Parcel(rejected=parcel.rejected, rejected_sites=parcel.rejected_sites)
             for rejected, site_no in zip(parcel.rejected, parcel.rejected_sites, strict=True):
                 doubt = self._doubts.rejected(rejected, site_no, retained=message.retained)
-                if doubt is not None and doubt.key not in doubted:
-                    doubted.add(doubt.key)  # junk by the hundred is one step
-                    parcel.findings.append(doubt)
+                if doubt is None or doubt.key in doubted or (place is Place.COUNTED and self._admission.waits(doubt)):
+                    continue
+                doubted.add(doubt.key)  # junk by the hundred is one step
+                parcel.findings.append(doubt)
+            if place is Place.COUNTED:
+                parcel.rejected, parcel.rejected_sites = [], []
+            elif place is Place.LIMITED and said:
+                evidence = self._admission.evidence(said[0].device.device_no, message.received_at)
+                parcel.limit(message, self._decoder, self._share, evidence=evidence)
+            batch.timeless |= timeless and place is not Place.COUNTED
+            self._admission.wait(parcel.findings)
+            part.keys += [finding.key for finding in parcel.findings]
+            part.causes |= causes
             part.parcel.absorb(parcel)
-        return batch
+        messages = batch.messages
+        batch.messages = [message for message in messages if id(message) not in aside]
+        return batch, [message for message in messages if id(message) in aside]
+
+    def _place(
+        self,
+        message: Inbound,
+        said: Sequence[Observation],
+        parcel: Parcel,
+        stays: list[Stay],
+        *,
+        taken_up: bool,
+    ) -> Place:
+        devices = {observation.device.device_no for observation in said}
+        sender = 0
+        if parcel.rejected:
+            sender = parcel.rejected[0].device_no or -parcel.rejected_sites[0]
+        if taken_up:
+            self._admission.take_up(message, devices, sender, stays)
+            return Place.LIMITED if message.limited else Place.KEPT
+        if said:
+            place = self._admission.place(message, devices, parcel.findings, stays)
+            message.limited = place is Place.LIMITED
+            return place
+        if parcel.rejected:
+            return self._admission.place_unreadable(message, sender, stays)
+        return Place.NONE
 
     def _go_on(self, batch: Batch) -> None:
         """Start telling the links, and hand the rest over to be committed. Nothing here waits."""
         now = self._clock.now()
         for part, queue in ((batch.understood, self._understood), (batch.unreadable, self._unreadable)):
-            if part.parcel.messages:
+            if part.parcel.messages or part.parcel.findings:
                 part.belongs_to(batch)
                 part.parcel.findings = list({f.finding_id: f for f in part.parcel.findings}.values())
                 self._handler.begin(part.parcel.findings, now=now)
@@ -258,6 +339,7 @@ class AlarmLane:
         part = queue.popleft()
         while queue and len(part.parcel.messages) + len(queue[0].parcel.messages) <= MOST_AT_ONCE:
             part.absorb(queue.popleft())
+        self._admission.in_hand(part.keys)
         return part
 
     async def _write(self) -> None:
@@ -272,7 +354,9 @@ class AlarmLane:
             if part is None:
                 self._work.clear()
                 continue
-            part.parcel.spooled = sum(len(p.parcel.messages) for p in (*self._understood, *self._unreadable))
+            booked = sum(count.total for count in part.parcel.counts)
+            waiting = sum(len(p.parcel.messages) for p in (*self._understood, *self._unreadable))
+            part.parcel.spooled = waiting + self._journal.counted - booked
             started = loop.time()
             counts = await self._commit(part)
             self._handler.committed(part.parcel.findings)
@@ -292,6 +376,7 @@ class AlarmLane:
             await batch.stored.wait()
             if batch.safe is None:
                 taken_up.extend(batch.messages)
+                self._admission.leave(batch.stays)
                 continue
             try:
                 position = await batch.safe
@@ -301,6 +386,33 @@ class AlarmLane:
                 await self._handler.kept()
                 await self._forget(position, [*taken_up, *batch.messages])
                 taken_up.clear()
+            self._admission.leave(batch.stays)
+
+    async def _book_counts(self) -> None:
+        """Bring into the database what the journal only counted."""
+        refused = False
+        while True:
+            count = await self._journal.take_count()
+            if count is None:
+                self._uncounted.clear()
+                await self._uncounted.wait()
+                continue
+            batch = Batch([])
+            self._hand_over_count(count, batch)
+            await batch.stored.wait()
+            try:
+                await self._journal.forget_count(count)
+                refused = False
+            except OSError as error:
+                if not refused:
+                    log.error("count of what was turned away cannot be struck", error=str(error))
+                refused = True
+            await asyncio.sleep(COUNTS_EVERY_S)
+
+    def _hand_over_count(self, count: Count, batch: Batch) -> None:
+        part = Part(Parcel(counts=[count], turned_away_reasons=count.turned_away.reasons))
+        part.belongs_to(batch)
+        self._hand_over(part, self._understood)
 
     async def _forget(self, position: Position, messages: Sequence[Inbound]) -> None:
         """Strike from the journal; a disk that takes nothing only means that a restart sees them once more."""
@@ -372,10 +484,12 @@ class AlarmLane:
                 log.error("database refused an incident; the links are told all the same", error=str(error))
                 if not await self._opened_bare(finding, error) and (cause := part.causes.get(finding.finding_id)):
                     refused.add(cause)
-        counts = await self._try_commit(Parcel(losses=part.parcel.losses), {})
+        counts = await self._try_commit(Parcel(losses=part.parcel.losses, counts=part.parcel.counts), {})
         for message in part.parcel.messages:
             single = Parcel()
             single.open([message], self._decoder, self._share)
+            if message.limited:
+                single.limit(message, self._decoder, self._share, evidence=False)
             detail = "the database refused the incident that follows from it"
             written: Counts | None = None
             if refused.isdisjoint(report.uid for report in single.reports):

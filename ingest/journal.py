@@ -18,6 +18,7 @@ import msgspec
 from domain.journal import JournalState
 from ingest.session import Inbound
 from ingest.spool import Gap, Position, Spool
+from ingest.turned_away import Count, CountFile, TurnedAway
 
 #: Sites that are counted by name; topics may name as many as they like.
 MOST_SITES = 2000
@@ -30,6 +31,7 @@ class _Kept(msgspec.Struct, array_like=True, frozen=True, gc=False):
     payload: bytes
     received_at: datetime
     retained: bool
+    limited: bool = False
 
 
 class _Topic(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -63,12 +65,13 @@ class Oldest(NamedTuple):
 
 class Journal:
     """A `Spool` of messages, used as ``async with``. Messages read back belong to no connection any more. Of a payload
-    no more than ``most_payload`` bytes are kept.
+    no more than ``most_payload`` bytes are kept. What is not kept can be counted in a file beside them.
     """
 
     def __init__(self, spool: Spool, *, most_payload: int | None = None) -> None:
         self._spool = spool
         self._most_payload = most_payload
+        self._counts = CountFile(spool.directory / "counted")
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._sites: Counter[bytes] = Counter()
 
@@ -78,13 +81,18 @@ class Journal:
 
     def _open(self) -> None:
         self._spool.open()
+        self._counts.open()
         self._count(_TOPIC_DECODER.decode(record).topic for record, _ in self._spool.walk())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._disk, self._spool.close)
+        await asyncio.get_running_loop().run_in_executor(self._disk, self._close)
         self._disk.shutdown(wait=False)
+
+    def _close(self) -> None:
+        self._spool.close()
+        self._counts.close()
 
     @property
     def records(self) -> int:
@@ -92,8 +100,13 @@ class Journal:
         return self._spool.records
 
     @property
+    def counted(self) -> int:
+        """Observations that were only counted, and are not booked yet."""
+        return self._counts.total
+
+    @property
     def size(self) -> int:
-        """Bytes of them."""
+        """Bytes of the messages."""
         return self._spool.size
 
     @property
@@ -109,7 +122,7 @@ class Journal:
         return JournalState(
             lane=lane,
             at=at,
-            messages=self.records,
+            messages=self.records + self.counted,
             size_bytes=self.size,
             most_bytes=self._spool.most_bytes,
             sites={site: count for site, count in sites.items() if count},
@@ -119,10 +132,16 @@ class Journal:
         """Messages that were put in after ``position``."""
         return self._spool.behind(position)
 
+    @property
+    def most_bytes(self) -> int:
+        return self._spool.most_bytes
+
     def append(self, messages: Sequence[Inbound]) -> asyncio.Future[Position]:
         """Make ``messages`` safe. Done = synced to disk; `SpoolFull` = none of them was kept."""
         most = self._most_payload
-        records = [_ENCODER.encode(_Kept(m.topic, m.payload[:most], m.received_at, m.retained)) for m in messages]
+        records = [
+            _ENCODER.encode(_Kept(m.topic, m.payload[:most], m.received_at, m.retained, m.limited)) for m in messages
+        ]
         topics = [m.topic for m in messages]
         return asyncio.get_running_loop().run_in_executor(self._disk, self._append, records, topics)
 
@@ -131,11 +150,26 @@ class Journal:
         self._count(topics)
         return position
 
+    def count(self, turned_away: TurnedAway) -> asyncio.Future[None]:
+        """Make safe how much was ``turned_away``. Done = synced to disk; `SpoolFull` = none of it was counted."""
+        return asyncio.get_running_loop().run_in_executor(self._disk, self._counts.add, turned_away)
+
+    async def take_count(self) -> Count | None:
+        """The oldest count of what was turned away, to be booked; None where there is none."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, self._counts.take)
+
+    async def forget_count(self, count: Count) -> None:
+        """The database has it.
+
+        :raises OSError: the disk does not take it; a restart books it once more.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._disk, self._counts.forget, count.uid)
+
     async def peek(self, most: int, *, now: datetime) -> Oldest:
         """Up to ``most`` of the oldest messages; what is found to be lost is lost ``now``."""
         found = await asyncio.get_running_loop().run_in_executor(self._disk, self._spool.peek, most)
         kept = [_DECODER.decode(record) for record in found.records]
-        messages = [Inbound(k.topic, k.payload, k.received_at, 0, 0, k.retained) for k in kept]
+        messages = [Inbound(k.topic, k.payload, k.received_at, 0, 0, k.retained, limited=k.limited) for k in kept]
         return Oldest(messages, found.position, [_loss(gap, messages, now) for gap in found.gaps])
 
     async def consume(self, position: Position, messages: Sequence[Inbound]) -> None:

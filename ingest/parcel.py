@@ -27,6 +27,7 @@ from ingest.books import HOUR, Books, Counts, Tally, add, hour_of
 from ingest.fairness import Fairness, Verdict, channel_of
 from ingest.journal import Loss
 from ingest.session import Inbound
+from ingest.turned_away import Count, TurnedAway
 from storage import observations as store
 from storage.detector_marks import store_marks
 from storage.device_states import store_clocks, store_liveness, store_rule_states
@@ -72,11 +73,15 @@ class Parcel:
     door: Tally = field(default_factory=dict)  # what came out of the decoder
     turned_away: Tally = field(default_factory=dict)  # rejected without being kept: over a limit of fairness
     turned_away_reasons: Counter[Reason] = field(default_factory=Counter)  # of the same
+    limited: list[tuple[Alarm | Event | StateReport, bool]] = field(
+        default_factory=list
+    )  # heard and not stored; aside?
     overheard: list[Observation] = field(default_factory=list)  # over a limit: not stored, heard by life safety
     misdated: list[Misdated] = field(default_factory=list)  # refused for the time they named
     excesses: list[Excess] = field(default_factory=list)
     clocks: list[ClockChange] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)  # of the journal: received, and nobody knows what it was
+    counts: list[Count] = field(default_factory=list)  # of the journal: turned away, and only counted
     spooled: int = 0  # messages that the lane's journal still holds behind these
     known: set[UUID] = field(default_factory=set)  # of the reports: what had been stored before, after `write`
 
@@ -174,6 +179,23 @@ class Parcel:
         add(self.door, door)
         add(self.turned_away, door)
 
+    def limit(self, message: Inbound, decoder: Decoder, share: Share, *, evidence: bool) -> None:
+        """Store none of the reports of ``message``, the only one in here; they are booked as rejected. As ``evidence``
+        the first of them goes into the quarantine.
+        """
+        said, self.reports = self.reports, []
+        self.limited += [(one, evidence and not place) for place, one in enumerate(said)]
+        if evidence and said:
+            self._keep_evidence({0: said[0]}, [message], decoder, share)
+
+    @property
+    def as_counted(self) -> TurnedAway:
+        """What came in at the door, where nothing of it is kept."""
+        reasons = Counter(one.reason for one in self.rejected)
+        if self.reports:
+            reasons[Reason.RATE_LIMITED] += len(self.reports)
+        return TurnedAway(self.door, reasons)
+
     def _turn_away(self, received_at: datetime, site_no: int, reason: Reason) -> None:
         self.turned_away.setdefault(hour_of(received_at), Counter())[site_no] += 1
         self.turned_away_reasons[reason] += 1
@@ -229,6 +251,7 @@ class Parcel:
         self.reports += other.reports
         self.rejected += other.rejected
         self.rejected_sites += other.rejected_sites
+        self.limited += other.limited
         self.findings += other.findings
         self.liveness += other.liveness
         self.rule_states += other.rule_states
@@ -238,6 +261,7 @@ class Parcel:
         self.turned_away_reasons += other.turned_away_reasons
         self.clocks += other.clocks
         self.losses += other.losses
+        self.counts += other.counts
 
     @classmethod
     def of_unstorable(cls, message: Inbound, detail: str) -> Parcel:
@@ -268,6 +292,7 @@ class Parcel:
             or self.rule_states
             or self.marks
             or self.losses
+            or self.counts
         )
 
     async def write(self, conn: Connection, lane: str) -> Counts:
@@ -281,8 +306,10 @@ class Parcel:
         books.store(self.reports, reports)
         fresh = {report.uid for position, report in enumerate(self.reports) if position not in reports.known}
         self.known = {report.uid for report in self.reports} - fresh
+        await self._book_limited(books, conn)
         self._book_rejected(books, await store.store_rejected(conn, self.rejected))
         await self._book_losses(books, conn, lane)
+        await self._book_counts(books, conn)
         await store_liveness(conn, self.liveness)
         await store_clocks(conn, self.clocks)
         await store_rule_states(conn, self.rule_states)
@@ -294,6 +321,23 @@ class Parcel:
         if self.clocks:
             await notify(conn, NoticeChannel.CLOCK)
         return books.total()
+
+    async def _book_limited(self, books: Books, conn: Connection) -> None:
+        """What is not stored is remembered by its key all the same: when it comes again, nobody is told twice."""
+        if not self.limited:
+            return
+        uids = [one.uid for one, _ in self.limited]
+        fresh = await first_time(conn, uids, max(one.received_at for one, _ in self.limited))
+        self.known |= set(uids) - fresh
+        for one, aside in self.limited:
+            booked, site_no = books.hour(hour_of(one.received_at)), one.device.site_no
+            if aside:
+                continue  # booked with the quarantine
+            if one.uid in fresh:
+                fresh.discard(one.uid)
+                booked.rejected[site_no] += 1
+            else:
+                booked.duplicate[site_no] += 1
 
     def _book_rejected(self, books: Books, stored: store.Stored) -> None:
         """What the quarantine did not take, though it was not there, is booked nowhere: that is a difference."""
@@ -315,3 +359,14 @@ class Parcel:
         for uid, loss in zip(uids, self.losses, strict=True):
             if uid in fresh:
                 books.hour(hour_of(loss.near)).received[0] += loss.missing
+
+    async def _book_counts(self, books: Books, conn: Connection) -> None:
+        """Once each, however often a journal says it."""
+        if not self.counts:
+            return
+        latest = max(hour for count in self.counts for hour in count.turned_away.door)
+        fresh = await first_time(conn, [count.uid for count in self.counts], latest)
+        for count in self.counts:
+            if count.uid in fresh:
+                books.receive(count.turned_away.door)
+                books.reject(count.turned_away.door)

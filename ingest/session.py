@@ -192,6 +192,11 @@ class BrokerSession:
     def pending(self) -> int:
         return len(self._arrived)
 
+    @property
+    def unacknowledged(self) -> int:
+        """Messages that came and were not acknowledged yet."""
+        return len(self._arrived) + len(self._outstanding)
+
     # -- the connection ---------------------------------------------------------------------------------------------
 
     async def _keep(self) -> None:

@@ -153,6 +153,10 @@ class Spool:
         return self._next - position.number
 
     @property
+    def directory(self) -> Path:
+        return self._directory
+
+    @property
     def most_bytes(self) -> int:
         return self._most_bytes
 

@@ -170,6 +170,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             doubts=AlarmDoubts(decoder),
             clock=clock,
             meters=meters,
+            is_open=cases.__contains__,
         )
         watched = watch_journal(journal, lane=LANE, settings=settings, clock=clock, meters=meters, report=lane.report)
         outside.chore(tasks, watched, name="journal")

@@ -110,14 +110,22 @@ class Told:
 
 @asynccontextmanager
 async def alarm_lane(
-    url: str, dsn: str, client_id: str, decoder: Decoder, journal: Path | Spool, handler: AlarmHandler
+    url: str,
+    dsn: str,
+    client_id: str,
+    decoder: Decoder,
+    journal: Path | Spool,
+    handler: AlarmHandler,
+    *,
+    is_open: Callable[[str], bool] = lambda key: False,
+    filters: Sequence[str] = ALARM_FILTERS,
 ) -> AsyncIterator[BrokerSession]:
     """An alarm lane that hears."""
     spool = journal if isinstance(journal, Spool) else Spool(journal)
     async with AsyncExitStack() as stack:
         kept = await stack.enter_async_context(Journal(spool))
         session = await stack.enter_async_context(
-            BrokerSession(BrokerAddress.parse(url), client_id=client_id, filters=ALARM_FILTERS)
+            BrokerSession(BrokerAddress.parse(url), client_id=client_id, filters=filters)
         )
         lane = AlarmLane(
             session=session,
@@ -130,6 +138,7 @@ async def alarm_lane(
             doubts=AlarmDoubts(decoder),
             clock=SystemClock(),
             meters=LaneMeters(CollectorRegistry(), "alarm"),
+            is_open=is_open,
         )
         async with running(lane):
             await hearing(session)

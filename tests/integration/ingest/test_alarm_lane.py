@@ -58,7 +58,8 @@ async def _whole(
         path = AlarmPath(
             desk=_desk(), courier=Courier({"police": police}), cases=cases, pool=pool, clock=SystemClock(), tasks=tasks
         )
-        async with alarm_lane(url, dsn, client_id, decoder, journal, path) as session:
+        lane = alarm_lane(url, dsn, client_id, decoder, journal, path, is_open=cases.__contains__)
+        async with lane as session:
             yield _Whole(session, police, pool, cases)
         for task in asyncio.all_tasks():
             if task.get_name().startswith("bring "):

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from domain.finding import Finding, FindingKind
+from ingest.admission import EVIDENCE_EVERY, MOST_REPEATS, Admission, Place, Stay
+from ingest.packets import Inbound
+from tests.unit.alerting.findings import finding
+
+NOW = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
+MIB = 1024 * 1024
+
+
+def _message(size: int = 100, *, after_s: float = 0.0) -> Inbound:
+    return Inbound(b"t", bytes(size), NOW + timedelta(seconds=after_s), 1, 1, False)
+
+
+def _finding(key: str, kind: FindingKind = FindingKind.RAISED) -> Finding:
+    return msgspec.structs.replace(finding(), key=key, kind=kind)
+
+
+class Desk:
+    """A journal's admission, and what is open."""
+
+    def __init__(self, most_bytes: int = 64 * MIB) -> None:
+        self.open: set[str] = set()
+        self.admission = Admission(most_bytes, is_open=self.open.__contains__)
+        self.stays: list[Stay] = []
+
+    def press(
+        self, device: int, *, size: int = 100, kind: FindingKind = FindingKind.RAISED, after_s: float = 0.0
+    ) -> Place:
+        said = _finding(f"alarm/{device}", kind)
+        place = self.admission.place(_message(size, after_s=after_s), {device}, [said], self.stays)
+        if place is not Place.COUNTED:
+            self.admission.wait([said])
+        if place is Place.LIMITED:
+            self.admission.evidence(device, _message(after_s=after_s).received_at)
+        return place
+
+    def junk(self, sender: int, size: int = 1000) -> Place:
+        return self.admission.place_unreadable(_message(size), sender, self.stays)
+
+    def kept(self) -> int:
+        return sum(stay.size for stay in self.stays)
+
+
+def test_junk_of_one_sender_takes_a_small_part_and_the_next_sender_still_finds_room() -> None:
+    desk = Desk()
+    places = [desk.junk(1) for _ in range(3000)]
+    assert places[0] is Place.KEPT
+    assert places[-1] is Place.COUNTED
+    assert desk.kept() <= MIB
+    assert desk.junk(2) is Place.KEPT
+
+
+def test_junk_of_all_senders_leaves_three_quarters_and_the_first_of_each_finds_more_room_than_a_flood() -> None:
+    desk = Desk()
+    for sender in range(100):
+        for _ in range(2000):
+            desk.junk(sender)
+    flood = desk.kept()
+    assert flood <= 9 * MIB
+    assert [desk.junk(sender) for sender in range(100, 1000)] == [Place.KEPT] * 900
+    for sender in range(1000, 40_000):
+        desk.junk(sender)
+    assert flood < desk.kept() <= 16 * MIB
+    assert desk.press(7) is Place.KEPT
+
+
+def test_room_is_given_back() -> None:
+    desk = Desk()
+    while desk.junk(1) is Place.KEPT:
+        pass
+    desk.admission.leave(desk.stays)
+    assert desk.junk(1) is Place.KEPT
+
+
+def test_of_a_device_that_loops_so_many_are_kept_and_the_rest_is_counted_as_long_as_one_waits() -> None:
+    desk = Desk()
+    places = [desk.press(1) for _ in range(3 * MOST_REPEATS)]
+    assert places[:MOST_REPEATS] == [Place.KEPT] * MOST_REPEATS
+    assert places[MOST_REPEATS] is Place.LIMITED, "one goes into the quarantine"
+    assert set(places[MOST_REPEATS + 1 :]) == {Place.COUNTED}
+    assert desk.press(2) is Place.KEPT
+
+
+def test_a_call_of_a_looping_device_is_never_counted_where_none_like_it_waits() -> None:
+    """The one before may be committed, and a person may have reset it since."""
+    desk = Desk()
+    desk.open.add("alarm/1")
+    for _ in range(MOST_REPEATS + 1):
+        desk.press(1)
+    desk.admission.in_hand(["alarm/1"] * (MOST_REPEATS + 1))
+    assert [desk.press(1, after_s=1), desk.press(1, after_s=1)] == [Place.LIMITED, Place.COUNTED]
+
+
+def test_a_call_after_the_reset_is_kept_however_much_the_device_has_said() -> None:
+    desk = Desk()
+    desk.open.add("alarm/1")
+    for _ in range(2 * MOST_REPEATS):
+        desk.press(1)
+    desk.admission.in_hand(["alarm/1"] * (MOST_REPEATS + 1))
+    desk.open.clear()
+    assert desk.press(1) is Place.KEPT
+
+
+def test_a_fire_that_comes_back_is_not_counted_away_behind_its_end() -> None:
+    desk = Desk()
+    desk.open.add("alarm/1")
+    for _ in range(MOST_REPEATS + 2):
+        desk.press(1)
+    desk.admission.in_hand(["alarm/1"] * (MOST_REPEATS + 1))
+    end = desk.press(1, kind=FindingKind.CLEARED, after_s=1)
+    assert end is Place.LIMITED
+    assert [desk.press(1, after_s=1), desk.press(1, after_s=1)] == [Place.LIMITED, Place.COUNTED]
+    assert desk.press(1, kind=FindingKind.CLEARED, after_s=1) is Place.COUNTED
+
+
+def test_repeats_of_all_devices_leave_room_for_whoever_calls_for_the_first_time() -> None:
+    desk = Desk(MIB)
+    for device in range(100):
+        for _ in range(100):
+            desk.press(device, size=500)
+    while desk.junk(1000 + len(desk.stays)) is Place.KEPT:
+        pass
+    assert desk.kept() <= 3 / 4 * MIB
+    assert [desk.press(device) for device in range(100, 1000)] == [Place.KEPT] * 900
+
+
+def test_the_hour_begins_anew() -> None:
+    desk = Desk()
+    for _ in range(2 * MOST_REPEATS):
+        desk.press(1)
+    assert desk.press(1, after_s=3600) is Place.KEPT
+
+
+def test_a_device_that_loops_for_long_leaves_evidence_once_a_minute() -> None:
+    desk = Desk()
+    for _ in range(MOST_REPEATS):
+        desk.press(1)
+    minute = EVIDENCE_EVERY.total_seconds()
+    limited = [n for n in range(300) if desk.press(1, after_s=n) is Place.LIMITED]
+    assert limited == [int(minute) * n for n in range(5)]
+
+
+def test_what_an_earlier_process_kept_is_charged_to_its_sender() -> None:
+    desk = Desk()
+    for _ in range(2000):
+        desk.admission.take_up(_message(1000), (), 1, desk.stays)
+    assert desk.junk(1) is Place.COUNTED
+    desk.admission.leave(desk.stays)
+    assert desk.junk(1) is Place.KEPT
