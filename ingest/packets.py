@@ -38,7 +38,8 @@ class NotMqtt(Exception):
 class Inbound(msgspec.Struct, gc=False):
     """One message as it came. ``topic`` is bytes: it may not even be UTF-8. ``session_no`` is the connection it came
     over; a packet id of an earlier connection must not be acknowledged on a later one. No two messages of a session
-    have the same ``received_at``, so that it can tell apart what carries no id of its own.
+    have the same ``received_at``, so that it can tell apart what carries no id of its own; only what comes again after
+    a lost connection keeps the one that it had (`ingest.resent`).
     """
 
     topic: bytes

@@ -25,6 +25,7 @@ import structlog
 
 from ingest import packets
 from ingest.packets import Cutter, Inbound, NotMqtt
+from ingest.resent import Resent
 
 __all__ = ["BrokerAddress", "BrokerSession", "Inbound"]
 
@@ -103,6 +104,7 @@ class BrokerSession:
         self._arrived: deque[Inbound] = deque()
         self._arrived_bytes = 0  # since nothing waited
         self._outstanding: deque[Inbound] = deque()  # given out by `batch`, not acknowledged yet
+        self._resent = Resent()
         self._session_no = 0
         self._said = 0  # the packet id of what we said last
         self._had_session = False
@@ -217,6 +219,8 @@ class BrokerSession:
             finally:
                 self._line = None
                 line.close(polite=self.connected)
+                waiting = (*self._outstanding, *self._arrived)
+                self._resent.connection_lost(m for m in waiting if m.session_no == self._session_no)
             self._down(why)
             if self._loop.time() - began > STEADY_S:
                 wait_s = FIRST_WAIT_S
@@ -265,6 +269,7 @@ class BrokerSession:
 
     def _take(self, messages: list[Inbound], size: int) -> None:
         self._newest = messages[-1].received_at
+        self._resent.recognise(messages)
         self._arrived_bytes += size
         self._arrived.extend(messages)
         self._wake.set()
@@ -276,6 +281,8 @@ class BrokerSession:
 
     def _up(self, present: bool) -> None:
         forgotten = self._had_session and not present
+        if not present:
+            self._resent.forget()
         self._said_down, self._had_session, self.connected = False, True, True
         log.info("broker connected", broker=str(self.address), client_id=self._client_id, session_present=present)
         self._on_connection(True)

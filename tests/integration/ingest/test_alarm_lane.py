@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from alerting.alarm_path import AlarmPath
 from alerting.courier import Courier
@@ -171,6 +174,35 @@ async def test_without_a_disk_nothing_is_acknowledged_before_its_commit(
         await _until_incidents(conn, 3)
     assert len(police.taken) == 3
     assert (await ledger(conn))["duplicate"] == 0, "what was committed had been acknowledged"
+
+
+async def test_a_press_without_time_or_id_that_comes_again_after_a_broken_connection_is_one(
+    mosquitto: str, dsn: str, conn: Connection, decoder: Decoder, journal_path: Path
+) -> None:
+    """Neither the disk nor the database takes it, so that it cannot be acknowledged before the connection breaks."""
+    police, devices = Inbox(), Devices(mosquitto)
+    name = f"lane-{secrets.token_hex(6)}"
+    async with Line(dsn).open() as database, Line(f"host=127.0.0.1 port={urlsplit(mosquitto).port}").open() as line:
+        database.cut()
+        through = f"mqtt://127.0.0.1:{conninfo_to_dict(line.dsn)['port']}"
+        async with _whole(through, database.dsn, name, decoder, _Broken(journal_path), police) as whole:
+            await devices.say(press(0), press(0))
+            await until_true(lambda: whole.session.unacknowledged == 2 and len(police.taken) == 1)
+            line.cut()
+            await until_true(lambda: not whole.session.connected)
+            line.mend()
+            await until_true(lambda: whole.session.unacknowledged == 4)
+            database.mend()
+
+            async def all_booked() -> bool:
+                return (await ledger(conn))["received"] == 4
+
+            await until(all_booked, within_s=15)
+            await until_true(lambda: whole.session.unacknowledged == 0)
+    devices.close()
+    assert await ledger(conn) == {"received": 4, "stored": 2, "rejected": 0, "duplicate": 2}
+    assert [i["occurrences"] for i in await incidents(conn)] == [2]
+    assert len(police.taken) == 1
 
 
 class _Hanging(Spool):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -258,3 +259,29 @@ async def test_what_is_no_broker_is_no_broker(client_id: str) -> None:
     address = BrokerAddress.parse(f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     async with server, BrokerSession(address, client_id=client_id, filters=FILTERS, on_connection=said.append):
         await until_true(lambda: said == [False])
+
+
+async def test_what_comes_again_over_a_new_connection_has_the_arrival_it_had(mosquitto: str) -> None:
+    """Mosquitto marks it as DUP; rumqttd does not, and there it is another message."""
+    port = urlsplit(mosquitto).port
+    devices = Devices(mosquitto)
+    async with Line(f"host=127.0.0.1 port={port}").open() as line:
+        through = f"mqtt://127.0.0.1:{conninfo_to_dict(line.dsn)['port']}"
+        async with _session(through, f"lane-{secrets.token_hex(6)}") as session:
+            await devices.say(*[(TOPIC, b"7")] * 3)
+            first = await _take(session, 3)
+            session.acknowledge(first[:1])
+            await until_true(lambda: not session.unsent)
+            await devices.say((TOPIC, b"8"))
+            await _take(session, 1)
+            line.cut()
+            await until_true(lambda: not session.connected)
+            session.acknowledge(first[1:2])  # stored meanwhile; the broker does not hear of it
+            line.mend()
+            await hearing(session)
+            await devices.say((TOPIC, b"7"))
+            again = await _take(session, 4)
+    devices.close()
+    assert [m.again for m in again] == [True, True, True, False]
+    assert [m.received_at for m in again[:2]] == [m.received_at for m in first[1:]]
+    assert again[3].received_at > again[2].received_at > first[2].received_at
