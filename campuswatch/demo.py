@@ -100,6 +100,7 @@ class Demo:
             "CAMPUSWATCH_DATA": str(data),
             "CAMPUSWATCH_DATABASE__URL": dsn,
             "CAMPUSWATCH_MQTT__URL": mqtt_url,
+            "CAMPUSWATCH_MQTT__KEEPS_SESSIONS": str(self.settings.mqtt.url is not None).lower(),
             "CAMPUSWATCH_WEB__PORT": str(web_port),
             "CAMPUSWATCH_METRICS__PORT": str(metrics_port),
         }

@@ -98,10 +98,13 @@ class DatabaseSettings(_Part):
 
 
 class MqttSettings(_Part):
-    """``url`` empty = the embedded broker. ``client_id`` names the durable session; the lane's name is appended."""
+    """``url`` empty = the embedded broker. ``client_id`` names the durable session; the lane's name is appended.
+    ``keeps_sessions``: whether the broker keeps them over its own restart; one that does not is not reported for it.
+    """
 
     url: Annotated[SecretStr, AfterValidator(_mqtt_url)] | None = None
     client_id: str = Field("campuswatch", pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    keeps_sessions: bool = True
 
 
 class IngestSettings(_Part):

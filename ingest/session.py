@@ -82,6 +82,7 @@ class BrokerSession:
     :param on_connection: hears whether the broker can be heard.
     :param on_forgotten: called when the broker has no session of ours any more though we had one: what it held for us
         is lost.
+    :param had_session: an earlier process had one there.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class BrokerSession:
         filters: Sequence[str],
         on_connection: Callable[[bool], None] = lambda up: None,
         on_forgotten: Callable[[], None] = lambda: None,
+        had_session: bool = False,
         most_pending: int = MOST_PENDING,
     ) -> None:
         self.address = address
@@ -107,7 +109,7 @@ class BrokerSession:
         self._resent = Resent()
         self._session_no = 0
         self._said = 0  # the packet id of what we said last
-        self._had_session = False
+        self._had_session = had_session
         self._newest = datetime.min.replace(tzinfo=UTC)
         self._said_down = False
         self._line: _Line | None = None

@@ -14,6 +14,7 @@ from campuswatch.roles.journals import watch_journal
 from campuswatch.roles.listening import react
 from campuswatch.roles.places import journal_directory
 from campuswatch.roles.registry import FirstRegistry, lane_decoder
+from campuswatch.roles.session_mark import marked_session
 from campuswatch.roles.surroundings import Surroundings
 from detectors.engine import Engine
 from detectors.house import session_forgotten
@@ -27,7 +28,6 @@ from ingest.hearing import Hearing
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.parcel import Share
-from ingest.session import BrokerAddress, BrokerSession
 from ingest.spool import Spool
 from storage.detector_marks import load_marks, load_retired
 from storage.device_states import load_liveness, load_rule_states
@@ -72,8 +72,8 @@ async def run(around: Surroundings) -> None:
 
     channels = ("heartbeat", "reading", "event", "state")
     client_id = f"{settings.mqtt.client_id}-bulk"
-    session = BrokerSession(
-        BrokerAddress.parse(settings.mqtt_url()),
+    session = marked_session(
+        settings,
         client_id=client_id,
         # A maker's topic that can carry an alarm goes to both lanes: alarms there, everything else here.
         filters=[

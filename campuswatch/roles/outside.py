@@ -16,9 +16,10 @@ from alerting.channels import Channel
 from alerting.channels.duty_notice import DutyNotice
 from campuswatch.roles.links import open_links
 from campuswatch.roles.listening import POLL_S, Ear, Reaction, react
+from campuswatch.roles.session_mark import marked_session
 from campuswatch.roles.surroundings import Surroundings
 from ingest.alarm_lane import Session
-from ingest.session import BrokerAddress, BrokerSession
+from ingest.session import BrokerSession
 from storage.notices import NoticeChannel
 
 
@@ -77,8 +78,8 @@ class World:
         on_connection: Callable[[bool], None],
         on_forgotten: Callable[[], None],
     ) -> BrokerSession:
-        return BrokerSession(
-            BrokerAddress.parse(self._around.settings.mqtt_url()),
+        return marked_session(
+            self._around.settings,
             client_id=client_id,
             filters=filters,
             on_connection=on_connection,

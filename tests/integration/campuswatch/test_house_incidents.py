@@ -22,7 +22,7 @@ from ingest.session import Inbound
 from ingest.spool import Spool
 from storage.pool import Connection, connect
 from tests.integration.alerting.ledgers import rows, until, until_true
-from tests.integration.ingest.school import heartbeat, now_text, register
+from tests.integration.ingest.school import Devices, heartbeat, now_text, press, register
 from tests.servers import Mosquitto, open_directory
 
 
@@ -100,6 +100,46 @@ async def test_broker_that_forgot_our_session_raises_an_incident(
             return await _incidents(conn, role, "session_forgotten") == [("session_forgotten", "major", 0)]
 
         await until(told, within_s=30)
+
+
+@pytest.mark.parametrize("role", [Role.ALARM, Role.BULK])
+async def test_broker_that_forgot_our_session_while_the_role_was_down_raises_an_incident(
+    plain_database: str, conn: Connection, forgetful_broker: Mosquitto, tmp_path: Path, role: Role
+) -> None:
+    settings = _settings(plain_database, forgetful_broker.url, tmp_path)
+    for _ in range(2):  # the second time the broker still knows us
+        async with _running(role, settings):
+            await until_true(lambda: bool(list((tmp_path / "session").glob("*"))))
+    assert await _incidents(conn, role, "session_forgotten") == []
+    await asyncio.to_thread(forgetful_broker.stop)
+    await asyncio.to_thread(forgetful_broker.start)
+    async with _running(role, settings):
+
+        async def told() -> bool:
+            return await _incidents(conn, role, "session_forgotten") == [("session_forgotten", "major", 0)]
+
+        await until(told, within_s=30)
+
+
+async def test_broker_that_keeps_its_sessions_in_memory_is_not_reported_for_its_restart(
+    plain_database: str, conn: Connection, forgetful_broker: Mosquitto, tmp_path: Path
+) -> None:
+    settings = _settings(plain_database, forgetful_broker.url, tmp_path)
+    settings = settings.model_copy(update={"mqtt": settings.mqtt.model_copy(update={"keeps_sessions": False})})
+    async with _running(Role.ALARM, settings):
+        pass
+    await asyncio.to_thread(forgetful_broker.stop)
+    await asyncio.to_thread(forgetful_broker.start)
+    async with _running(Role.ALARM, settings):
+        devices = Devices(forgetful_broker.url)
+        await devices.say(press(0))
+        devices.close()
+
+        async def heard() -> bool:
+            return bool(await _incidents(conn, Role.ALARM, "one_key_alarm"))
+
+        await until(heard, within_s=30)
+    assert await _incidents(conn, Role.ALARM, "session_forgotten") == []
 
 
 async def test_journal_that_is_full_is_told_of_and_is_over_once_it_is_worked_off(
