@@ -175,15 +175,17 @@ class BulkLane:
         self._session.acknowledge(parcel.messages)
 
     async def _hear(self) -> list[Inbound]:
-        """The next messages. Echoes are for us alone; there may be nothing else."""
+        """The next messages. Our echoes are for us alone; there may be nothing else."""
         messages = await self._session.batch(most=self._most, age_s=self._age_s, quiet_s=self._quiet_s)
         echoes = [message for message in messages if message.topic.startswith(ECHOES)]
         if not echoes:
             return messages
+        own = [echo for echo in echoes if self._hearing.came_back(echo.topic, echo.payload)]
+        self._session.acknowledge(own)
         for echo in echoes:
-            self._hearing.came_back(echo.topic, echo.payload)
-        self._session.acknowledge(echoes)
-        return [message for message in messages if not message.topic.startswith(ECHOES)]
+            echo.limited = self._hearing.of_another(echo.topic, echo.payload)
+        swallowed = set(map(id, own))
+        return [message for message in messages if id(message) not in swallowed]
 
     def _judge_silence(self) -> Sequence[Finding]:
         """What follows from silence, up to the moment until which everything was heard (`ingest.hearing`)."""

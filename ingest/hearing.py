@@ -10,12 +10,17 @@ and silence may be judged up to the moment in which the echo was sent.
 
     ask ──► broker: … heartbeat, heartbeat, echo ──► lane: heard everything until «ask»
 
+Only echoes are for us alone. Whatever else comes on such a topic is a message like any other: no registered site has
+this name, so it is put aside and booked. Echoes of other sessions on the same broker come every second and tell nobody
+anything; they are only counted.
+
 A broker whose access rules refuse us the topic never sends one back. After `PATIENCE_S` without any, the lane goes by
 what it can see: that it is connected and that nothing waits in its own queue.
 """
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from datetime import datetime, timedelta
 
@@ -26,6 +31,9 @@ CHANNELS = ("heartbeat", "reading", "event", "state")
 PATIENCE_S = 120.0
 #: Echoes under way that are remembered; the oldest is forgotten.
 MOST_UNDER_WAY = 900
+
+#: A process's nonce, and how many echoes it had sent.
+_ECHO = re.compile(rb"[0-9a-z]{1,32}/[1-9][0-9]{0,14}")
 
 
 class Hearing:
@@ -58,16 +66,24 @@ class Hearing:
                 under_way.popitem(last=False)
         return payload
 
-    def came_back(self, topic: bytes, payload: bytes) -> None:
-        """An echo was heard; one of another process or a second copy says nothing."""
+    def came_back(self, topic: bytes, payload: bytes) -> bool:
+        """Whether this was an echo of this session. One of an earlier process or a second copy says nothing."""
         under_way = self._under_way.get(topic)
-        if under_way is None or payload not in under_way:
-            return
+        if under_way is None:
+            return False
+        if payload not in under_way:
+            return _ECHO.fullmatch(payload) is not None
         while True:
             asked, asked_at = under_way.popitem(last=False)
             if asked == payload:  # those before it were overtaken: lost
                 self._until[topic] = asked_at
-                return
+                return True
+
+    def of_another(self, topic: bytes, payload: bytes) -> bool:
+        """Whether this is an echo of another session."""
+        name, _, channel = topic.removeprefix(ECHOES).rpartition(b"/")
+        known = channel.decode("ascii", "replace") in CHANNELS and b"/" not in name and topic not in self._under_way
+        return known and _ECHO.fullmatch(payload) is not None
 
     def until(self, now: datetime, *, quiet: bool) -> datetime | None:
         """Everything before this moment was heard; None = nobody can tell. It goes back only where our clock did.

@@ -50,7 +50,7 @@ class Inbound(msgspec.Struct, gc=False):
     retained: bool
     safe: bool = False  # may be acknowledged
     again: bool = False  # the broker may have sent it before (DUP, 3.3.1.1)
-    limited: bool = False  # its device says too much: heard, and not stored
+    limited: bool = False  # its sender says too much: what is in it is heard, and only counted
 
 
 class Cutter:

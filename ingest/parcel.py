@@ -238,6 +238,9 @@ class Parcel:
         """Equal entries of one message are told apart, and what may have come before is marked, for the quarantine."""
         alike: Counter[bytes] = Counter()
         for one in rejected:
+            if message.limited:
+                self._turn_away(one.received_at, site_no, one.reason)
+                continue
             place = alike[one.payload]
             alike[one.payload] += 1
             self.rejected.append(msgspec.structs.replace(one, place=place, again=message.again))

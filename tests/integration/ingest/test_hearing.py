@@ -12,7 +12,7 @@ from devices.formats.decode import Decoder
 from domain.finding import Finding
 from domain.observation import Misdated, Observation
 from storage.pool import Connection
-from tests.integration.alerting.ledgers import until_true
+from tests.integration.alerting.ledgers import rows, until, until_true
 from tests.integration.ingest.lanes import bulk_lane
 from tests.integration.ingest.school import Devices, counts, heartbeat, ledger, reading
 
@@ -64,3 +64,23 @@ async def test_echoes_are_for_the_lane_alone_and_time_goes_on(
     assert engine.ticks == sorted(engine.ticks)
     assert await ledger(conn) == {"received": 1, "stored": 1, "rejected": 0, "duplicate": 0}
     assert (await counts(conn))["quarantine"] == 0
+
+
+async def test_whatever_else_comes_on_the_topics_of_echoes_is_put_aside_and_booked(
+    url: str, dsn: str, conn: Connection, bulk_client: str, decoder: Decoder, devices: Devices, journal_path: Path
+) -> None:
+    async with bulk_lane(url, dsn, bulk_client, decoder, journal_path):
+        await devices.say(
+            ("campus/v1/-/nobody/heartbeat", b"{}"),
+            ("campus/v1/-/bulk/heartbeat", heartbeat(0)[1]),  # on the lane's own topic
+            ("campus/v1/-/other-bulk/state", b"0a1b2c3d/17"),  # another installation's echo
+            heartbeat(1),
+        )
+
+        async def all_booked() -> bool:
+            return (await ledger(conn))["received"] == 4
+
+        await until(all_booked)
+    assert await ledger(conn) == {"received": 4, "stored": 1, "rejected": 3, "duplicate": 0}
+    aside = await rows(conn, "SELECT topic FROM quarantine ORDER BY topic")
+    assert [row["topic"] for row in aside] == ["campus/v1/-/bulk/heartbeat", "campus/v1/-/nobody/heartbeat"]

@@ -54,6 +54,22 @@ def test_echoes_of_an_earlier_process_and_strangers_say_nothing() -> None:
     assert hearing.until(_at(1), quiet=True) is None
 
 
+def test_only_echoes_of_this_session_are_for_it_alone() -> None:
+    hearing = _hearing()
+    topic, asked = hearing.topics[0], hearing.ask(_at(0))
+    assert [hearing.came_back(topic, asked) for _ in range(2)] == [True, True]
+    assert hearing.came_back(topic, b"0a1b2c3d/77"), "of an earlier process"
+    for payload in (b"{}", b"", b"n1/", b"n1/0", b"n1/1 and more", b"x" * 33 + b"/1", b'{"ts":"n1/1"}'):
+        assert not hearing.came_back(topic, payload)
+        assert not hearing.of_another(topic, payload)
+        assert not hearing.of_another(b"campus/v1/-/other-bulk/state", payload)
+    for stranger in (b"campus/v1/-/other-bulk/state", b"campus/v1/-/x/alarm", b"campus/v1/-/x/y/state"):
+        assert not hearing.came_back(stranger, asked)
+    assert hearing.of_another(b"campus/v1/-/other-bulk/state", asked)
+    assert not hearing.of_another(b"campus/v1/-/x/alarm", asked)
+    assert not hearing.of_another(b"campus/v1/-/x/y/state", asked)
+
+
 def test_a_line_that_was_cut_unnoticed_stops_the_time() -> None:
     hearing = _hearing()
     _back(hearing, hearing.ask(_at(1)))
