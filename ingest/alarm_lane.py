@@ -69,6 +69,8 @@ MOST_HEARD, MOST_AT_ONCE = 200, 1000
 DISK_PATIENCE_S = 0.05
 #: A database that takes longer is away: it may hang, and others wait behind this alarm.
 COMMIT_PATIENCE_S = 8.0
+#: A disk that lets nothing go is tried again so often.
+STRIKE_AGAIN_S = 5.0
 #: Between two counts of what was turned away that are booked.
 COUNTS_EVERY_S = 1.0
 #: How long the database waits for the links' first tries; a link that hangs holds it up no longer.
@@ -152,6 +154,7 @@ class AlarmLane:
         self._uncounted = asyncio.Event()
         self._conn: Connection | None = None
         self._disk_full = False
+        self._struck_refused = False
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -370,12 +373,20 @@ class AlarmLane:
 
         A task of its own, because a disk that hangs must not hold up the next alarm's way into the database.
         """
-        taken_up: list[Inbound] = []
+        unforgotten: list[Inbound] = []
+        behind: Position | None = None  # of what the disk did not let go; whatever is struck after it strikes it too
         while True:
-            batch = await self._unstruck.get()
+            try:
+                async with asyncio.timeout(None if behind is None else STRIKE_AGAIN_S):
+                    batch = await self._unstruck.get()
+            except TimeoutError:
+                assert behind is not None
+                if await self._forget(behind, unforgotten):
+                    behind, unforgotten = None, []
+                continue
             await batch.stored.wait()
             if batch.safe is None:
-                taken_up.extend(batch.messages)
+                unforgotten.extend(batch.messages)
                 self._admission.leave(batch.stays)
                 continue
             try:
@@ -384,8 +395,11 @@ class AlarmLane:
                 self._session.acknowledge(batch.messages)
             else:
                 await self._handler.kept()
-                await self._forget(position, [*taken_up, *batch.messages])
-                taken_up.clear()
+                unforgotten.extend(batch.messages)
+                if await self._forget(position, unforgotten):
+                    behind, unforgotten = None, []
+                else:
+                    behind = position
             self._admission.leave(batch.stays)
 
     async def _book_counts(self) -> None:
@@ -414,18 +428,17 @@ class AlarmLane:
         part.belongs_to(batch)
         self._hand_over(part, self._understood)
 
-    async def _forget(self, position: Position, messages: Sequence[Inbound]) -> None:
+    async def _forget(self, position: Position, messages: Sequence[Inbound]) -> bool:
         """Strike from the journal; a disk that takes nothing only means that a restart sees them once more."""
-        said = False
-        while True:
-            try:
-                await self._journal.consume(position, messages)
-                return
-            except OSError as error:
-                if not said:
-                    log.error("alarm journal cannot be struck", error=str(error))
-                said = True
-                await asyncio.sleep(5.0)
+        try:
+            await self._journal.consume(position, messages)
+        except OSError as error:
+            if not self._struck_refused:
+                log.error("alarm journal cannot be struck", error=str(error))
+            self._struck_refused = True
+            return False
+        self._struck_refused = False
+        return True
 
     async def _commit(self, part: Part) -> Counts:
         """Commit, however long the database is away."""

@@ -11,7 +11,8 @@ the next record gets. So a record that ought to be there and is not is known exa
 at the end and was never acknowledged (the machine stopped in the middle of a write) is cut off and is no loss; anything
 else that cannot be read ends the reading of its segment, and the rest of it is kept aside and named.
 
-After a crash some records may be seen twice, none is missed. Blocking; the lanes call it from a thread.
+After a crash some records may be seen twice, none is missed. A disk that takes nothing when the spool is opened (full,
+read-only) is read all the same, and tried again at each `append`. Blocking; the lanes call it from a thread.
 """
 
 from __future__ import annotations
@@ -83,18 +84,25 @@ class Spool:
     # -- life -------------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Take up what an earlier process left."""
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._take_possession()
-        self._written = os.open(self._directory / "written", os.O_RDWR | os.O_CREAT, 0o600)
-        written = _number(os.pread(self._written, 32, 0))
+        """Take up what an earlier process left.
+
+        :raises SpoolTaken: another process works on it.
+        """
+        try:
+            self._take_possession()
+        except OSError as error:
+            log.error(
+                "spool cannot be written; only what it holds is read", directory=str(self._directory), error=str(error)
+            )
+        written = self._load_written()
         checkpoint = self._load_checkpoint()
         oldest = checkpoint.segment if checkpoint else 0
         expected = checkpoint.number if checkpoint else None
         found = sorted(int(file.stem) for file in self._directory.glob("*.seg"))
         for segment in found:
             if segment < oldest:
-                self._path(segment).unlink()
+                with suppress(OSError):
+                    self._path(segment).unlink()
                 continue
             start = checkpoint if checkpoint and checkpoint.segment == segment else None
             known = self._segments[segment] = self._load_segment(
@@ -114,8 +122,23 @@ class Spool:
             log.info("spool taken up", directory=str(self._directory), records=self.records, bytes=self.size)
 
     def _take_possession(self) -> None:
-        """Two processes on one spool would strike each other's records."""
-        lock = os.open(self._directory / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        """Two processes on one spool would strike each other's records.
+
+        :raises OSError: the disk does not take even this; what is there is locked as far as it can be read.
+        """
+        if self._lock is None:
+            try:
+                self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+                lock = os.open(self._directory / "lock", os.O_WRONLY | os.O_CREAT, 0o600)
+            except OSError:
+                with suppress(OSError):
+                    self._flock(os.open(self._directory / "lock", os.O_RDONLY))
+                raise
+            self._flock(lock)
+        if self._written is None:
+            self._written = os.open(self._directory / "written", os.O_RDWR | os.O_CREAT, 0o600)
+
+    def _flock(self, lock: int) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -124,6 +147,12 @@ class Spool:
                 f"another process works on {self._directory}; end it, or give this one another mqtt.client_id"
             ) from error
         self._lock = lock
+
+    def _load_written(self) -> int:
+        try:
+            return _number((self._directory / "written").read_bytes()[:32])
+        except OSError:
+            return 0
 
     def close(self) -> None:
         self._close_tail()
@@ -170,6 +199,8 @@ class Spool:
         block = block_of(records)
         if self.size + len(block) > self._most_bytes:
             raise SpoolFull(f"the spool {self._directory} holds its {self._most_bytes} bytes")
+        if self._written is None:
+            self._begin_writing()
         newest = max(self._segments, default=self._read.segment)
         if self._tail is None or self._segments[newest].size >= self._segment_bytes:
             newest = self._next_segment(newest)
@@ -195,6 +226,14 @@ class Spool:
         self._next += len(records)
         self._note_written()
         return Position(newest, segment.size, self._next)
+
+    def _begin_writing(self) -> None:
+        """The disk took nothing when the spool was opened; it may by now."""
+        try:
+            self._take_possession()
+        except (OSError, SpoolTaken) as error:
+            raise SpoolFull(f"the spool {self._directory} cannot be written: {error}") from error
+        self._note_written()
 
     def _next_segment(self, newest: int) -> int:
         """Open the segment to append to: a fresh one, so that nothing is ever written behind a torn record."""
@@ -304,7 +343,8 @@ class Spool:
             end = (expected or 0 if known.first is None else known.first) + known.records
             if last and end >= written:
                 log.info("torn record cut off", segment=segment, bytes=there - known.size)
-                os.truncate(path, known.size)
+                with suppress(OSError):  # it is never written again, and read no further than this
+                    os.truncate(path, known.size)
             else:
                 self._keep_aside(segment, known.size)
         return known
@@ -338,7 +378,8 @@ class Spool:
 
     def _note_written(self) -> None:
         """After the sync and not synced itself: it never names a record that is not safe."""
-        assert self._written is not None
+        if self._written is None:
+            return
         with suppress(OSError):
             os.pwrite(self._written, b"%020d" % self._next, 0)
 

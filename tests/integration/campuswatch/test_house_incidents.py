@@ -162,3 +162,20 @@ async def test_journal_that_is_full_is_told_of_and_is_over_once_it_is_worked_off
         raised = await _incidents(conn, Role.BULK, "journal_filling")
         assert raised == [("journal_filling", "critical", 0), ("journal_filling", "major", 0)]
         await until_true(lambda: [(one.lane, one.messages) for one in read_states(settings)] == [("bulk", 0)])
+
+
+async def test_alarm_role_starts_on_a_disk_that_takes_nothing(
+    plain_database: str, conn: Connection, mosquitto: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no directory")
+    settings = _settings(plain_database, mosquitto, tmp_path / "file" / "data")
+    settings = settings.model_copy(update={"mqtt": settings.mqtt.model_copy(update={"client_id": "no-disk"})})
+    async with _running(Role.ALARM, settings):
+        devices = Devices(mosquitto)
+        await devices.say(press(0))
+        devices.close()
+
+        async def heard() -> bool:
+            return bool(await _incidents(conn, Role.ALARM, "one_key_alarm"))
+
+        await until(heard, within_s=30)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import secrets
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -174,6 +175,40 @@ async def test_without_a_disk_nothing_is_acknowledged_before_its_commit(
         await _until_incidents(conn, 3)
     assert len(police.taken) == 3
     assert (await ledger(conn))["duplicate"] == 0, "what was committed had been acknowledged"
+
+
+class _Unstrikable(_Broken):
+    """A disk that became read-only after alarms had been left on it."""
+
+    def consume(self, position: Position) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+
+async def test_on_a_read_only_disk_what_was_left_behind_is_told_and_what_comes_is_acknowledged_after_its_commit(
+    url: str, dsn: str, conn: Connection, decoder: Decoder, devices: Devices, alarm_client: str, journal_path: Path
+) -> None:
+    topic, body = press(9, name="old")
+    async with Journal(Spool(journal_path)) as journal:
+        await journal.append([Inbound(topic.encode(), body, datetime.now(UTC), 0, 0, False)])
+    police = Inbox()
+    async with _whole(url, dsn, alarm_client, decoder, _Unstrikable(journal_path), police) as whole:
+        for number in range(3):
+            await devices.say(press(number))
+        await _until_received(conn, 4)
+        await until_true(lambda: not whole.session.unacknowledged)
+    assert len(police.taken) == 4
+
+
+async def test_a_lane_starts_where_there_is_no_place_for_its_journal(
+    url: str, dsn: str, conn: Connection, decoder: Decoder, devices: Devices, alarm_client: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no directory")
+    police = Inbox()
+    async with _whole(url, dsn, alarm_client, decoder, tmp_path / "file" / "journal", police) as whole:
+        await devices.say(press(0), ("campus/v1/s001/btn-01/alarm", b"junk"))
+        await _until_received(conn, 1)
+        await until_true(lambda: not whole.session.unacknowledged)
+    assert await ledger(conn) == {"received": 2, "stored": 1, "rejected": 1, "duplicate": 0}
 
 
 async def test_a_press_without_time_or_id_that_comes_again_after_a_broken_connection_is_one(

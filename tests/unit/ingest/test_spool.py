@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -286,3 +288,68 @@ def test_disk_that_takes_half_of_a_block_keeps_none_of_it(tmp_path: Path) -> Non
     spool.close()
     again = _opened(tmp_path)
     assert (again.peek(10).records, _lost(again)) == ([b"safe", b"later"], [])
+
+
+class _Disk:
+    """Files can be made and written or not; what is there can be read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.takes = True
+        really = os.open
+
+        def opened(path: str, flags: int, mode: int = 0o777) -> int:
+            if not self.takes and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                raise OSError(errno.EROFS, "Read-only file system", str(path))
+            return really(path, flags, mode)
+
+        def changed(really: Callable[..., object]) -> Callable[..., object]:
+            def change(*args: object, **options: object) -> object:
+                if not self.takes:
+                    raise OSError(errno.EROFS, "Read-only file system")
+                return really(*args, **options)
+
+            return change
+
+        monkeypatch.setattr(os, "open", opened)
+        for owner, name in ((os, "truncate"), (Path, "mkdir"), (Path, "unlink"), (Path, "write_text")):
+            monkeypatch.setattr(owner, name, changed(getattr(owner, name)))
+
+
+def test_what_a_read_only_disk_holds_is_read_and_nothing_is_taken_until_it_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = _opened(tmp_path / "s")
+    spool.append([b"one", b"two"])
+    spool.close()
+    (segment,) = (tmp_path / "s").glob("*.seg")
+    with segment.open("ab") as torn:
+        torn.write(b"torn")
+    disk = _Disk(monkeypatch)
+    disk.takes = False
+    spool = _opened(tmp_path / "s")
+    assert spool.peek(9).records == [b"one", b"two"]
+    with pytest.raises(SpoolFull, match="cannot be written"):
+        spool.append([b"three"])
+    with pytest.raises(SpoolTaken):
+        Spool(tmp_path / "s").open()
+    disk.takes = True
+    spool.append([b"three"])
+    assert spool.peek(9).records == [b"one", b"two", b"three"]
+    spool.close()
+    assert _drain(_opened(tmp_path / "s")) == [b"one", b"two", b"three"]
+
+
+def test_without_its_directory_a_spool_opens_empty_and_takes_what_comes_when_the_disk_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = _Disk(monkeypatch)
+    disk.takes = False
+    spool = _opened(tmp_path / "s")
+    assert (spool.records, spool.peek(9).records) == (0, [])
+    with pytest.raises(SpoolFull):
+        spool.append([b"one"])
+    disk.takes = True
+    spool.append([b"one"])
+    with pytest.raises(SpoolTaken):
+        Spool(tmp_path / "s").open()
+    assert _drain(spool) == [b"one"]
