@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from benchmarks.wire import packet, text
 from domain.observation import Channel
+from mqtt import packets
 from simulators.message import topic
 
 KEEPALIVE_S = 60
 _ACCEPTED = (b"\x20\x02\x00\x00", b"\x20\x02\x01\x00")
-_REPEATED = 0x08
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -57,21 +56,20 @@ class Voice:
     def greeting(self) -> bytes:
         """Begin a connection."""
         self._half = b""
-        body = b"\x00\x04MQTT\x04\x02" + KEEPALIVE_S.to_bytes(2, "big") + text(f"crowd-{self.name.device_id}")
-        return packet(0x10, body)
+        return packets.connect(f"crowd-{self.name.device_id}", keepalive_s=KEEPALIVE_S, clean=True)
 
     def say(self, channel: Channel, payload: bytes, *, retain: bool = False) -> tuple[int, bytes]:
         """A message with QoS 1 and its packet id; it stays ours until the broker has acknowledged it."""
         self._last_id = self._last_id % 60_000 + 1
-        where = text(topic(self.name.site_id, self.name.device_id, channel))
-        said = packet(0x33 if retain else 0x32, where + self._last_id.to_bytes(2, "big") + payload)
+        where = topic(self.name.site_id, self.name.device_id, channel).encode()
+        said = packets.publish(where, payload, self._last_id, retain=retain)
         self.unacknowledged[self._last_id] = said
         return self._last_id, said
 
     def again(self) -> Iterator[tuple[int, bytes]]:
         """What was not acknowledged, marked as repeated."""
         for number, said in self.unacknowledged.items():
-            yield number, bytes([said[0] | _REPEATED]) + said[1:]
+            yield number, packets.repeated(said)
 
     def hear(self, data: bytes) -> Heard:
         """Every packet that a broker sends to a publisher has four bytes."""

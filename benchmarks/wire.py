@@ -1,4 +1,4 @@
-"""A few MQTT 3.1.1 packets by hand: filling a queue has to be faster than emptying it, and needs no client."""
+"""One blocking MQTT connection: filling a queue has to be faster than emptying it, and needs no client."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 from urllib.parse import urlsplit
+
+from mqtt import packets
 
 _ANSWER_S = 30.0
 
@@ -25,8 +27,7 @@ class Wire:
         assert parts.port is not None
         self._socket = socket.create_connection((parts.hostname, parts.port), timeout=_ANSWER_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        body = b"\x00\x04MQTT\x04" + bytes([2 if self._clean else 0]) + (60).to_bytes(2, "big")
-        self._socket.sendall(packet(0x10, body + text(self._client_id)))
+        self._socket.sendall(packets.connect(self._client_id, keepalive_s=60, clean=self._clean))
         answer = self._read(4)
         if answer[0] != 0x20 or answer[3] != 0:
             raise ConnectionError(f"the broker refused {self._client_id}: {answer.hex()}")
@@ -36,12 +37,11 @@ class Wire:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         with suppress(OSError):
-            self._socket.sendall(b"\xe0\x00")
+            self._socket.sendall(packets.DISCONNECT)
         self._socket.close()
 
     def subscribe(self, filters: Sequence[str]) -> None:
-        body = (1).to_bytes(2, "big") + b"".join(text(one) + b"\x01" for one in filters)
-        self._socket.sendall(packet(0x82, body))
+        self._socket.sendall(packets.subscribe(filters))
         self._read(4 + len(filters))
 
     def publish(self, messages: Sequence[tuple[str, bytes]], *, window: int) -> None:
@@ -50,8 +50,7 @@ class Wire:
             slice_ = messages[start : start + window]
             self._socket.sendall(
                 b"".join(
-                    packet(0x32, text(topic) + (place + 1).to_bytes(2, "big") + payload)
-                    for place, (topic, payload) in enumerate(slice_)
+                    packets.publish(topic.encode(), payload, place + 1) for place, (topic, payload) in enumerate(slice_)
                 )
             )
             self._read(4 * len(slice_))
@@ -73,18 +72,3 @@ class Wire:
                 raise ConnectionError("the broker closed the connection")
             got += more
         return got
-
-
-def packet(kind: int, body: bytes) -> bytes:
-    length, remaining = bytearray(), len(body)
-    while True:
-        remaining, digit = divmod(remaining, 128)
-        length.append(digit | (0x80 if remaining else 0))
-        if not remaining:
-            return bytes([kind]) + bytes(length) + body
-
-
-def text(words: str) -> bytes:
-    """A string as MQTT writes it: its length, then UTF-8."""
-    raw = words.encode()
-    return len(raw).to_bytes(2, "big") + raw

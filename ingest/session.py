@@ -23,9 +23,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import msgspec
 import structlog
 
-from ingest import packets
-from ingest.packets import Cutter, Inbound, NotMqtt
 from ingest.resent import Resent
+from mqtt import packets
+from mqtt.packets import Cutter, Inbound, NotMqtt
 
 __all__ = ["BrokerAddress", "BrokerSession", "Inbound"]
 

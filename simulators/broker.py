@@ -6,6 +6,10 @@ broker that is not on this machine is refused until somebody allows it.
 
 from __future__ import annotations
 
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
@@ -15,34 +19,58 @@ from simulators.errors import RemoteBrokerRefused, SimulatorError
 
 DEFAULT_MQTT_URL = "mqtt://127.0.0.1:1883"
 
+Resolve = Callable[[str], Sequence[str]]
+
+
+def addresses_of(name: str) -> list[str]:
+    """The addresses that this machine knows for ``name``, IPv4 first; none for an unknown name."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return [str(place[0]) for family, _, _, _, place in sorted(found, key=lambda one: one[0] != socket.AF_INET)]
+
 
 class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """``password`` never shows in ``str()``, so it never shows in a log."""
+    """``password`` never shows in ``str()``, so it never shows in a log.
+
+    ``at`` is where a name that was found to be this machine led to: connections go there, whatever it means later.
+    ``ca_file`` holds the certificates of those who may vouch for the broker; without it the system's.
+    """
 
     host: str
     port: int
     tls: bool = False
     username: str = ""
     password: str = ""
+    ca_file: str = ""
+    at: str = ""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def is_loopback(self) -> bool:
-        """By its spelling alone: a name other than localhost may point anywhere tomorrow."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return self.host == "localhost" or _loopback(self.at or self.host)
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """One for all connections. :raises SimulatorError: ``ca_file`` holds no certificates."""
+        return _tls_context(self.ca_file) if self.tls else None
 
 
-def broker_address(url: str, *, allow_remote: bool = False) -> BrokerAddress:
-    """Parse ``mqtt://[user:password@]host[:1883]`` or ``mqtts://...[:8883]``.
+def broker_address(
+    url: str,
+    *,
+    allow_remote: bool = False,
+    username: str = "",
+    password: str = "",
+    ca_file: str = "",
+    resolve: Resolve = addresses_of,
+) -> BrokerAddress:
+    """Parse ``mqtt://[user:password@]host[:1883]`` or ``mqtts://...[:8883]``. What is given besides the URL counts more
+    than what stands in it. A name is on this machine when every address of it is.
 
-    :raises RemoteBrokerRefused: the host is not a loopback address and ``allow_remote`` is not set.
+    :raises RemoteBrokerRefused: the host is not on this machine and ``allow_remote`` is not set.
     :raises SimulatorError: not such a URL.
     """
     try:
@@ -53,12 +81,16 @@ def broker_address(url: str, *, allow_remote: bool = False) -> BrokerAddress:
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
         raise SimulatorError("the broker's URL must look like mqtt://127.0.0.1:1883 or mqtts://host:8883")
     tls = parts.scheme == "mqtts"
+    if ca_file and not tls:
+        raise SimulatorError("a CA file is of use with TLS only: write mqtts:// instead of mqtt://")
     address = BrokerAddress(
         host=parts.hostname,
         port=port or (8883 if tls else 1883),
         tls=tls,
-        username=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
+        username=username or unquote(parts.username or ""),
+        password=password or unquote(parts.password or ""),
+        ca_file=ca_file,
+        at=_here(parts.hostname, resolve),
     )
     if not address.is_loopback and not allow_remote:
         raise RemoteBrokerRefused(
@@ -66,3 +98,31 @@ def broker_address(url: str, *, allow_remote: bool = False) -> BrokerAddress:
             "Use a broker on 127.0.0.1, or allow it with --allow-remote when it is a test system"
         )
     return address
+
+
+def _here(host: str, resolve: Resolve) -> str:
+    """The address of a name that leads to this machine and nowhere else; empty for everything else."""
+    if host == "localhost" or _is_address(host):
+        return ""
+    found = resolve(host)
+    return found[0] if found and all(_loopback(one) for one in found) else ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _loopback(host: str) -> bool:
+    return _is_address(host) and ip_address(host).is_loopback
+
+
+@lru_cache(maxsize=4)
+def _tls_context(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:  # ssl's errors are OSErrors
+        raise SimulatorError(f"no certificates in {ca_file}: {error.strerror or error}") from error

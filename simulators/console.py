@@ -50,7 +50,6 @@ async def give_order(broker: BrokerAddress, order: Order, *, reply_within_s: flo
     async with _connected(broker, f"{REPLY_TOPIC}/{named.id}", on_message) as link:
         # One connection's packets are handled in order, so the subscription stands before the order arrives.
         link.offer(CONTROL_TOPIC, msgspec.json.encode(named))
-        link.pump()
         try:
             async with asyncio.timeout(reply_within_s):
                 reply = await replies.get()

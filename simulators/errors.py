@@ -7,6 +7,7 @@
         ├── RemoteBrokerRefused    the broker is not on this machine and nobody allowed that
         ├── BrokerUnreachable      nothing answers at the broker's address
         ├── BrokerRefused          the broker answers and does not let us in
+        ├── TooManyConnections     more connections than this process may have open files
         ├── OrderRefused           a control order names something that is not there, or makes no sense
         ├── NoFleet                no running fleet answered a control order
         ├── SignatureRefused       a delivery that is not signed with the link's secret, or too long ago
@@ -33,6 +34,10 @@ class BrokerUnreachable(SimulatorError):
 
 class BrokerRefused(SimulatorError):
     """The broker does not let the simulator in."""
+
+
+class TooManyConnections(SimulatorError):
+    """The limit of open files is too low."""
 
 
 class OrderRefused(SimulatorError):

@@ -2,9 +2,9 @@
 
 ::
 
-    timetable ──messages due──► uplinks (one a group of sites) ──QoS 1──► broker
-        ▲                                                                   │
-    interventions ◄──────────── orders on campus-sim/v1/control ◄───────────┘
+    timetable ──messages due──► uplinks (one a group of sites, a site or a device) ──QoS 1──► broker
+        ▲                                                                                       │
+    interventions ◄───────────────── orders on campus-sim/v1/control ◄──────────────────────────┘
 
 The fleet runs on after a lost broker: what it could not send waits in the uplinks (bounded) and goes out on return.
 """
@@ -12,7 +12,9 @@ The fleet runs on after a lost broker: what it could not send waits in the uplin
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+from enum import StrEnum
 from uuid import uuid4
 
 import msgspec
@@ -23,37 +25,47 @@ from simulators.broker import BrokerAddress
 from simulators.district import District
 from simulators.errors import OrderRefused
 from simulators.interventions import Interventions
+from simulators.latency import Latencies, Spread
 from simulators.message import Message
+from simulators.open_files import make_room
 from simulators.orders import CONTROL_TOPIC, REPLY_TOPIC, Order, Reply, decode_order
+from simulators.progress import Progress
 from simulators.timetable import Timetable
-from simulators.uplink import Uplink
+from simulators.uplink import AT_THE_DOOR, Uplink
+from simulators.uplinks import Counters, Uplinks
 
 log = structlog.get_logger()
 
 SLICE_S = 0.05
-PROGRESS_EVERY_S = 10.0
+WATCH_EVERY_S = 1.0
 ASLEEP_S = 15.0  # a gap longer than this is left out instead of caught up with
 DRAIN_S = 10.0
 
 
-class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """``published`` = ``acknowledged`` + ``in_flight`` always; ``dropped`` never left, nor did ``waiting``."""
+class Sharing(StrEnum):
+    """Who has an MQTT connection of its own."""
+
+    GROUP = "group"  # a few connections, each for a group of sites
+    SITE = "site"
+    DEVICE = "device"
+
+
+class FleetSummary(Counters, frozen=True, kw_only=True):
+    """``puback``: from a message's sending to the broker's acknowledgement."""
 
     devices: int
     connections: int
     elapsed_s: float
-    published: int
-    acknowledged: int
-    in_flight: int
-    waiting: int
-    dropped: int
-    reconnects: int
     rate_per_s: float
     cpu_pct: float
+    puback: Spread
 
 
 class Fleet:
-    """All devices of a district, over ``connections`` MQTT connections; every site keeps to one of them."""
+    """All devices of a district over MQTT. With `Sharing.GROUP` over ``connections`` of them; every site keeps to one.
+
+    :raises TooManyConnections: this process may not have so many.
+    """
 
     def __init__(
         self,
@@ -61,10 +73,12 @@ class Fleet:
         broker: BrokerAddress,
         *,
         seed: int = 1,
+        sharing: Sharing = Sharing.GROUP,
         connections: int = 8,
         rate_factor: float = 1.0,
         window: int = 500,
         clock: Clock | None = None,
+        progress: Progress | None = None,
     ) -> None:
         if not district.sites:
             raise ValueError("a fleet needs at least one site")
@@ -78,11 +92,28 @@ class Fleet:
             rate_factor=rate_factor,
             interventions=self._interventions,
         )
-        run = uuid4().hex[:8]
-        count = max(1, min(connections, len(district.sites)))
-        self._uplinks = [Uplink(broker, f"campus-sim-{run}-{number:03d}", window=window) for number in range(count)]
-        self._uplink_of = [self._uplinks[no * count // len(district.sites)] for no in range(len(district.sites))]
-        self._control = Uplink(broker, f"campus-sim-{run}-control", subscribe=CONTROL_TOPIC, on_message=self._on_order)
+        groups = max(1, min(connections, len(district.sites)))
+        site_nos = {site.site_id: number for number, site in enumerate(district.sites)}
+        named: dict[str, Uplink] = {}
+        door = asyncio.Semaphore(AT_THE_DOOR)
+        self._puback = Latencies()
+        run = f"campus-sim-{uuid4().hex[:8]}"
+        self._uplink_of: dict[str, Uplink] = {}  # by the beginning of a device's topics
+        for device in district.devices:
+            match sharing:
+                case Sharing.GROUP:
+                    name = f"{site_nos[device.site_id] * groups // len(district.sites):03d}"
+                case Sharing.SITE:
+                    name = device.site_id
+                case Sharing.DEVICE:
+                    name = f"{device.site_id}-{device.device_id}"
+            if name not in named:
+                named[name] = Uplink(broker, f"{run}-{name}", window=window, door=door, latencies=self._puback)
+            self._uplink_of[f"campus/v1/{device.site_id}/{device.device_id}"] = named[name]
+        self._uplinks = Uplinks(list(named.values()))
+        make_room(len(named) + 1)
+        self._control = Uplink(broker, f"{run}-control", subscribe=CONTROL_TOPIC, on_message=self._on_order, door=door)
+        self._progress = progress
         self._broker = broker
         self._stopping = asyncio.Event()
         self._uplinks_down = False
@@ -103,10 +134,9 @@ class Fleet:
 
         :raises BrokerUnreachable: no broker within ``patience_s``. :raises BrokerRefused: it does not let us in.
         """
-        links = [*self._uplinks, self._control]
-        tasks = [asyncio.create_task(link.run(patience_s=patience_s), name=link.client_id) for link in links]
-        try:
-            await self._all_connected(tasks, links)
+        async with Uplinks([*self._uplinks.links, self._control]).standing(
+            patience_s=patience_s, progress=self._progress
+        ):
             self._started_s = time.monotonic()
             self._started_cpu_s = time.process_time()
             log.info(
@@ -114,58 +144,36 @@ class Fleet:
                 broker=str(self._broker),
                 sites=len(self._district.sites),
                 devices=len(self._district.devices),
-                connections=len(self._uplinks),
+                connections=len(self._uplinks.links),
                 expected_per_s=round(self.mean_rate, 1),
             )
             await self._send(duration_s)
-            await asyncio.gather(*(link.drain(DRAIN_S) for link in links))
+            await self._uplinks.drain(DRAIN_S)
+            await self._control.drain(DRAIN_S)
             summary = self.summary()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        log.info("fleet_stopped", **msgspec.structs.asdict(summary))
+        log.info("fleet_stopped", **_figures(summary))
         return summary
 
     def summary(self) -> FleetSummary:
         """The counters now."""
         elapsed_s = max(1e-9, time.monotonic() - self._started_s)
-        links = self._uplinks
-        published = sum(link.published for link in links)
+        counters = self._uplinks.counters()
         return FleetSummary(
             devices=len(self._district.devices),
-            connections=len(links),
+            connections=len(self._uplinks.links),
             elapsed_s=round(elapsed_s, 1),
-            published=published,
-            acknowledged=sum(link.acknowledged for link in links),
-            in_flight=sum(link.in_flight for link in links),
-            waiting=sum(link.waiting for link in links),
-            dropped=sum(link.dropped for link in links),
-            reconnects=sum(link.reconnects for link in links),
-            rate_per_s=round(published / elapsed_s, 1),
+            rate_per_s=round(counters.published / elapsed_s, 1),
             cpu_pct=round(100 * (time.process_time() - self._started_cpu_s) / elapsed_s, 1),
+            puback=self._puback.spread(),
+            **msgspec.structs.asdict(counters),
         )
-
-    async def _all_connected(self, tasks: list[asyncio.Task[None]], links: list[Uplink]) -> None:
-        """Return when every uplink is up; raise what the first failing one raised."""
-
-        async def everyone() -> None:
-            for link in links:
-                await link.connected.wait()
-
-        up = asyncio.create_task(everyone(), name="fleet-connected")
-        try:
-            done, _ = await asyncio.wait([up, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            up.cancel()
 
     async def _send(self, duration_s: float | None) -> None:
         self._timetable.skip_to(self._now_s())
         ends_at = None if duration_s is None else self._started_s + duration_s
-        report_at = self._started_s + PROGRESS_EVERY_S
+        progress = self._progress or Progress(sys.stderr)
         last_s = self._now_s()
+        watch_at = 0.0
         while not self._stopping.is_set() and (ends_at is None or time.monotonic() < ends_at):
             now_s = self._now_s()
             if not -ASLEEP_S < now_s - last_s < ASLEEP_S:
@@ -174,33 +182,40 @@ class Fleet:
             last_s = now_s
             for message in self._timetable.due(now_s):
                 self._offer(message)
-            for link in self._uplinks:
-                link.pump()
-            self._watch_uplinks()
-            if time.monotonic() >= report_at:
-                report_at += PROGRESS_EVERY_S
-                self._report()
+            if time.monotonic() >= watch_at:
+                watch_at = time.monotonic() + WATCH_EVERY_S
+                self._watch_uplinks()
+            if progress.due(time.monotonic()):
+                self._report(progress)
             await asyncio.sleep(SLICE_S)
+        progress.end()
 
     def _offer(self, message: Message) -> None:
-        self._uplink_of[message.site_no].offer(message.topic, message.payload, urgent=message.urgent)
+        uplink = self._uplink_of[message.topic[: message.topic.rindex("/")]]
+        uplink.offer(message.topic, message.payload, urgent=message.urgent)
 
     def _watch_uplinks(self) -> None:
         """Say once that connections are lost, and once that all are back; `_report` has the count between."""
-        down = [link for link in self._uplinks if not link.connected.is_set()]
+        down = len(self._uplinks.links) - self._uplinks.connected
         if bool(down) is self._uplinks_down:
             return
         self._uplinks_down = bool(down)
         if down:
-            log.warning("fleet_uplinks_down", broker=str(self._broker), down=len(down), of=len(self._uplinks))
+            log.warning("fleet_uplinks_down", broker=str(self._broker), down=down, of=len(self._uplinks.links))
         else:
-            log.info("fleet_uplinks_back", broker=str(self._broker), of=len(self._uplinks))
+            log.info("fleet_uplinks_back", broker=str(self._broker), of=len(self._uplinks.links))
 
-    def _report(self) -> None:
-        figures = msgspec.structs.asdict(self.summary())
-        trouble = next((link.trouble for link in self._uplinks if link.trouble), "")
+    def _report(self, progress: Progress) -> None:
+        summary, connected, trouble = self.summary(), self._uplinks.connected, self._uplinks.trouble
+        if progress.on_terminal:
+            progress.show(_line(summary, connected, trouble))
+            return
         log.info(
-            "fleet_progress", cut=len(self._interventions.cut), **figures, **({"trouble": trouble} if trouble else {})
+            "fleet_progress",
+            cut=len(self._interventions.cut),
+            connected=connected,
+            **_figures(summary),
+            **({"trouble": trouble} if trouble else {}),
         )
 
     def _on_order(self, _: str, payload: bytes) -> None:
@@ -213,7 +228,6 @@ class Fleet:
         log.info("order", op=order.op.value, site=order.site, device=order.device, ok=reply.ok, detail=reply.detail)
         if order.id:
             self._control.offer(f"{REPLY_TOPIC}/{order.id}", msgspec.json.encode(reply))
-            self._control.pump()
 
     def obey(self, order: Order) -> Reply:
         """Carry out an order now; what it makes devices say goes out at once."""
@@ -224,8 +238,21 @@ class Fleet:
             return Reply(id=order.id, ok=False, detail=str(error))
         for message in messages:
             self._offer(message)
-            self._uplink_of[message.site_no].pump()
         return Reply(id=order.id, ok=True, detail=detail)
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()
+
+
+def _figures(summary: FleetSummary) -> dict[str, float]:
+    figures = msgspec.structs.asdict(summary)
+    puback: Spread = figures.pop("puback")
+    return {**figures, "puback_p99_ms": puback.p99_ms}
+
+
+def _line(summary: FleetSummary, connected: int, trouble: str) -> str:
+    return (
+        f"{summary.elapsed_s:.0f} s  {connected:,}/{summary.connections:,} connected  {summary.published:,} published  "
+        f"{summary.acknowledged:,} acknowledged  {summary.rate_per_s:,.0f}/s  PUBACK p99 {summary.puback.p99_ms:g} ms"
+        + (f"  {trouble}" if trouble else "")
+    )

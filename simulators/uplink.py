@@ -1,37 +1,32 @@
-"""One MQTT connection of the fleet: what a school's gateway keeps to the control room.
+"""One MQTT connection of the fleet: what a school's gateway, or a device of its own, keeps to the control room.
 
-paho's client is driven by the event loop's own readers and writers, so that two hundred uplinks need no threads.
-What cannot be sent waits here in a bounded queue: heartbeats and readings lose their oldest when it is full, alarms
-overtake them.
+Thousands of them share one event loop, so one is a socket, a timer and a few numbers (docs/adr/0013). What cannot be
+sent waits here in a bounded queue: heartbeats and readings lose their oldest when it is full, alarms overtake them.
+What the broker had not acknowledged when a connection was lost is said again, marked as repeated, on the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from random import random
-from ssl import SSLSocket
-from typing import TYPE_CHECKING
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-
+from mqtt import packets
 from simulators.broker import BrokerAddress
 from simulators.errors import BrokerRefused, BrokerUnreachable, SimulatorError
+from simulators.latency import Latencies
+from simulators.line import KEEPALIVE_S, Line
 
-if TYPE_CHECKING:
-    from paho.mqtt.client import SocketLike  # exists for type checkers only
-
-KEEPALIVE_S = 30
-CONNECT_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 10.0
 BACKOFF_FIRST_S = 0.5
 BACKOFF_LAST_S = 30.0
 URGENT_BOUND = 10_000
+#: A packet id has 16 bits, and one that is still in flight must not be used again.
+MOST_IN_FLIGHT = 60_000
+#: Uplinks of one fleet that knock at the broker's door at the same time: Mosquitto lets a hundred wait there.
+AT_THE_DOOR = 64
 
 OnMessage = Callable[[str, bytes], None]
 
@@ -43,7 +38,37 @@ def backoff_s(attempt: int, chance: float) -> float:
 
 
 class Uplink:
-    """Keeps one connection; publishes with QoS 1, at most ``window`` without a PUBACK (a packet id has 16 bits)."""
+    """Keeps one connection; publishes with QoS 1, at most ``window`` without a PUBACK.
+
+    ``door`` is shared by the uplinks of a fleet, ``latencies`` gets the time from each message's sending to its PUBACK
+    (of those that were not sent twice).
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_backlog_bound",
+        "_door",
+        "_flushing",
+        "_idle",
+        "_in_flight",
+        "_last_id",
+        "_latencies",
+        "_line",
+        "_loop",
+        "_on_message",
+        "_out",
+        "_subscribe",
+        "_urgent",
+        "acknowledged",
+        "broker",
+        "client_id",
+        "connected",
+        "dropped",
+        "published",
+        "reconnects",
+        "trouble",
+        "window",
+    )
 
     def __init__(
         self,
@@ -54,8 +79,10 @@ class Uplink:
         backlog: int = 20_000,
         subscribe: str = "",
         on_message: OnMessage | None = None,
+        door: asyncio.Semaphore | None = None,
+        latencies: Latencies | None = None,
     ) -> None:
-        if not 1 <= window < 60_000:
+        if not 1 <= window < MOST_IN_FLIGHT:
             raise ValueError("window must be 1 to 59,999")
         self.broker = broker
         self.client_id = client_id
@@ -66,43 +93,46 @@ class Uplink:
         self.reconnects = 0
         self.trouble = ""  # why the last try to connect failed
         self.connected = asyncio.Event()
-        self._lost = asyncio.Event()
-        self._refused = ""
         self._backlog_bound = backlog
         self._backlog: deque[tuple[str, bytes]] = deque()
         self._urgent: deque[tuple[str, bytes]] = deque()
+        self._in_flight: dict[int, tuple[bytes, float]] = {}
+        self._last_id = 0
         self._subscribe = subscribe
         self._on_message = on_message
-        self._client = self._build_client()
+        self._door = door
+        self._latencies = latencies
+        self._line: Line | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._loop_thread = 0
+        self._out: list[bytes] = []
+        self._flushing = False
+        self._idle: asyncio.Future[None] | None = None  # whoever waits for everything to be acknowledged
 
     @property
     def in_flight(self) -> int:
-        return self.published - self.acknowledged
+        return len(self._in_flight)
 
     @property
     def waiting(self) -> int:
         return len(self._backlog) + len(self._urgent)
 
+    @property
+    def free(self) -> int:
+        """How many messages could be offered now and would go out at once."""
+        if self._line is None or self._backlog or self._urgent:
+            return 0
+        return max(0, self.window - len(self._in_flight))
+
     def offer(self, topic: str, payload: bytes, *, urgent: bool = False) -> None:
-        """Queue a message; `pump` sends it. Never blocks; a full queue drops its oldest and counts it."""
+        """Send a message as soon as the window allows; an alarm does not wait for the window. Never blocks; a full
+        queue drops its oldest and counts it.
+        """
         queue, bound = (self._urgent, URGENT_BOUND) if urgent else (self._backlog, self._backlog_bound)
         if len(queue) >= bound:
             queue.popleft()
             self.dropped += 1
         queue.append((topic, payload))
-
-    def pump(self) -> None:
-        """Publish what waits as far as the window allows. An alarm does not wait for the window."""
-        if not self.connected.is_set():
-            return
-        while self._urgent and self.in_flight < 60_000:
-            self._publish(*self._urgent.popleft())
-        free = self.window - self.in_flight
-        while self._backlog and free > 0:
-            self._publish(*self._backlog.popleft())
-            free -= 1
+        self._pump()
 
     async def run(self, *, patience_s: float = 0.0) -> None:
         """Connect and stay connected until cancelled.
@@ -111,14 +141,13 @@ class Uplink:
         :raises BrokerRefused: the broker refused the first connection.
         """
         self._loop = asyncio.get_running_loop()
-        self._loop_thread = threading.get_ident()
         give_up_at = self._loop.time() + patience_s
         attempt = 0
         been_up = False
         try:
             while True:
                 try:
-                    await self._connect()
+                    line = await self._connect()
                 except SimulatorError as error:
                     attempt += 1
                     if not been_up and (isinstance(error, BrokerRefused) or self._loop.time() >= give_up_at):
@@ -130,171 +159,139 @@ class Uplink:
                 if been_up:
                     self.reconnects += 1
                 been_up, attempt = True, 0
-                await self._keep()
+                self._up(line)
+                self.trouble = await line.lost
+                self._down()
+                await asyncio.sleep(backoff_s(1, random()))
         finally:
-            self._disconnect()
+            line_now = self._line
+            self._flush()
+            self._down()
+            if line_now is not None:
+                line_now.close()
 
     async def drain(self, timeout_s: float) -> bool:
-        """Send what waits and wait for its PUBACKs; False when ``timeout_s`` was not enough."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while self.waiting or self.in_flight:
-                    self.pump()
-                    await asyncio.sleep(0.01)
-        return not (self.waiting or self.in_flight)
+        """Wait for what waits to be sent and for its PUBACKs; False when ``timeout_s`` was not enough."""
+        if self.waiting or self._in_flight:
+            self._idle = asyncio.get_running_loop().create_future()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._idle
+            self._idle = None
+        return not (self.waiting or self._in_flight)
+
+    def _pump(self) -> None:
+        if self._line is None:
+            return
+        while self._urgent and len(self._in_flight) < MOST_IN_FLIGHT:
+            self._publish(*self._urgent.popleft())
+        while self._backlog and len(self._in_flight) < self.window:
+            self._publish(*self._backlog.popleft())
 
     def _publish(self, topic: str, payload: bytes) -> None:
-        self._client.publish(topic, payload, qos=1)
+        assert self._loop is not None
+        packet_id = self._last_id % 0xFFFF + 1
+        while packet_id in self._in_flight:
+            packet_id = packet_id % 0xFFFF + 1
+        self._last_id = packet_id
+        said = packets.publish(topic.encode(), payload, packet_id)
+        self._in_flight[packet_id] = (said, self._loop.time())
         self.published += 1
+        self._say(said)
 
-    async def _connect(self) -> None:
-        self._lost.clear()
-        self._refused = ""
-        # paho connects with a blocking socket; a cancelled wait must not leave the thread behind with our client.
-        attempt = asyncio.ensure_future(asyncio.to_thread(self._client.reconnect))
-        try:
-            await asyncio.shield(attempt)
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                answers = [
-                    asyncio.create_task(event.wait(), name=f"{self.client_id}-{name}")
-                    for name, event in (("connack", self.connected), ("lost", self._lost))
-                ]
-                try:
-                    await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for answer in answers:
-                        answer.cancel()
-        except asyncio.CancelledError:
-            await asyncio.gather(attempt, return_exceptions=True)
-            raise
-        except (OSError, ValueError) as error:  # TimeoutError is an OSError; ValueError: paho on a bad host
-            self._disconnect()
-            raise BrokerUnreachable(self._advice(error)) from error
-        if self._refused:
-            self._disconnect()
-            raise BrokerRefused(
-                f"the broker at {self.broker} refused the connection: {self._refused}; "
-                "check user and password in the URL (mqtt://user:password@host:port)"
-            )
-        if not self.connected.is_set():
-            raise BrokerUnreachable(self._advice("the connection was closed before it was accepted"))
+    def _say(self, said: bytes) -> None:
+        """What is said in one turn of the loop goes out in one write."""
+        assert self._loop is not None
+        self._out.append(said)
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
 
-    def _advice(self, error: object) -> str:
-        return (
-            f"no MQTT broker answers at {self.broker} ({error}). Start one (campuswatch demo brings its own), "
-            "or name another with --mqtt-url or CAMPUSWATCH_MQTT__URL"
-        )
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._out and self._line is not None:
+            self._line.write(b"".join(self._out))
+        self._out.clear()
 
-    async def _keep(self) -> None:
-        while not self._lost.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._lost.wait()
-            self._client.loop_misc()  # sends pings and notices when none comes back
-
-    def _disconnect(self) -> None:
-        self._client.disconnect()
-        self._client.loop_write()  # the socket closes once DISCONNECT is written
-        self.connected.clear()
-
-    def _build_client(self) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self.client_id,
-            clean_session=True,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-        )
-        client.max_inflight_messages_set(0)  # the window is kept here
-        client.connect_timeout = CONNECT_TIMEOUT_S
-        if self.broker.tls:
-            client.tls_set()
-        if self.broker.username:
-            client.username_pw_set(self.broker.username, self.broker.password)
-        client.connect_async(self.broker.host, self.broker.port, KEEPALIVE_S)
-        client.on_connect = self._on_connect
-        client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
-        client.on_message = self._on_received
-        client.on_socket_open = self._on_socket_open
-        client.on_socket_close = self._on_socket_close
-        client.on_socket_register_write = self._on_socket_register_write
-        client.on_socket_unregister_write = self._on_socket_unregister_write
-        return client
-
-    # What paho calls. The socket ones also come from the connecting thread.
-
-    def _on_connect(
-        self, client: Client, _: object, __: ConnectFlags, reason: ReasonCode, ___: Properties | None
-    ) -> None:
-        if reason.is_failure:
-            self._refused = str(reason)
-            self._lost.set()
+    def _acknowledge(self, packet_id: int) -> None:
+        assert self._loop is not None
+        known = self._in_flight.pop(packet_id, None)
+        if known is None:
             return
-        if self._subscribe:
-            client.subscribe(self._subscribe, qos=1)
-        self.connected.set()
-
-    def _on_disconnect(
-        self, _: Client, __: object, ___: DisconnectFlags, ____: ReasonCode, _____: Properties | None
-    ) -> None:
-        self._in_loop(self._down)
-
-    def _on_publish(self, _: Client, __: object, ___: int, ____: ReasonCode, _____: Properties) -> None:
         self.acknowledged += 1
+        if self._latencies is not None and known[1]:
+            self._latencies.add(self._loop.time() - known[1])
+        if self._backlog or self._urgent:
+            self._pump()
+        elif self._idle is not None and not self._in_flight and not self._idle.done():
+            self._idle.set_result(None)
 
-    def _on_received(self, _: Client, __: object, message: MQTTMessage) -> None:
-        if self._on_message is not None:
-            self._on_message(message.topic, bytes(message.payload))
-
-    def _on_socket_open(self, _: Client, __: object, sock: SocketLike) -> None:
-        self._in_loop(self._watch_reads, sock)
-
-    def _on_socket_close(self, _: Client, __: object, sock: SocketLike) -> None:
-        self._in_loop(self._forget, sock.fileno())
-
-    def _on_socket_register_write(self, _: Client, __: object, sock: SocketLike) -> None:
-        self._in_loop(self._watch_writes, sock)
-
-    def _on_socket_unregister_write(self, _: Client, __: object, sock: SocketLike) -> None:
-        assert self._loop is not None
-        self._in_loop(self._loop.remove_writer, sock.fileno())
-
-    def _in_loop(self, call: Callable[..., object], *args: object) -> None:
-        assert self._loop is not None
-        if threading.get_ident() == self._loop_thread:
-            call(*args)
-        else:
-            self._loop.call_soon_threadsafe(call, *args)
-
-    def _watch_reads(self, sock: SocketLike) -> None:
-        assert self._loop is not None
-        if sock.fileno() >= 0:
-            self._loop.add_reader(sock.fileno(), self._read)
-
-    def _watch_writes(self, sock: SocketLike) -> None:
-        assert self._loop is not None
-        if sock.fileno() >= 0:
-            self._loop.add_writer(sock.fileno(), self._write)
-
-    def _read(self) -> None:
-        assert self._loop is not None
-        self._client.loop_read()
-        sock = self._client.socket()
-        if isinstance(sock, SSLSocket) and sock.pending():
-            self._loop.call_soon(self._read)  # decrypted already: the descriptor will not become readable for it
-
-    def _write(self) -> None:
-        if self._client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._lost.set()
-
-    def _forget(self, fileno: int) -> None:
-        assert self._loop is not None
-        if fileno >= 0:
-            self._loop.remove_reader(fileno)
-            self._loop.remove_writer(fileno)
-        self._down()
+    def _up(self, line: Line) -> None:
+        """Say first what the broker may not have."""
+        self._line = line
+        self._out.clear()
+        for packet_id, (said, _) in self._in_flight.items():
+            again = packets.repeated(said)
+            self._in_flight[packet_id] = (again, 0.0)
+            self._say(again)
+        self.connected.set()
+        self._pump()
 
     def _down(self) -> None:
+        self._line = None
         self.connected.clear()
-        self._lost.set()
+
+    async def _connect(self) -> Line:
+        if self._door is None:
+            return await self._knock()
+        async with self._door:
+            return await self._knock()
+
+    async def _knock(self) -> Line:
+        assert self._loop is not None
+        broker = self.broker
+        context = broker.tls_context()
+        line = Line(acknowledged=self._acknowledge, on_message=self._on_message)
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await self._loop.create_connection(
+                    lambda: line,
+                    broker.at or broker.host,
+                    broker.port,
+                    ssl=context,
+                    server_hostname=broker.host if context else None,
+                )
+                line.write(
+                    packets.connect(
+                        self.client_id,
+                        keepalive_s=KEEPALIVE_S,
+                        username=broker.username or None,
+                        password=broker.password or None,
+                        clean=True,
+                    )
+                )
+                code = await line.accepted
+                if code:
+                    why = packets.REFUSALS.get(code, str(code))
+                    raise BrokerRefused(
+                        f"the broker at {broker} refused the connection: {why}; check user and password "
+                        "(CAMPUSWATCH_MQTT__USERNAME, CAMPUSWATCH_MQTT__PASSWORD or --password-file)"
+                    )
+                if self._subscribe:
+                    line.write(packets.subscribe([self._subscribe]))
+                    if max(await line.subscribed) >= 0x80:
+                        raise BrokerRefused(f"the broker at {broker} does not let us hear {self._subscribe}")
+        except (OSError, ValueError) as error:  # TimeoutError and ssl's errors are OSErrors; ValueError: a bad host
+            line.close()
+            raise BrokerUnreachable(self._advice(error)) from error
+        except BaseException:
+            line.close()
+            raise
+        return line
+
+    def _advice(self, error: BaseException) -> str:
+        why = str(error) or "nobody answers in time"
+        return (
+            f"no MQTT broker answers at {self.broker} ({why}). Start one (campuswatch demo brings its own), "
+            "or name another with --mqtt-url or CAMPUSWATCH_MQTT__URL"
+        )

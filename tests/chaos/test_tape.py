@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.wire import packet
+from mqtt.packets import packet
 from tests.chaos.tape import Conversation
 
 _TOPIC = b"campus/v1/s001/cam-01/heartbeat"

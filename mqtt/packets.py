@@ -1,4 +1,4 @@
-"""The part of MQTT 3.1.1 that a subscriber needs who now and then says something, as bytes. Pure: no socket, no clock.
+"""The part of MQTT 3.1.1 that a client with QoS 1 needs, as bytes. Pure: no socket, no clock.
 
 `Cutter` cuts what comes in from the broker into messages; the functions below build what goes out. Section numbers are
 those of the OASIS standard.
@@ -32,7 +32,7 @@ REFUSALS = {
 
 
 class NotMqtt(Exception):
-    """The other side does not speak MQTT 3.1.1, or not to a subscriber."""
+    """The other side does not speak MQTT 3.1.1, or not to a client."""
 
 
 class Inbound(msgspec.Struct, gc=False):
@@ -57,7 +57,7 @@ class Cutter:
     """Cuts one connection's bytes into packets.
 
     ``accepted`` gets the return code and whether the broker kept our session (3.2.2); ``subscribed`` the return codes
-    of our subscription, one for each filter (3.9.3).
+    of our subscription, one for each filter (3.9.3); ``acknowledged`` the packet id of what we said (3.4).
     """
 
     def __init__(
@@ -66,10 +66,12 @@ class Cutter:
         *,
         accepted: Callable[[int, bool], None],
         subscribed: Callable[[bytes], None],
+        acknowledged: Callable[[int], None] = lambda packet_id: None,
     ) -> None:
         self._session_no = session_no
         self._accepted = accepted
         self._subscribed = subscribed
+        self._acknowledged = acknowledged
         self._rest: list[bytes] = []
         self._missing = 0  # of the packet that `_rest` begins with, so that it is not looked at for every piece
         self._passing = 0  # bytes of a packet of which enough was kept
@@ -136,7 +138,9 @@ class Cutter:
                 self._accepted(data[body + 1], data[body] & 1 == 1)
             elif head == _SUBACK and length > 2:
                 self._subscribed(data[body + 2 : after])
-            elif head not in (_PINGRESP, _PUBACK):
+            elif head == _PUBACK and length == 2:
+                self._acknowledged(data[body] << 8 | data[body + 1])
+            elif head != _PINGRESP:
                 raise NotMqtt(f"a packet that begins with {head:#04x}")
             position = after
             if passing:
@@ -161,26 +165,35 @@ def _long_length(data: bytes, position: int) -> tuple[int, int]:
     raise NotMqtt("a packet's length has more than four bytes")
 
 
-def connect(client_id: str, *, keepalive_s: int, username: str | None, password: str | None) -> bytes:
-    """CONNECT to a session that the broker keeps (3.1; no clean session)."""
-    flags, tail = 0, _text(client_id)
+def connect(
+    client_id: str, *, keepalive_s: int, username: str | None = None, password: str | None = None, clean: bool = False
+) -> bytes:
+    """CONNECT (3.1). ``clean`` False is a session that the broker keeps."""
+    flags, tail = 0x02 if clean else 0, text(client_id)
     if username:
         flags |= 0x80
-        tail += _text(username)
+        tail += text(username)
         if password is not None:
             flags |= 0x40
-            tail += _text(password)
-    return _packet(0x10, b"\x00\x04MQTT\x04" + bytes([flags]) + keepalive_s.to_bytes(2, "big") + tail)
+            tail += text(password)
+    return packet(0x10, b"\x00\x04MQTT\x04" + bytes([flags]) + keepalive_s.to_bytes(2, "big") + tail)
 
 
 def subscribe(filters: Sequence[str]) -> bytes:
     """SUBSCRIBE to ``filters`` with QoS 1 (3.8)."""
-    return _packet(0x82, b"\x00\x01" + b"".join(_text(one) + b"\x01" for one in filters))
+    return packet(0x82, b"\x00\x01" + b"".join(text(one) + b"\x01" for one in filters))
 
 
-def publish(topic: bytes, payload: bytes, packet_id: int) -> bytes:
+def publish(topic: bytes, payload: bytes, packet_id: int, *, retain: bool = False) -> bytes:
     """PUBLISH with QoS 1 (3.3)."""
-    return _packet(0x32, len(topic).to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big") + payload)
+    return packet(
+        0x33 if retain else 0x32, len(topic).to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big") + payload
+    )
+
+
+def repeated(said: bytes) -> bytes:
+    """What `publish` built, marked as possibly known to the broker (DUP, 3.3.1.1)."""
+    return bytes([said[0] | 0x08]) + said[1:]
 
 
 def puback(packet_id: int) -> bytes:
@@ -188,7 +201,8 @@ def puback(packet_id: int) -> bytes:
     return b"\x40\x02" + packet_id.to_bytes(2, "big")
 
 
-def _packet(head: int, body: bytes) -> bytes:
+def packet(head: int, body: bytes) -> bytes:
+    """A head, the length of the body in digits of seven bits (2.2.3), the body."""
     length, rest = bytearray(), len(body)
     while True:
         rest, digit = divmod(rest, 128)
@@ -197,6 +211,7 @@ def _packet(head: int, body: bytes) -> bytes:
             return bytes([head]) + bytes(length) + body
 
 
-def _text(text: str) -> bytes:
-    raw = text.encode()
+def text(words: str) -> bytes:
+    """A string: its length, then UTF-8 (1.5.3)."""
+    raw = words.encode()
     return len(raw).to_bytes(2, "big") + raw

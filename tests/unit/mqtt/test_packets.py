@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest import packets
-from ingest.packets import MOST_OF_A_PACKET, Cutter, Inbound, NotMqtt
+from mqtt import packets
+from mqtt.packets import MOST_OF_A_PACKET, Cutter, Inbound, NotMqtt
 
 NOW = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 PLENTY = 1_000_000
@@ -149,3 +149,33 @@ def test_a_long_subscription_has_a_long_length() -> None:
 
 def test_puback_names_the_packet() -> None:
     assert packets.puback(0x1234) == b"\x40\x02\x12\x34"
+
+
+@pytest.mark.parametrize(
+    ("length", "encoded"),
+    [(0, b"\x00"), (127, b"\x7f"), (128, b"\x80\x01"), (16_383, b"\xff\x7f"), (16_384, b"\x80\x80\x01")],
+)
+def test_length_is_encoded_in_digits_of_seven_bits(length: int, encoded: bytes) -> None:
+    assert packets.packet(0x32, b"x" * length) == b"\x32" + encoded + b"x" * length
+
+
+def test_a_publisher_hears_which_of_its_messages_the_broker_has() -> None:
+    has: list[int] = []
+    cutter = Cutter(1, accepted=lambda code, present: None, subscribed=lambda codes: None, acknowledged=has.append)
+    answers = packets.puback(1) + packets.puback(0xFFFF) + packets.puback(300)
+    for place in range(len(answers)):
+        assert cutter.cut(answers[place : place + 1], NOW, PLENTY) == []
+    assert has == [1, 0xFFFF, 300]
+
+
+def test_a_clean_session_is_asked_for_with_one_bit() -> None:
+    kept, clean = (packets.connect("c", keepalive_s=60, clean=clean) for clean in (False, True))
+    assert [place for place in range(len(kept)) if kept[place] != clean[place]] == [9]
+    assert (kept[9], clean[9]) == (0x00, 0x02)
+
+
+def test_what_is_said_again_differs_in_one_bit_and_retained_in_another() -> None:
+    said = packets.publish(b"t", b"p", 5)
+    assert said == b"\x32\x06\x00\x01t\x00\x05p"
+    assert packets.repeated(said) == b"\x3a" + said[1:]
+    assert packets.publish(b"t", b"p", 5, retain=True) == b"\x33" + said[1:]
