@@ -61,6 +61,9 @@ class ReceiptBook:
         self._by_webhook: OrderedDict[str, Received] = OrderedDict()
         self.received: deque[Received] = deque(maxlen=KEPT)
 
+    def find(self, webhook_id: str) -> Received | None:
+        return self._by_webhook.get(webhook_id)
+
     def take(self, webhook_id: str, body: dict[str, Any], now: datetime) -> tuple[Receipt, bool]:
         """The receipt, and whether the alarm is new. A copy gets the receipt of the first again."""
         entry = self._by_webhook.get(webhook_id)
