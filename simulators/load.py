@@ -45,6 +45,7 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """``rate_per_s`` 0: as fast as the broker acknowledges. ``duration_s`` None: until `Load.stop`.
 
     ``press_every_s`` 0: no buttons. Presses are marked as tests unless ``drill``; then they are marked as drills.
+    ``timed``: somebody tells `Load.heard` of receipts, and each press wants one.
     """
 
     connections: int = 8
@@ -53,14 +54,17 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     window: int = 500
     press_every_s: float = 0.0
     drill: bool = False
+    timed: bool = False
 
 
 class Pressed(msgspec.Struct, frozen=True, kw_only=True):
-    """Buttons pressed, and how many of them the police's end here answered. ``receipt``: from press to receipt."""
+    """Buttons pressed, and how many of them the police's end here answered. ``receipt``: from press to receipt; None
+    where nobody here hears of it.
+    """
 
     buttons: int
     received: int
-    receipt: Spread
+    receipt: Spread | None
 
 
 class LoadSummary(Counters, frozen=True, kw_only=True):
@@ -83,7 +87,8 @@ class LoadSummary(Counters, frozen=True, kw_only=True):
     @property
     def complete(self) -> bool:
         """Everything published was acknowledged, everything pressed was received."""
-        answered = self.pressed is None or self.pressed.received == self.pressed.buttons
+        pressed = self.pressed
+        answered = pressed is None or pressed.receipt is None or pressed.received == pressed.buttons
         return self.acknowledged == self.published and not self.waiting and not self.dropped and answered
 
     def text(self) -> str:
@@ -96,8 +101,10 @@ class LoadSummary(Counters, frozen=True, kw_only=True):
             f"PUBACK        {_spread(self.puback)}",
         ]
         if self.pressed is not None:
-            lines.append(f"pressed       {self.pressed.buttons:>12,}, received {self.pressed.received:,}")
-            lines.append(f"receipt       {_spread(self.pressed.receipt)}")
+            lines.append(f"pressed       {self.pressed.buttons:>12,}")
+            if self.pressed.receipt is not None:
+                lines.append(f"received      {self.pressed.received:>12,}")
+                lines.append(f"receipt       {_spread(self.pressed.receipt)}")
         lines.append(
             f"not acknowledged {self.in_flight:,}, not sent {self.waiting + self.dropped:,}, "
             f"held back {self.held_back:,}, reconnects {self.reconnects:,}, {self.cpu_pct:g}% of a core here"
@@ -171,7 +178,7 @@ class Load:
                     pressing.cancel()
                     await asyncio.gather(pressing, return_exceptions=True)
             await self._uplinks.drain(DRAIN_S)
-            if self._pressed_at:
+            if self._pressed_at and plan.timed:
                 self._all_received.clear()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(RECEIPTS_S):
@@ -195,11 +202,17 @@ class Load:
             acknowledged_per_s=round(counters.acknowledged / sending_s, 1),
             held_back=self._held_back,
             puback=self._puback.spread(),
-            pressed=Pressed(buttons=self._pressed, received=self._receipts.count, receipt=self._receipts.spread())
-            if self._plan.press_every_s
-            else None,
+            pressed=self._pressed_so_far(),
             cpu_pct=round(100 * (time.process_time() - self._began_cpu_s) / max(1e-9, now_s - self._began_s), 1),
             **msgspec.structs.asdict(counters),
+        )
+
+    def _pressed_so_far(self) -> Pressed | None:
+        if not self._plan.press_every_s:
+            return None
+        receipts = self._receipts
+        return Pressed(
+            buttons=self._pressed, received=receipts.count, receipt=receipts.spread() if self._plan.timed else None
         )
 
     async def _send(self) -> None:
@@ -245,8 +258,9 @@ class Load:
         now = self.summary()
         pressed = ""
         if now.pressed is not None:
-            receipt = now.pressed.receipt
-            pressed = f"  pressed {now.pressed.buttons}, received {receipt.count}, p99 {receipt.p99_ms:g} ms"
+            pressed = f"  pressed {now.pressed.buttons}"
+            if now.pressed.receipt is not None:
+                pressed += f", received {now.pressed.received}, p99 {now.pressed.receipt.p99_ms:g} ms"
         return (
             f"{now.elapsed_s:.0f} s  {self._uplinks.connected:,}/{now.connections:,} connected  "
             f"{now.published_per_s:,.0f}/s published  {now.acknowledged_per_s:,.0f}/s acknowledged  "

@@ -275,7 +275,7 @@ class Uplink:
                     why = packets.REFUSALS.get(code, str(code))
                     raise BrokerRefused(
                         f"the broker at {broker} refused the connection: {why}; check user and password "
-                        "(CAMPUSWATCH_MQTT__USERNAME, CAMPUSWATCH_MQTT__PASSWORD or --password-file)"
+                        "(--username and --password-file, or the URL in CAMPUSWATCH_MQTT__URL)"
                     )
                 if self._subscribe:
                     line.write(packets.subscribe([self._subscribe]))

@@ -1,0 +1,77 @@
+"""``campuswatch sim receivers``: police, education and the duty leader's telephone."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+from ipaddress import ip_address
+
+import click
+
+from campuswatch.commands.sim.options import plain_errors
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65_535), default=8090, show_default=True, help="0 = any free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Only addresses of this machine's loopback.")
+@click.option(
+    "--secret",
+    envvar="CAMPUSWATCH_SIM_SECRET",
+    required=True,
+    help="The links' signing secret, whsec_... [env: CAMPUSWATCH_SIM_SECRET]",
+)
+@click.option("--education-secret", help="When education's link has another secret than police's.")
+@click.option("--wall", help="The control room's pages, http://127.0.0.1:8000: acknowledged notices go there too.")
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@plain_errors
+def receivers(port: int, host: str, secret: str, education_secret: str | None, wall: str | None, lang: str) -> None:
+    """Play police, education and the duty leader's telephone; print a line for each alarm.
+
+    \b
+      http://127.0.0.1:8090/police      the police link's URL
+      http://127.0.0.1:8090/education   the education link's URL
+      json://127.0.0.1:8090/phone       the duty leader's Apprise URL: phone or chat
+      POST /phone/acknowledge           the leader acknowledges the newest notice, or {"notice_id": "SJ-..."}
+      GET  /received                    all that came, newest last
+      POST /behaviour                   misbehave, to see what the control room makes of it:
+
+    \b
+      curl -X POST 127.0.0.1:8090/behaviour -H 'content-type: application/json' \\
+        -d '{"link":"police","mode":"error500"}'
+
+    Modes: ok, slow, refuse, hang, error500, wrong_receipt, lose (with "seconds" for slow and hang). Links: police,
+    education, phone.
+    """
+    from simulators.alarm_lines import Language
+    from simulators.operator import Operator
+    from simulators.receivers import Receivers, listen, serve
+
+    if host != "localhost" and not _is_loopback(host):
+        raise click.BadParameter("the receivers have no login and listen on loopback only", param_hint="--host")
+
+    async def run() -> None:
+        async with AsyncExitStack() as stack:
+            operator = await stack.enter_async_context(Operator(wall)) if wall else None
+            await serve(
+                Receivers(
+                    police_secret=secret,
+                    education_secret=education_secret or secret,
+                    language=Language(lang),
+                    say=click.echo,
+                    operator=operator,
+                ),
+                listening,
+            )
+
+    with listen(host, port) as listening:
+        bound = listening.getsockname()[1]
+        click.echo(f"police, education and phone listen on http://{host}:{bound}", err=True)
+        with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
+            asyncio.run(run())
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
