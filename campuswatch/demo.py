@@ -40,6 +40,7 @@ class Demo:
     seed: int
     simulate: bool
     duration_s: float | None
+    fleet: bool = True  # its devices speak
 
     async def run(self) -> int:
         """Until Ctrl-C or the duration is over; the exit code."""
@@ -123,6 +124,7 @@ class Demo:
                     environment={"CAMPUSWATCH_SIM_SECRET": secret},
                 )
             )
+        if self.simulate and self.fleet:
             fleet = Worker(
                 "fleet",
                 ["sim", "fleet", "--sites", str(self.sites), "--seed", str(self.seed), "--wait", "30"],
@@ -176,6 +178,14 @@ class Demo:
             f"    数据 data       {data}",
         ]
         if self.simulate:
+            speak = [
+                "",
+                "  设备静默 / the devices are silent:",
+                "",
+                f"    campuswatch sim fleet --sites {self.sites} --seed {self.seed}{elsewhere}",
+                f"    campuswatch sim run impatient-finger --live{elsewhere} --wall http://127.0.0.1:{web_port} \\",
+                f"      --receivers http://127.0.0.1:{receivers_port}",
+            ]
             lines += [
                 f"    已收到 received http://127.0.0.1:{receivers_port}/received   (police, education, duty phone)",
                 "",
@@ -185,6 +195,7 @@ class Demo:
                 '      -t campus/v1/s001/s001-btn-01/alarm -m \'{"alarm":"panic"}\'',
                 "",
                 f"    campuswatch sim press s001{elsewhere}     (campuswatch sim --help)",
+                *([] if self.fleet else speak),
             ]
         else:
             lines += [

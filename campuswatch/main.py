@@ -47,6 +47,9 @@ def program(ctx: click.Context, settings_file: Path | None) -> None:
 @click.option("--sites", type=click.IntRange(1, 184), default=184, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another district.")
 @click.option("--no-simulator", is_flag=True, help="Bring your own devices: no simulated sites, no simulated links.")
+@click.option(
+    "--no-fleet", is_flag=True, help="The simulated sites are silent until `campuswatch sim` lets them speak."
+)
 @click.option("--duration", type=click.FloatRange(min=1), help="Stop after so many seconds.")
 @click.pass_obj
 def demo(
@@ -57,6 +60,7 @@ def demo(
     sites: int,
     seed: int,
     no_simulator: bool,
+    no_fleet: bool,
     duration: float | None,
 ) -> None:
     """Run everything on this machine: broker, database, all roles, and a simulated district. Ctrl-C ends it."""
@@ -71,6 +75,7 @@ def demo(
         sites=sites,
         seed=seed,
         simulate=not no_simulator,
+        fleet=not no_fleet,
         duration_s=duration,
     )
     sys.exit(asyncio.run(plan.run()))

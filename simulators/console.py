@@ -16,11 +16,12 @@ import msgspec
 from simulators.broker import BrokerAddress
 from simulators.errors import NoFleet, OrderRefused, SimulatorError
 from simulators.message import Message
-from simulators.orders import CONTROL_TOPIC, REPLY_TOPIC, Order, Reply
+from simulators.orders import CONTROL_TOPIC, REPLY_TOPIC, Op, Order, Reply
 from simulators.uplink import OnMessage, Uplink
 
 ACKNOWLEDGED_WITHIN_S = 5.0
 REPLY_WITHIN_S = 3.0
+ANSWER_WITHIN_S = 1.0
 
 
 async def publish(broker: BrokerAddress, messages: list[Message]) -> None:
@@ -61,6 +62,21 @@ async def give_order(broker: BrokerAddress, order: Order, *, reply_within_s: flo
     if not reply.ok:
         raise OrderRefused(reply.detail)
     return reply.detail
+
+
+async def fleet_answers(broker: BrokerAddress) -> bool:
+    """Is a fleet running there? It is asked for something that it cannot do.
+
+    :raises BrokerUnreachable: no broker there.
+    """
+    nonsense = Order(op=Op.STATE, site="?", state={"asked": "whether you are there"})
+    try:
+        await give_order(broker, nonsense, reply_within_s=ANSWER_WITHIN_S)
+    except OrderRefused:
+        return True
+    except NoFleet:
+        return False
+    return True
 
 
 @asynccontextmanager

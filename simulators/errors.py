@@ -12,6 +12,7 @@
         ├── NoFleet                no running fleet answered a control order
         ├── SignatureRefused       a delivery that is not signed with the link's secret, or too long ago
         ├── UnknownNotice          a notice that a telephone never got
+        ├── NotInRealTime          a scenario that can only be rehearsed, or not beside another fleet
         └── WallRefused            the control room's pages are not there, or refuse what an operator does
 """
 
@@ -58,3 +59,7 @@ class UnknownNotice(SimulatorError):
 
 class WallRefused(SimulatorError):
     """The control room's web API does not do what an operator wants."""
+
+
+class NotInRealTime(SimulatorError):
+    """The scenario cannot be run against this control room."""

@@ -79,12 +79,13 @@ class Fleet:
         window: int = 500,
         clock: Clock | None = None,
         progress: Progress | None = None,
+        quiet: bool = False,
     ) -> None:
         if not district.sites:
             raise ValueError("a fleet needs at least one site")
         self._clock = clock or SystemClock()
         self._district = district
-        self._interventions = Interventions(district.devices)
+        self._interventions = Interventions(district.devices, district.sites)
         self._timetable = Timetable(
             district.devices,
             seed=seed,
@@ -114,11 +115,18 @@ class Fleet:
         make_room(len(named) + 1)
         self._control = Uplink(broker, f"{run}-control", subscribe=CONTROL_TOPIC, on_message=self._on_order, door=door)
         self._progress = progress
+        self._quiet = quiet  # somebody else tells how it gets on
+        self.up = asyncio.Event()
         self._broker = broker
         self._stopping = asyncio.Event()
         self._uplinks_down = False
         self._started_s = 0.0
         self._started_cpu_s = 0.0
+
+    @property
+    def connected(self) -> bool:
+        """All of its connections stand."""
+        return self._uplinks.connected == len(self._uplinks.links)
 
     @property
     def mean_rate(self) -> float:
@@ -147,6 +155,7 @@ class Fleet:
                 connections=len(self._uplinks.links),
                 expected_per_s=round(self.mean_rate, 1),
             )
+            self.up.set()
             await self._send(duration_s)
             await self._uplinks.drain(DRAIN_S)
             await self._control.drain(DRAIN_S)
@@ -185,7 +194,7 @@ class Fleet:
             if time.monotonic() >= watch_at:
                 watch_at = time.monotonic() + WATCH_EVERY_S
                 self._watch_uplinks()
-            if progress.due(time.monotonic()):
+            if not self._quiet and progress.due(time.monotonic()):
                 self._report(progress)
             await asyncio.sleep(SLICE_S)
         progress.end()

@@ -2,75 +2,114 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlsplit
 
-import aiohttp
 import msgspec
 
+from domain.delivery import DeliveryChannel, DeliveryState
+from domain.incident import IncidentState
+from simulators.asking import Asking
 from simulators.errors import WallRefused
 from simulators.notices import Notice
 
-ANSWER_S = 10.0
+T = TypeVar("T")
+
 LEADER = "带班领导（模拟）"
 
 
-class OpenIncident(msgspec.Struct, frozen=True):
-    """What an operator sees of an incident in the queue."""
+class SeenIncident(msgspec.Struct, frozen=True):
+    """As much of an incident as an operator goes by."""
 
     incident_id: str
     number: int
     rule: str
+    severity: str
+    test: bool
+    drill: bool
     site_id: str
     site_name: str
     device_id: str
     device_name: str
     place: str
-    state: str
+    state: IncidentState
+    raised_at: datetime
+    last_event_at: datetime
 
 
-class _Queue(msgspec.Struct):
-    items: list[OpenIncident]
+class SeenEntry(msgspec.Struct, frozen=True):
+    """A line of its timeline."""
+
+    at: datetime
+    kind: str
+    actor: str
+    detail: dict[str, Any]
+
+
+class SeenDelivery(msgspec.Struct, frozen=True):
+    """Somebody who was told."""
+
+    channel: DeliveryChannel
+    recipient: str
+    notice: str
+    state: DeliveryState
+    sent_at: datetime | None
+    received_at: datetime | None
+
+
+class SeenDetail(msgspec.Struct, frozen=True):
+    """What belongs to an incident."""
+
+    timeline: list[SeenEntry]
+    deliveries: list[SeenDelivery]
+
+
+class _Site(msgspec.Struct, frozen=True):
+    site_id: str
+    name: str
+
+
+class _Page(msgspec.Struct, Generic[T], frozen=True):
+    items: list[T]
     next_cursor: str | None = None
 
 
 class Operator:
-    """Speaks to the control room whose pages are at ``wall`` (``http://127.0.0.1:8080``). Used as ``async with``."""
+    """Speaks to the control room whose pages are at ``wall`` (``http://127.0.0.1:8000``). Used as ``async with``.
+
+    Everything raises `WallRefused` when the control room does not answer or does not allow it.
+    """
 
     def __init__(self, wall: str) -> None:
-        self._wall = wall.rstrip("/")
-        self._client: aiohttp.ClientSession | None = None
+        self._api = f"{wall.rstrip('/')}/api/v1"
+        self._asking = Asking()
 
     async def __aenter__(self) -> Operator:
-        self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S))
+        await self._asking.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._client is not None
-        await self._client.close()
+        await self._asking.__aexit__(kind, error, traceback)
 
-    async def queue(self, state: str = "open") -> list[OpenIncident]:
-        """The incidents of that state, unacknowledged and worst first. :raises WallRefused: no such answer."""
-        found: list[OpenIncident] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            more = f"&cursor={cursor}" if cursor else ""
-            answer = await self._ask("GET", f"{self._wall}/api/v1/incidents?state={state}&limit=500{more}")
-            try:
-                page = msgspec.json.decode(answer, type=_Queue)
-            except msgspec.DecodeError as error:
-                raise WallRefused(f"{self._wall} is not a control room of ours: {error}") from error
-            found += page.items
-            cursor = page.next_cursor
-        return found
+    async def sites(self) -> dict[str, str]:
+        """Names of the registered sites by their id."""
+        return {site.site_id: site.name for site in await self._all("sites", "", _Page[_Site])}
+
+    async def queue(self, state: str = "open") -> list[SeenIncident]:
+        """The incidents of that state (``open``, ``all`` or one), unacknowledged and worst first."""
+        return await self._all("incidents", f"&state={state}", _Page[SeenIncident])
+
+    async def detail(self, incident_id: str) -> SeenDetail:
+        return await self._asking.get(f"{self._api}/incidents/{incident_id}", SeenDetail)
 
     async def act(self, incident_id: str, action: str, *, actor: str, note: str = "") -> None:
-        """``acknowledge``, ``reset`` or ``close``. :raises WallRefused: the control room does not allow it."""
-        await self._ask("POST", f"{self._wall}/api/v1/incidents/{incident_id}/{action}", {"actor": actor, "note": note})
+        """``acknowledge``, ``reset`` or ``close``."""
+        await self._asking.post(f"{self._api}/incidents/{incident_id}/{action}", {"actor": actor, "note": note})
 
     async def acknowledge_notice(self, notice: Notice) -> str:
         """Acknowledge the newest unacknowledged incident whose site and place the notice names."""
@@ -84,24 +123,20 @@ class Operator:
 
     async def follow(self, link: str) -> str:
         """What a leader does who taps the link in a notice. Only to this machine: a notice comes from anybody."""
-        host = urlsplit(link).hostname or ""
-        if not _is_loopback(host):
+        if not _is_loopback(urlsplit(link).hostname or ""):
             raise WallRefused(f"{link} is not on this machine and is not followed")
-        await self._ask("POST", link, {"actor": LEADER})
+        await self._asking.post(link, {"actor": LEADER})
         return f"followed {link}"
 
-    async def _ask(self, method: str, url: str, body: dict[str, Any] | None = None) -> bytes:
-        assert self._client is not None
-        sent = None if body is None else msgspec.json.encode(body)
-        headers = {"content-type": "application/json"} if sent else {}
-        try:
-            async with self._client.request(method, url, data=sent, headers=headers, allow_redirects=False) as answer:
-                read = await answer.read()
-                if answer.status >= 300:
-                    raise WallRefused(f"{method} {url}: HTTP {answer.status} {read[:300].decode(errors='replace')}")
-                return read
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise WallRefused(f"{url} does not answer: {error or type(error).__name__}") from error
+    async def _all(self, what: str, filters: str, page_type: type[_Page[T]]) -> list[T]:
+        found: list[T] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            more = f"&cursor={quote(cursor)}" if cursor else ""
+            page = await self._asking.get(f"{self._api}/{what}?limit=500{filters}{more}", page_type)
+            found += page.items
+            cursor = page.next_cursor
+        return found
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 
@@ -12,6 +13,7 @@ import click
 import msgspec
 import structlog
 
+from campuswatch.commands.sim.live import Live, live_options
 from domain.errors import CampuswatchError
 from simulators.alarm_lines import Language
 from simulators.errors import SimulatorError
@@ -24,10 +26,17 @@ from simulators.errors import SimulatorError
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write happenings to a file."
 )
+@live_options
 @click.option("--verbose", is_flag=True, help="Show the log of the roles too.")
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
 def run(
-    names: tuple[str, ...], everything: bool, timeline: bool, json_file: Path | None, verbose: bool, lang: str
+    names: tuple[str, ...],
+    everything: bool,
+    timeline: bool,
+    json_file: Path | None,
+    live: Live | None,
+    verbose: bool,
+    lang: str,
 ) -> None:
     """Run scenarios in virtual time and say whether what was wanted happened.
 
@@ -39,6 +48,13 @@ def run(
       campuswatch sim run dormitory-fire --timeline
       campuswatch sim run my-scenario.yaml
       campuswatch sim run --all
+
+    With --live it is the control room at --wall that is tried, in real time: its broker at --mqtt-url, its links and
+    telephone at --receivers, the sites in its registry, and no fleet of theirs beside ours. The demo stands so:
+
+    \b
+      campuswatch demo --sites 1 --no-fleet
+      campuswatch sim run impatient-finger --live
 
     Ends with 1 when something that was wanted did not happen, or something else did; with 2 when a scenario is wrong.
     """
@@ -63,11 +79,16 @@ def run(
     told: dict[str, list[object]] = {}
     failed = 0
     try:
-        with open_stage() as stage:
+        with ExitStack() as stack:
+            stage = None if live else stack.enter_context(open_stage())
             for script in scripts:
                 started = perf_counter()
-                with stage.settings() as settings:
-                    happenings = rehearse(script, settings)
+                if stage is None:
+                    assert live is not None
+                    script, happenings = live.play(script)
+                else:
+                    with stage.settings() as settings:
+                        happenings = rehearse(script, settings)
                 judgement = judge(script, happenings, language=language)
                 told[script.name] = msgspec.to_builtins(happenings)
                 title = script.title.zh if language is Language.ZH else script.title.en
@@ -79,6 +100,8 @@ def run(
                 if timeline:
                     click.echo(judgement.timeline)
                 failed += not judgement.ok
+                if live and live.stopped:
+                    raise click.Abort
     except CampuswatchError as error:
         raise click.ClickException(str(error)) from error
     if json_file is not None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import urlsplit
 
 import click
 from click.core import ParameterSource
@@ -60,25 +59,37 @@ def broker_options(command: Callable[..., T]) -> Callable[..., T]:
         allow_remote: bool,
         **kwargs: Any,
     ) -> T:
-        source = click.get_current_context().get_parameter_source("mqtt_url")
-        if source is ParameterSource.COMMANDLINE and urlsplit(mqtt_url).password:
-            raise click.BadParameter(
-                "everybody on this machine can read a password on a command line. Put it into a file and name that "
-                f"with --password-file, or into {IN_THE_ENVIRONMENT}, or the whole URL into CAMPUSWATCH_MQTT__URL",
-                param_hint="--mqtt-url",
-            )
-        broker: BrokerAddress = broker_address(
-            mqtt_url,
-            allow_remote=allow_remote,
-            username=username,
-            password=_first_line(password_file) if password_file else os.environ.get(IN_THE_ENVIRONMENT, ""),
-            ca_file=str(ca_file) if ca_file else "",
-        )
+        broker = broker_from(mqtt_url, username, password_file, ca_file, allow_remote)
         return command(*args, broker=broker, **kwargs)
 
+    return named_by_options(wrapped)
+
+
+def named_by_options(command: Callable[..., T]) -> Callable[..., T]:
+    """The same options as they are, for `broker_from`."""
     for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
-    return wrapped
+        command = option(command)
+    return command
+
+
+def broker_from(
+    mqtt_url: str, username: str, password_file: Path | None, ca_file: Path | None, allow_remote: bool
+) -> BrokerAddress:
+    """:raises SimulatorError: no broker's URL, or one that is not on this machine without --allow-remote."""
+    source = click.get_current_context().get_parameter_source("mqtt_url")
+    if source is ParameterSource.COMMANDLINE and ":" in mqtt_url.rpartition("@")[0].partition("//")[2]:
+        raise click.BadParameter(
+            "everybody on this machine can read a password on a command line. Put it into a file and name that with "
+            f"--password-file, or into {IN_THE_ENVIRONMENT}, or the whole URL into CAMPUSWATCH_MQTT__URL",
+            param_hint="--mqtt-url",
+        )
+    return broker_address(
+        mqtt_url,
+        allow_remote=allow_remote,
+        username=username,
+        password=_first_line(password_file) if password_file else os.environ.get(IN_THE_ENVIRONMENT, ""),
+        ca_file=str(ca_file) if ca_file else "",
+    )
 
 
 def plain_errors(command: Callable[P, T]) -> Callable[P, T]:

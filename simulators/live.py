@@ -1,0 +1,289 @@
+"""A scenario in real time, over a real broker, against a control room that runs elsewhere.
+
+::
+
+    steps ──orders──► fleet in this process ──MQTT──► broker ──► control room ──► far ends (`sim receivers`)
+      ├────how links behave──────────────────────────────────────────────────────────▲
+      └────operators────────────────────────────────────────web API──►│
+    happenings ◄──────────────────────── timelines and deliveries ◄───┘
+
+The scenario begins now; otherwise its times are kept. What only a rehearsal can do (kill a process, take the database
+away, leave the roster empty) is refused before anything starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime
+from uuid import uuid4
+
+import msgspec
+
+from domain.clock import Clock, SystemClock
+from domain.delivery import DeliveryChannel, DeliveryState
+from domain.incident import TRANSITIONS, IncidentAction
+from simulators.asking import Asking
+from simulators.broker import BrokerAddress
+from simulators.console import fleet_answers
+from simulators.errors import NotInRealTime, WallRefused
+from simulators.far_ends import LinkBehaviour, LinkName, Mode
+from simulators.fleet import Fleet
+from simulators.message import CHINA_TIME
+from simulators.operator import Operator, SeenDelivery, SeenDetail, SeenEntry, SeenIncident
+from simulators.orders import Order
+from simulators.progress import Progress
+from simulators.scenarios.happening import CHANGES, DUTY, OPERATOR, Happening, HappeningKind
+from simulators.scenarios.script import LinkAct, OperatorAct, Script, Step
+
+#: The fleet is up this long before the scenario begins, and the last happenings have so long to reach the pages.
+BEFORE_S, AFTER_S = 1.0, 1.0
+ACTOR = "模拟值班员"
+
+_KINDS = {
+    "raised": HappeningKind.INCIDENT,
+    "delivery_delayed": HappeningKind.FAILURE,
+    "delivery_failed": HappeningKind.FAILURE,
+    **dict.fromkeys(CHANGES, HappeningKind.CHANGE),
+}
+_TAKEN = (DeliveryState.SENT, DeliveryState.RECEIVED)
+
+
+def starting_at(script: Script, start_s: float) -> Script:
+    """The same script, begun at another time."""
+    later_s = start_s - script.start_s
+    moved = msgspec.structs.replace
+    return moved(
+        script,
+        start_s=start_s,
+        ends_s=script.ends_s + later_s,
+        steps=tuple(moved(step, at_s=step.at_s + later_s) for step in script.steps),
+        wants=tuple(moved(want, since_s=want.since_s + later_s, by_s=want.by_s + later_s) for want in script.wants),
+        quiets=tuple(
+            moved(quiet, since_s=quiet.since_s + later_s, until_s=quiet.until_s + later_s) for quiet in script.quiets
+        ),
+    )
+
+
+def refuse_unfit(script: Script) -> None:
+    """:raises NotInRealTime: it has steps that are not for a control room from outside."""
+    unfit = [step for step in script.steps if not isinstance(step.act, Order | LinkAct | OperatorAct)]
+    if unfit:
+        lines = ", ".join(f"line {step.line}: {type(step.act).__name__.removesuffix('Act').lower()}" for step in unfit)
+        raise NotInRealTime(
+            f"{script.name} can only be rehearsed, because it reaches into the control room ({lines}); run it without "
+            "--live"
+        )
+
+
+class LiveRun:
+    """One run of ``script``. ``receivers`` is the address of `campuswatch sim receivers`, which the control room's
+    links and telephone lead to.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        broker: BrokerAddress,
+        *,
+        operator: Operator,
+        receivers: str,
+        progress: Progress,
+        clock: Clock | None = None,
+    ) -> None:
+        refuse_unfit(script)
+        self._script = script
+        self._broker = broker
+        self._operator = operator
+        self._receivers = receivers.rstrip("/")
+        self._progress = progress
+        self._clock = clock or SystemClock()
+        self._stopping = asyncio.Event()
+        self._failed: list[Happening] = []
+        self._run = uuid4().hex[:8]
+        self._fleet = Fleet(script.district, broker, seed=script.seed, quiet=True)
+
+    def stop(self) -> None:
+        """Ask `play` to end now and to leave things as they should be."""
+        self._stopping.set()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopping.is_set()
+
+    async def play(self) -> tuple[Script, list[Happening]]:
+        """The script as it was played, and what happened.
+
+        :raises WallRefused: the control room or the receivers do not answer, or do not know the scenario's sites.
+        :raises NotInRealTime: another fleet lets the same devices speak.
+        :raises BrokerUnreachable: no broker. :raises BrokerRefused: it does not let us in.
+        """
+        async with Asking() as asking:
+            await self._look_around(asking)
+            speaking = asyncio.create_task(self._fleet.run(), name="live-fleet")
+            try:
+                await self._until_it_speaks(speaking)
+                script = starting_at(self._script, self._now_s() + BEFORE_S)
+                await self._carry_out(script, asking)
+                await self._wait_until(script.ends_s)
+                if not self.stopped:
+                    await asyncio.sleep(AFTER_S)
+                return script, await self._happenings(script)
+            finally:
+                self._progress.end()
+                self._fleet.stop()
+                with suppress(WallRefused):
+                    await self._all_links_well(asking)
+                await speaking
+
+    async def _look_around(self, asking: Asking) -> None:
+        known = await self._operator.sites()
+        strange = [site for site in self._script.district.sites if known.get(site.site_id) != site.name]
+        if strange:
+            raise WallRefused(
+                f"the control room does not know {strange[0].site_id} as {strange[0].name}; its registry must hold the "
+                f"scenario's district, as with: campuswatch demo --no-fleet --seed {self._script.seed}"
+            )
+        if await fleet_answers(self._broker):
+            raise NotInRealTime(
+                f"a fleet is speaking at {self._broker} already, and its devices would contradict the scenario's; "
+                "stop it, or start the demo with --no-fleet"
+            )
+        await self._all_links_well(asking)
+        ours = {site.site_id for site in self._script.district.sites}
+        left = [one for one in await self._operator.queue() if one.site_id in ours]
+        if left:
+            self._progress.say(
+                f"{len(left)} incident(s) of these sites are open already: what happens again stands in their timelines"
+            )
+
+    async def _until_it_speaks(self, speaking: asyncio.Task[object]) -> None:
+        up = asyncio.create_task(self._fleet.up.wait(), name="live-fleet-up")
+        try:
+            await asyncio.wait([up, speaking], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            up.cancel()
+        if speaking.done():
+            speaking.result()
+
+    async def _carry_out(self, script: Script, asking: Asking) -> None:
+        for step in script.steps:
+            await self._wait_until(step.at_s, step)
+            if self.stopped:
+                return
+            self._progress.say(f"{_clock_time(self._now_s())}  {await self._act(step, asking)}")
+
+    async def _act(self, step: Step, asking: Asking) -> str:
+        match step.act:
+            case Order() as order:
+                # Of its own in each run: the same id twice is the same alarm twice.
+                reply = self._fleet.obey(msgspec.structs.replace(order, id=f"{self._run}-line-{step.line}"))
+                return reply.detail
+            case LinkAct() as act:
+                await self._behave(asking, LinkBehaviour(link=act.link, mode=act.mode, seconds=act.seconds))
+                return f"{act.link.value}: {act.mode.value}"
+            case OperatorAct() as act:
+                return await self._operate(act)
+        raise AssertionError(step.act)
+
+    async def _operate(self, act: OperatorAct) -> str:
+        """The oldest incident that fits and lets it be done."""
+        action = IncidentAction(act.action.value)
+        try:
+            fits = [
+                one
+                for one in await self._operator.queue("all")
+                if one.rule == act.rule
+                and act.site in ("", one.site_id)
+                and act.device in ("", one.device_id)
+                and (one.state, action) in TRANSITIONS
+            ]
+            if not fits:
+                raise WallRefused(f"no open incident of {act.rule} at {act.site or 'any site'}")
+            incident = min(fits, key=lambda one: one.number)
+            await self._operator.act(incident.incident_id, action.value, actor=act.actor or ACTOR, note=act.note)
+        except WallRefused as error:
+            text = f"{action.value}: {error}"
+            self._failed.append(Happening(at_s=self._now_s(), kind=HappeningKind.FAILURE, what=OPERATOR, text=text))
+            return text
+        return f"{action.value}: incident {incident.number}"
+
+    async def _all_links_well(self, asking: Asking) -> None:
+        for link in LinkName:
+            await self._behave(asking, LinkBehaviour(link=link, mode=Mode.OK))
+
+    async def _behave(self, asking: Asking, wanted: LinkBehaviour) -> None:
+        await asking.post(f"{self._receivers}/behaviour", wanted)
+
+    async def _wait_until(self, at_s: float, step: Step | None = None) -> None:
+        """Until then, or until somebody says stop; meanwhile the progress stands on the terminal."""
+        while not self.stopped and (left_s := at_s - self._now_s()) > 0:
+            if self._progress.on_terminal:
+                what = "end" if step is None else f"line {step.line}"
+                connected = "connected" if self._fleet.connected else "broker lost"
+                self._progress.show(f"{_clock_time(self._now_s())}  {what} in {left_s:.0f} s  {connected}")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left_s, 0.5)):
+                    await self._stopping.wait()
+
+    async def _happenings(self, script: Script) -> list[Happening]:
+        """What the control room's pages tell of the time since the script began, in the order of time."""
+        ours = {site.site_id for site in script.district.sites}
+        told = list(self._failed)
+        for incident in await self._operator.queue("all"):
+            if incident.site_id in ours and incident.last_event_at.timestamp() >= script.start_s:
+                told += happenings_of(incident, await self._operator.detail(incident.incident_id))
+        since = [one for one in told if one.at_s >= script.start_s]
+        return sorted(since, key=lambda one: (one.at_s, list(HappeningKind).index(one.kind), one.what, one.device))
+
+    def _now_s(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def happenings_of(incident: SeenIncident, detail: SeenDetail) -> list[Happening]:
+    """What an incident's page tells. A receipt happened when the other side says so, a notice when it was sent."""
+    found = [_entry(incident, entry, kind) for entry in detail.timeline if (kind := _KINDS.get(entry.kind))]
+    for delivery in detail.deliveries:
+        at = delivery.received_at or delivery.sent_at
+        if delivery.state in _TAKEN and at is not None:
+            found.append(_delivery(incident, delivery, at))
+    return found
+
+
+def _entry(incident: SeenIncident, entry: SeenEntry, kind: HappeningKind) -> Happening:
+    recipient = str(entry.detail.get("recipient", ""))
+    match kind:
+        case HappeningKind.INCIDENT:
+            what = incident.rule
+        case HappeningKind.CHANGE:
+            what = entry.kind
+        case _:
+            what = recipient if entry.detail.get("channel") == DeliveryChannel.WEBHOOK.value else DUTY
+    text = str(entry.detail.get("error", "")) or (entry.actor if kind is HappeningKind.CHANGE else "")
+    return _of(incident, entry.at, kind, what, to=recipient, text=text)
+
+
+def _delivery(incident: SeenIncident, delivery: SeenDelivery, at: datetime) -> Happening:
+    if delivery.channel is DeliveryChannel.WEBHOOK:
+        return _of(incident, at, HappeningKind.RECEIPT, delivery.recipient, to=delivery.recipient, text=delivery.notice)
+    return _of(incident, at, HappeningKind.NOTICE, DUTY, to=delivery.recipient, text=delivery.notice)
+
+
+def _of(incident: SeenIncident, at: datetime, kind: HappeningKind, what: str, *, to: str, text: str) -> Happening:
+    return Happening(
+        at_s=at.timestamp(),
+        kind=kind,
+        what=what,
+        rule=incident.rule,
+        site=incident.site_id,
+        device=incident.device_id,
+        to=to,
+        severity=incident.severity,
+        test=incident.test,
+        drill=incident.drill,
+        text=text,
+    )
+
+
+def _clock_time(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, CHINA_TIME).strftime("%H:%M:%S")
