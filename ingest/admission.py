@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from domain.finding import Finding, FindingKind
 from ingest.books import hour_of
-from ingest.packets import Inbound
+from mqtt.packets import Inbound
 
 #: Alarms of one device in an hour that are stored: the most impatient finger presses less.
 MOST_REPEATS = 1000

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from ingest.packets import Inbound
+from mqtt.packets import Inbound
 
 
 class Resent:

@@ -6,7 +6,7 @@ import msgspec
 
 from domain.finding import Finding, FindingKind
 from ingest.admission import EVIDENCE_EVERY, MOST_REPEATS, Admission, Place, Stay
-from ingest.packets import Inbound
+from mqtt.packets import Inbound
 from tests.unit.alerting.findings import finding
 
 NOW = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)

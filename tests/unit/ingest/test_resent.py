@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from ingest.packets import Inbound
 from ingest.resent import Resent
+from mqtt.packets import Inbound
 
 NOW = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 
