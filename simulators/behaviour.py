@@ -32,7 +32,7 @@ BATTERY_KINDS = frozenset(
         DeviceKind.PATROL_POINT,
     }
 )
-#: What a kind measures; a kind that is not here sends no readings.
+#: What a kind measures; a kind that is not here sends no readings, and its metric is "".
 MEASURES = {
     DeviceKind.TEMPERATURE: "temperature_c",
     DeviceKind.SMOKE: "smoke_obscuration_db_m",
@@ -68,7 +68,7 @@ class Behaviour:
         self.device = device
         self.key = key_of(seed, device.site_id, device.device_id)
         self.has_battery = device.kind in BATTERY_KINDS
-        self.metric = MEASURES.get(device.kind)
+        self.metric = MEASURES.get(device.kind, "")
         self._site_kind = site_kind
         self._kitchen = device.place == KITCHEN
         self._offset_c = 2.0 * unit(self.key, 1) - 1.0

@@ -83,6 +83,8 @@ class Interventions:
         self.loops: list[Loop] = []
         #: The numbers of the devices that any order may change: the others say what a quiet day has them say.
         self.touched: set[int] = set()
+        #: How often that changed.
+        self.changes = 0
 
     # -- orders -------------------------------------------------------------------------------------------------------
 
@@ -92,6 +94,7 @@ class Interventions:
         :raises OrderRefused: unknown site or device, the device is not of the kind the order needs, or cannot be heard.
         """
         chosen = self._addressees.chosen(order)
+        self.changes += 1
         first = self._devices[chosen[0]]
         name = f"{first.site_id}/{first.device_id} ({first.name})" if order.device or len(chosen) == 1 else order.site
         name = order.township or name
@@ -161,7 +164,10 @@ class Interventions:
         for device_no in [no for no, ramp in self._ramps.items() if ramp.over(at_s)]:
             del self._ramps[device_no]
         self.loops = [loop for loop in self.loops if loop.ends_s >= at_s]
-        self.touched = {*self._silence, *self._clocks, *self._batteries, *self._ramps}
+        touched = {*self._silence, *self._clocks, *self._batteries, *self._ramps}
+        if touched != self.touched:
+            self.touched = touched
+            self.changes += 1
 
     def is_cut(self, device_no: int, at_s: float) -> bool:
         silence = self._silence.get(device_no)

@@ -85,6 +85,9 @@ class Timetable:
         self._battery_hour = -1
         self._registered_from: Mapping[tuple[str, str], RegisteredDevice] | None = None
         self._registered: list[RegisteredDevice | None] = []
+        #: Who says now what he says on a quiet day.
+        self._plain: list[RegisteredDevice | None] = []
+        self._changes_seen = -1
         self._agenda = Agenda(list(self._beats.values()), self._plan_acts, _ms(start_s))
 
     @property
@@ -113,6 +116,7 @@ class Timetable:
             names = [(behaviour.device.site_id, behaviour.device.device_id) for behaviour in self._behaviours]
             self._registered = [registered.get(name) for name in names]
             self._registered_from = registered
+            self._changes_seen = -1
         for since_ms, ends_ms, keys in self._agenda.take(_ms(until_s)):
             yield from self._observed(self._with_extras(since_ms, ends_ms, keys))
 
@@ -168,7 +172,6 @@ class Timetable:
 
     def _reading(self, device_no: int, due_s: float) -> Message | None:
         changed, behaviour = self._interventions, self._behaviours[device_no]
-        assert behaviour.metric is not None
         value, said_s = behaviour.measured(due_s), due_s
         if device_no in changed.touched:
             if changed.is_cut(device_no, due_s):
@@ -209,34 +212,35 @@ class Timetable:
 
     # -- as observations ----------------------------------------------------------------------------------------------
 
-    def _observed(self, keys: list[int]) -> Iterator[Heard]:
+    def _observed(self, keys: list[int]) -> list[Heard]:
         """Nearly all are plain: built here. Whatever is not is said in bytes and decoded as in production."""
         if not keys:
-            return
+            return []
         began_ms = (keys[0] >> BITS) // WINDOW_MS * WINDOW_MS
         self._look_at_batteries(began_ms)
-        base, ms = datetime.fromtimestamp(began_ms / 1000, UTC), _milliseconds()
-        registered, touched, batteries = self._registered, self._interventions.touched, self._batteries
-        heard, device_of, behaviours = self._devices_heard, self._device_of, self._behaviours
+        self._look_at_changes()
+        base, ms, began = datetime.fromtimestamp(began_ms / 1000, UTC), _milliseconds(), began_ms << BITS
+        plain, batteries, heard = self._plain, self._batteries, self._devices_heard
+        found: list[Heard] = []
+        add = found.append
         for key in keys:
             number = key & MASK
-            if number < _ACTS:
-                device_no = device_of[number]
-                device = registered[device_no]
-                if device is None:
+            if number < heard:
+                if (device := plain[number]) is not None:
+                    at = base + ms[(key - began) >> BITS]
+                    add(Heartbeat(device, at, at, batteries[number]))
                     continue
-                if device_no not in touched:
-                    at = base + ms[(key >> BITS) - began_ms]
-                    if number < heard:
-                        yield Heartbeat(device, at, at, batteries[number])
-                    else:
-                        behaviour = behaviours[device_no]
-                        assert behaviour.metric is not None
-                        yield Reading(device, at, at, {behaviour.metric: behaviour.measured((key >> BITS) / 1000)})
+            elif number < _ACTS:
+                device_no = self._device_of[number]
+                if (device := plain[device_no]) is not None:
+                    at = base + ms[(key - began) >> BITS]
+                    behaviour = self._behaviours[device_no]
+                    add(Reading(device, at, at, {behaviour.metric: behaviour.measured((key >> BITS) / 1000)}))
                     continue
             message = self._message(key >> BITS, number)
             if message is not None and (observation := self._decoded(message, number)) is not None:
-                yield observation
+                add(observation)
+        return found
 
     def _decoded(self, message: Message, number: int) -> Heard | None:
         if number < _ACTS:
@@ -248,6 +252,11 @@ class Timetable:
             device_no = extra if isinstance(extra, int) else extra.device_no
         device = self._registered[device_no]
         return None if device is None else overheard(device, message)
+
+    def _look_at_changes(self) -> None:
+        if self._changes_seen != self._interventions.changes:
+            self._changes_seen, touched = self._interventions.changes, self._interventions.touched
+            self._plain = [None if no in touched else device for no, device in enumerate(self._registered)]
 
     def _look_at_batteries(self, at_ms: int) -> None:
         hour = at_ms // _HOUR_MS

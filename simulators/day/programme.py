@@ -38,6 +38,10 @@ class Programme:
                 self._devices[device.site_id].append((device_no, device))
         self._days: dict[date, list[Act]] = {}
 
+    @property
+    def days_kept(self) -> int:
+        return len(self._days)
+
     def acts(self, since_ms: int, until_ms: int) -> list[Act]:
         """Those due from ``since_ms`` up to ``until_ms`` (not included), in order."""
         found: list[Act] = []
@@ -50,7 +54,7 @@ class Programme:
         return found
 
     def _of(self, day: date) -> list[Act]:
-        """Kept for the days that are asked for now; yesterday's is dropped when it is no longer."""
+        """Kept for the days about the one that is asked for."""
         acts = self._days.get(day)
         if acts is None:
             acts = [

@@ -72,7 +72,7 @@ def test_a_battery_falls_slowly_and_is_changed_before_it_is_empty() -> None:
 def test_mains_powered_devices_have_no_battery_and_cameras_no_readings() -> None:
     camera = Behaviour(1, device(DeviceKind.CAMERA))
     assert not camera.has_battery
-    assert camera.metric is None
+    assert not camera.metric
     assert Behaviour(1, device(DeviceKind.ONE_KEY_ALARM)).has_battery
 
 
