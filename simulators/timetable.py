@@ -107,10 +107,18 @@ class Timetable:
                 if message is not None:
                     yield message
 
-    def said(self, until_s: float, registered: Mapping[tuple[str, str], RegisteredDevice]) -> Iterator[Heard]:
+    def said(
+        self,
+        until_s: float,
+        registered: Mapping[tuple[str, str], RegisteredDevice],
+        *,
+        alarms: list[Message] | None = None,
+    ) -> Iterator[Heard]:
         """The same, already decoded as if each message had arrived when it was due: a whole day costs a second.
 
         :param registered: by (site_id, device_id). Of whom is not there, nothing is heard.
+        :param alarms: where alarms are put instead, in bytes: they travel in a lane of their own. A day has none; a loop
+            may repeat one.
         """
         if registered is not self._registered_from:
             names = [(behaviour.device.site_id, behaviour.device.device_id) for behaviour in self._behaviours]
@@ -118,7 +126,7 @@ class Timetable:
             self._registered_from = registered
             self._changes_seen = -1
         for since_ms, ends_ms, keys in self._agenda.take(_ms(until_s)):
-            yield from self._observed(self._with_extras(since_ms, ends_ms, keys))
+            yield from self._observed(self._with_extras(since_ms, ends_ms, keys), alarms)
 
     # -- what is due --------------------------------------------------------------------------------------------------
 
@@ -212,7 +220,7 @@ class Timetable:
 
     # -- as observations ----------------------------------------------------------------------------------------------
 
-    def _observed(self, keys: list[int]) -> list[Heard]:
+    def _observed(self, keys: list[int], alarms: list[Message] | None) -> list[Heard]:
         """Nearly all are plain: built here. Whatever is not is said in bytes and decoded as in production."""
         if not keys:
             return []
@@ -238,7 +246,11 @@ class Timetable:
                     add(Reading(device, at, at, {behaviour.metric: behaviour.measured((key >> BITS) / 1000)}))
                     continue
             message = self._message(key >> BITS, number)
-            if message is not None and (observation := self._decoded(message, number)) is not None:
+            if message is None:
+                continue
+            if message.urgent and alarms is not None:
+                alarms.append(message)
+            elif (observation := self._decoded(message, number)) is not None:
                 add(observation)
         return found
 

@@ -129,6 +129,19 @@ def test_what_is_said_does_not_depend_on_how_time_is_sliced() -> None:
     assert [one.due_s for one in whole] == sorted(one.due_s for one in whole)
 
 
+def test_alarms_that_a_loop_repeats_can_be_had_in_bytes_for_their_own_lane() -> None:
+    district = build_district(sites=1)
+    interventions = Interventions(district.devices)
+    timetable = Timetable(district.devices, seed=1, start_s=START_S, interventions=interventions)
+    (alarm,), _ = interventions.apply(Order(op=Op.PRESS, site="s001"), START_S + 1)
+    interventions.apply(Order(op=Op.REPEAT, site="s001", device="s001-btn-01", times=4, over_s=1), START_S + 2)
+    alarms: list[Message] = []
+    heard = list(timetable.said(START_S + 10, registered(district.devices), alarms=alarms))
+    assert [one.payload for one in alarms] == [alarm.payload] * 4
+    assert [one.due_s - START_S for one in alarms] == [2.0, 2.25, 2.5, 2.75]
+    assert {type(one) for one in heard} == {Heartbeat, Reading}
+
+
 def test_of_whom_is_not_registered_nothing_is_heard() -> None:
     twins = Twins(build_district(sites=1))
     gone = twins.registered.pop(("s001", "s001-cam-03"))
