@@ -47,8 +47,8 @@ class LinkAct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperatorAct(msgspec.Struct, frozen=True, kw_only=True):
-    """``actor`` does it to the oldest incident of ``rule`` that is not closed and whose state allows it, at ``site`` and
-    of ``device`` unless they are empty. Where there is none, that is a failure of the operator.
+    """``actor`` does it to the oldest incident of ``rule`` that is not closed and whose state allows it. ``site`` and
+    ``device`` may be any where they are empty. Where there is no such incident, that is a failure of the operator.
     """
 
     action: OperatorAction

@@ -67,12 +67,34 @@ _WORDS: dict[str, tuple[str, str]] = {
     "nobody": ("无人值班", "nobody"),
     "test": ("【测试】", "[TEST]"),
     "drill": ("【演练】", "[DRILL]"),
-    "over": ("（结束）", "(over)"),
+    "over": ("（结束）", " (over)"),
     "times": ("{} 次", "{} times"),
     "within": ("历时", "over"),
     "only": ("只看", "only"),
     "except": ("不计", "except"),
     "quiet": ("无其他情况", "nothing else"),
+    "raised": ("报警", "raised"),
+    "system": ("系统", "system"),
+}
+#: What devices report, by the words of `AlarmKind` and `EventKind`.
+_REPORTED: dict[str, tuple[str, str]] = {
+    "panic": ("一键报警", "panic"),
+    "duress": ("胁迫报警", "duress"),
+    "smoke": ("烟雾", "smoke"),
+    "heat": ("高温", "heat"),
+    "gas": ("燃气", "gas"),
+    "manual_call_point": ("手动火灾报警", "manual call point"),
+    "intrusion": ("入侵", "intrusion"),
+    "tamper": ("被拆动", "tamper"),
+    "low_battery": ("电量低", "low battery"),
+    "power_lost": ("断电", "power lost"),
+    "fault": ("故障", "fault"),
+    "access_granted": ("放行", "access granted"),
+    "access_denied": ("拒绝通行", "access denied"),
+    "door_forced": ("强行开门", "door forced"),
+    "door_held": ("门未关好", "door held open"),
+    "patrol_checked": ("巡更打卡", "patrol checked"),
+    "receipt": ("回执", "receipt"),
 }
 
 
@@ -129,7 +151,7 @@ class Telling:
         beside = [self.severity(one.severity)] if one.kind is HappeningKind.INCIDENT and one.severity else []
         if one.to and one.to != one.what:
             beside.append(f"→ {one.to}")
-        beside.append(one.text)
+        beside.append(self.word(one.text))
         return Told(
             self.word(one.kind.value),
             self.marks(test=one.test, drill=one.drill) + what,
@@ -174,7 +196,8 @@ class Telling:
 
     def _kind_reported(self, order: Order) -> str:
         over = "" if order.active else self.word("over")
-        return self.marks(test=order.test, drill=order.drill) + order.kind + over
+        kind = _REPORTED[order.kind][self._second] if order.kind in _REPORTED else order.kind
+        return self.marks(test=order.test, drill=order.drill) + kind + over
 
     def _ordered(self, order: Order) -> str:
         over = f"{self.word('within')} {lasting(order.over_s)}"

@@ -11,8 +11,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
+from itertools import groupby
 from math import inf
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ from simulators.scenarios.times import clock
 
 #: Lines of one excerpt. Of more, those in the middle are counted.
 MOST_LINES = 60
+#: So many lines one after the other that tell the same of several devices, or again and again, are told as one.
+MANY = 5
 
 
 class Fate(Enum):
@@ -63,15 +66,28 @@ class Timeline:
 
     def lines(self, since_s: float = -inf, until_s: float = inf) -> str:
         """Those between the two times; with both, at most `MOST_LINES` of them."""
-        chosen = [line for line in self._lines if since_s <= line.at_s <= until_s]
-        left_out = len(chosen) - MOST_LINES if since_s > -inf else 0
+        chosen = list(self._together(line for line in self._lines if since_s <= line.at_s <= until_s))
         rows = aligned(self._row(line) for line in chosen) if chosen else []
+        left_out = len(chosen) - MOST_LINES if since_s > -inf else 0
         if left_out > 0:
-            half = MOST_LINES // 2
-            between = f"… {left_out} more …" if self._english else f"…… 略去 {left_out} 行 ……"
-            rows = [*rows[:half], f"   {between}", *rows[len(rows) - half :]]
-            chosen = [*chosen[:half], chosen[half], *chosen[len(chosen) - half :]]
+            head, tail = slice(None, MOST_LINES // 2), slice(len(chosen) - MOST_LINES // 2, None)
+            between = f"   … {left_out} more lines …" if self._english else f"   …… 略去 {left_out} 行 ……"
+            first = _with_days(chosen[head], rows[head])
+            return "\n".join([*first, between, *_with_days(chosen[tail], rows[tail])])
         return "\n".join(_with_days(chosen, rows))
+
+    def _together(self, lines: Iterable[_Line]) -> Iterator[_Line]:
+        """`MANY` lines and more that differ in time and device alone: the first one, and how many more there were."""
+        for (mark, _, _), run in groupby(lines, key=lambda line: (line.mark, line.told.kind, line.told.what)):
+            same = list(run)
+            if len(same) < MANY or mark in ">?":
+                yield from same
+                continue
+            yield same[0]
+            until = clock(same[-1].at_s)
+            more = f"… {len(same) - 1} more until {until}" if self._english else f"…… 至 {until} 又 {len(same) - 1} 次"
+            told = same[1].told
+            yield same[1]._replace(told=Told(told.kind, told.what, more))
 
     def _row(self, line: _Line) -> tuple[str, ...]:
         told = line.told
