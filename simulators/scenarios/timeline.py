@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import groupby
@@ -24,7 +25,7 @@ from simulators.scenarios.times import clock
 
 #: Lines of one excerpt. Of more, those in the middle are counted.
 MOST_LINES = 60
-#: So many lines one after the other that tell the same of several devices, or again and again, are told as one.
+#: So many lines that tell the same of several devices, or again and again, are told as one.
 MANY = 5
 
 
@@ -77,17 +78,22 @@ class Timeline:
         return "\n".join(_with_days(chosen, rows))
 
     def _together(self, lines: Iterable[_Line]) -> Iterator[_Line]:
-        """`MANY` lines and more that differ in time and device alone: the first one, and how many more there were."""
-        for (mark, _, _), run in groupby(lines, key=lambda line: (line.mark, line.told.kind, line.told.what)):
-            same = list(run)
-            if len(same) < MANY or mark in ">?":
-                yield from same
-                continue
-            yield same[0]
-            until = clock(same[-1].at_s)
-            more = f"… {len(same) - 1} more until {until}" if self._english else f"…… 至 {until} 又 {len(same) - 1} 次"
-            told = same[1].told
-            yield same[1]._replace(told=Told(told.kind, told.what, more))
+        """Where, between two actions, `MANY` lines and more tell the same of whatever device: the first of them, and
+        where the second stood how many more there were.
+        """
+        for told_of, block in groupby(lines, key=lambda line: line.mark not in ">?"):
+            alike: defaultdict[tuple[str, str, str], list[_Line]] = defaultdict(list)
+            for line in block:
+                alike[line.mark, line.told.kind, line.told.what].append(line)
+            shown: list[_Line] = []
+            for same in alike.values():
+                shown += [same[0], self._more(same)] if told_of and len(same) >= MANY else same
+            yield from sorted(shown, key=lambda line: line.at_s)
+
+    def _more(self, same: Sequence[_Line]) -> _Line:
+        more, until = len(same) - 1, clock(same[-1].at_s)
+        text = f"… {more} more until {until}" if self._english else f"…… 至 {until} 又 {more} 次"
+        return same[1]._replace(told=same[1].told._replace(where=text, beside=""))
 
     def _row(self, line: _Line) -> tuple[str, ...]:
         told = line.told
