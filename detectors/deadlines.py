@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
+from math import inf
 
 
 class Deadlines:
@@ -32,6 +33,11 @@ class Deadlines:
         else:
             waiting.append(device_no)
         return slot
+
+    @property
+    def first_s(self) -> float:
+        """The second of the first slot in which anybody waits; infinite where nobody does."""
+        return self._slots[0] if self._slots else inf
 
     def due(self, now_s: float) -> list[tuple[int, int]]:
         """Take out every (slot, device_no) whose second has begun, earliest first."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from math import inf
 from typing import Any
 
 import msgspec
@@ -110,6 +111,11 @@ class Engine:
             found.extend(rule.tick(now))
         self._turn_generation(now.timestamp())
         return found
+
+    @property
+    def next_s(self) -> float:
+        """Before this moment (seconds since 1970) `tick` concludes nothing, if nothing is heard until then."""
+        return -inf if self._gone else min(rule.next_s() for rule in self._rules.values())
 
     def hearing_resumed(self, now: datetime) -> None:
         """After we ourselves were deaf (broker or database away, process paused): silence until now proves nothing."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import Any, ClassVar
 
 from detectors.lives import Heard, Lives
@@ -65,6 +66,10 @@ class Rule:
 
     def tick(self, now: datetime) -> Sequence[Finding]:
         return NOTHING
+
+    def next_s(self) -> float:
+        """Before this moment (seconds since 1970) `tick` concludes nothing, if nothing is heard until then."""
+        return inf
 
     def hearing_resumed(self, now: datetime) -> None:
         """Nobody could be heard for a while (our fault, not the devices'): give everyone time again."""

@@ -26,7 +26,7 @@ from simulators.day.act import Act
 from simulators.day.programme import Programme
 from simulators.interventions import Interventions, Loop
 from simulators.message import Message, heartbeat, reading, topic
-from simulators.overhearing import overheard
+from simulators.overhearing import ON_THE_WAY, overheard
 
 READING_INTERVAL_S = 60.0
 #: Who speaks, beside heartbeats and readings: acts of the window, and what interventions add.
@@ -114,11 +114,11 @@ class Timetable:
         *,
         alarms: list[Message] | None = None,
     ) -> Iterator[Heard]:
-        """The same, already decoded as if each message had arrived when it was due: a whole day costs a second.
+        """The same, already decoded as if each message had arrived `ON_THE_WAY` after it was due.
 
         :param registered: by (site_id, device_id). Of whom is not there, nothing is heard.
-        :param alarms: where alarms are put instead, in bytes: they travel in a lane of their own. A day has none; a loop
-            may repeat one.
+        :param alarms: where alarms are put instead, in bytes: they travel in a lane of their own. A day has none; a
+            loop may repeat one.
         """
         if registered is not self._registered_from:
             names = [(behaviour.device.site_id, behaviour.device.device_id) for behaviour in self._behaviours]
@@ -236,14 +236,18 @@ class Timetable:
             if number < heard:
                 if (device := plain[number]) is not None:
                     at = base + ms[(key - began) >> BITS]
-                    add(Heartbeat(device, at, at, batteries[number]))
+                    add(Heartbeat(device, at, at + ON_THE_WAY, batteries[number]))
                     continue
             elif number < _ACTS:
                 device_no = self._device_of[number]
                 if (device := plain[device_no]) is not None:
                     at = base + ms[(key - began) >> BITS]
                     behaviour = self._behaviours[device_no]
-                    add(Reading(device, at, at, {behaviour.metric: behaviour.measured((key >> BITS) / 1000)}))
+                    add(
+                        Reading(
+                            device, at, at + ON_THE_WAY, {behaviour.metric: behaviour.measured((key >> BITS) / 1000)}
+                        )
+                    )
                     continue
             message = self._message(key >> BITS, number)
             if message is None:

@@ -35,7 +35,9 @@ from domain.errors import IllegalTransition, StorageError
 from domain.incident import IncidentAction
 from simulators.far_ends import FarEnds, LinkBehaviour, LinkName
 from simulators.interventions import Interventions
+from simulators.message import Message
 from simulators.orders import Order
+from simulators.overhearing import ON_THE_WAY
 from simulators.scenarios.happening import Happening
 from simulators.scenarios.script import (
     DatabaseAct,
@@ -138,8 +140,11 @@ class House:
 
     async def _listen(self, until_s: float) -> None:
         """Let the district speak and time pass."""
-        while self._watch.now_s < until_s or self._watch.found:
+        while self._watch.now_s < until_s or self._watch.found or self._watch.alarms:
             self._watch.listen(until_s)
+            alarms, self._watch.alarms = self._watch.alarms, []
+            for message in alarms:
+                self._send(message)
             await self._until(self._watch.now_s)
             await self._watch.commit()
 
@@ -168,9 +173,17 @@ class House:
         messages, _ = self._interventions.apply(named, step.at_s)
         for message in messages:
             if message.topic.endswith(_ALARM_TOPIC):
-                self._walls.alarms.hand(message.topic, message.payload, self._clock.now())
+                self._send(message)
             else:
                 self._watch.hear(message)
+
+    def _send(self, message: Message) -> None:
+        """To the alarm lane, which has it a moment later."""
+        self._tasks.create_task(self._bring(message), name="rehearsal: an alarm on its way")
+
+    async def _bring(self, message: Message) -> None:
+        await self._until(message.due_s + ON_THE_WAY.total_seconds())
+        self._walls.alarms.hand(message.topic, message.payload, self._clock.now())
 
     async def _operate(self, act: OperatorAct) -> None:
         """An operator at the wall: whoever comes too late, or to a database that is away, is told so."""

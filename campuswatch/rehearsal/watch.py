@@ -28,14 +28,15 @@ from ingest.bulk_lane import LANE
 from ingest.fairness import Allowance, Fairness
 from ingest.parcel import Parcel
 from simulators.message import Message
+from simulators.overhearing import ON_THE_WAY
 from simulators.timetable import Timetable
 from storage.device_states import load_rule_states
 from storage.pool import Pool, wrapped_errors
 
-#: How often silence is judged, and how often a database that is away is tried, as in the bulk lane.
-TICK_S, AGAIN_S = 1.0, 1.0
+#: How often a database that is away is tried.
+AGAIN_S = 1.0
 #: What is held to the limits of fairness together; the lane does so with what comes in one batch.
-HEARD_AT_ONCE_S = 5.0
+HEARD_AT_ONCE_S = 8.0
 #: On a clock that stands still while the database works this is time enough for any commit.
 AT_ONCE_S = 1e-5
 
@@ -62,6 +63,7 @@ class Watch:
         self._heard_s = 0.0
         self._place = 0
         self.found: list[Finding] = []
+        self.alarms: list[Message] = []  # what a loop repeats on the alarm lane's channel
         self.now_s = 0.0
 
     async def begin(self, now_s: float) -> None:
@@ -82,21 +84,20 @@ class Watch:
         """Hear what is said until ``until_s``, or until something follows from it, or the database has to be tried."""
         if self._committing is not None:
             self.now_s = min(until_s, self.now_s + AGAIN_S)
-            self._held.extend(self._timetable.said(self.now_s, self._registered))
+            self._held.extend(self._timetable.said(self.now_s, self._registered, alarms=self.alarms))
             return
-        while self.now_s < until_s and not self.found:
+        while self.now_s < until_s and not self.found and not self.alarms:
             if self.now_s >= self._heard_s:
                 self._hear_on(min(until_s, self.now_s + HEARD_AT_ONCE_S))
-            tick_s = floor(self.now_s / TICK_S + 1.0) * TICK_S
-            self.now_s = min(tick_s, self._heard_s)
+            # A tick a second, as in the lane, without those that can conclude nothing.
+            self.now_s = min(max(floor(self.now_s) + 1.0, self._engine.next_s), self._heard_s)
             now = datetime.fromtimestamp(self.now_s, UTC)
             self._conclude(None if self.now_s == self._heard_s else now)
-            if self.now_s == tick_s:
-                self.found.extend(self._engine.tick(now))
+            self.found.extend(self._engine.tick(now))
 
     def hear(self, message: Message) -> None:
         """A message outside the timetable."""
-        at = datetime.fromtimestamp(message.due_s, UTC)
+        at = datetime.fromtimestamp(message.due_s, UTC) + ON_THE_WAY
         said = self._decoder.decode(message.topic, message.payload, at).observations
         self._held.extend(one for one in said if not isinstance(one, Alarm))
         if self._committing is None:
@@ -104,7 +105,7 @@ class Watch:
 
     def _hear_on(self, until_s: float) -> None:
         self._heard_s = until_s
-        self._heard = list(self._timetable.said(until_s, self._registered))
+        self._heard = list(self._timetable.said(until_s, self._registered, alarms=self.alarms))
         self._judge()
 
     def _take_held(self) -> None:

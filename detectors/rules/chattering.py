@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, ClassVar, NamedTuple
 
 import msgspec
@@ -96,6 +97,9 @@ class _Chattering(Rule, ABC):
                 ended = datetime.fromtimestamp(ended_s, UTC)
                 found.append(self._finding(FindingKind.CLEARED, loop, ended, now, {"not_stored": loop.over}))
         return found
+
+    def next_s(self) -> float:
+        return min((loop.last_s + CLEAR_AFTER_S for loop in self._loops.values()), default=inf)
 
     def hearing_resumed(self, now: datetime) -> None:
         for number, loop in self._loops.items():

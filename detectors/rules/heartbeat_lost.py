@@ -103,6 +103,9 @@ class HeartbeatLost(Rule):
         silent.sort(key=lambda one: (one[0], one[1].device_no))
         return [self._lost(device, life, deadline_s, now) for deadline_s, device, life in silent]
 
+    def next_s(self) -> float:
+        return self._deadlines.first_s
+
     def _lost(self, device: RegisteredDevice, life: Life, deadline_s: float, now: datetime) -> Finding:
         self._turn(device.device_no, life, Connectivity.OFFLINE, deadline_s)
         detail = {"last_seen_at": _instant(life.heard_s).isoformat(), "heartbeat_s": device.heartbeat_s}
