@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import islice
@@ -70,6 +71,7 @@ class AlarmPath:
 
     def begin(self, findings: Sequence[Finding], *, now: datetime) -> None:
         told: list[tuple[Finding, bool, tuple[Delivery, ...]]] = []
+        of_one: Counter[UUID | None] = Counter()
         for finding in findings:
             if not _matters(finding):
                 continue
@@ -77,10 +79,11 @@ class AlarmPath:
             before = self._cases.begin(finding, changes=not old)
             if finding.kind is not FindingKind.RAISED or old or not is_call(finding, before):
                 continue
-            if before is not None and self._carrier.crowded(before.incident_id):
+            if before is not None and self._carrier.crowded(before.incident_id, more=of_one[before.incident_id]):
                 self._left_out.add(finding.finding_id)
                 continue
             deliveries = self._desk.link_deliveries(finding, now=now, case=before)
+            of_one.update(delivery.incident_id for delivery in deliveries)
             told.append((finding, before is not None, deliveries))
         # The first link first, for all of them: fifty calls to the police do not wait for fifty others.
         for turn in range(max((len(deliveries) for *_, deliveries in told), default=0)):

@@ -121,9 +121,9 @@ class Carrier:
         self._too_many = len(found) > MOST_KEPT
         return found[-MOST_KEPT:]
 
-    def crowded(self, incident_id: UUID | None) -> bool:
-        """Whether so much of this incident is under way that more of it is the dispatcher's."""
-        return incident_id is not None and self._each[incident_id] >= MOST_OF_ONE
+    def crowded(self, incident_id: UUID | None, *, more: int = 0) -> bool:
+        """Whether so much of this incident is under way, with ``more``, that the rest of it is the dispatcher's."""
+        return incident_id is not None and self._each[incident_id] + more >= MOST_OF_ONE
 
     def carry(
         self,

@@ -152,15 +152,16 @@ async def test_a_call_back_to_an_incident_that_was_reset_meanwhile_is_the_call_o
     assert (await timeline(conn, incident_id_of(again))).count("receipt") == 2
 
 
+@pytest.mark.parametrize("at_once", [1, 8, 31])
 async def test_what_a_fluttering_detector_says_beyond_the_bound_is_the_dispatchers(
-    pool: Pool, conn: Connection, desk: Desk, clock: SetClock
+    pool: Pool, conn: Connection, desk: Desk, clock: SetClock, at_once: int
 ) -> None:
     police, education, inboxes = both()
     police.gate = education.gate = asyncio.Event()
     said = [_smoke(0), *(one for n in range(1, 30, 2) for one in (_over(n), _smoke(n + 1)))]
     async with lane_of(desk, inboxes, pool, clock) as lane:
-        for one in said:
-            lane.hear(one)
+        for first in range(0, len(said), at_once):
+            lane.hear(*said[first : first + at_once])
         await lane.commit(conn, said)
         queued = await deliveries(conn)
         assert len(queued) == 32
