@@ -27,16 +27,15 @@ from benchmarks.control_room import ControlRoom
 from benchmarks.far_end import FarEnd
 from benchmarks.province import heartbeat
 from benchmarks.sheet import Plan, Sheet
-from benchmarks.stage import Presser, Spread, fleet, own_database, up
+from benchmarks.stage import Presser, Spread, fleet, room_with_mosquitto
 from benchmarks.wire import Wire
-from campuswatch.demo_district import prepare
 from devices.importer import import_district
 from domain.device import Device, DeviceKind
 from domain.observation import Channel
-from simulators.district import DISTRICT_SITES, build_district
+from simulators.district import build_district
 from simulators.message import topic
 from storage.pool import connect
-from tests.servers import Mosquitto, open_directory
+from tests.servers import open_directory
 
 LOUD_PER_S = 2000
 PAIRS, QUICK_PAIRS = 6, 2
@@ -80,39 +79,25 @@ async def _measure(plan: Plan) -> Sheet:
     loud, quiet = _guests([site.site_id for site in district.sites])
     with open_directory() as directory:
         log = directory / "fleet.log"
-        broker = Mosquitto(directory)
-        await asyncio.to_thread(broker.start)
-        try:
-            async with own_database(directory, track_commit_timestamp="on") as postgres:
-                room = ControlRoom(
-                    directory / "room",
-                    "--no-simulator",
-                    environment=far_end.environment,
-                    dsn=postgres.dsn,
-                    mqtt_url=broker.url,
-                )
-                async with far_end.serve(), up(room):
-                    await prepare(room.dsn, sites=DISTRICT_SITES, seed=1, phone=far_end.phone)
-                    await _register(room.dsn, [loud, *quiet])
-                    async with (
-                        fleet(room.mqtt_url, log),
-                        _speaker(_whisper, room.mqtt_url, quiet) as whisperer,
-                        _speaker(_shout, room.mqtt_url, [loud]) as shouter,
-                    ):
-                        await whisperer.say(True)
-                        await asyncio.sleep(settle_s)
-                        presser = Presser(room.mqtt_url, far_end, district.devices, every_s=PRESS_EVERY_S)
-                        windows = await _play(presser, shouter, windows_in_turn(pairs), window_s)
-                        late = await presser.answered(30.0)
-                        said = await whisperer.finish(), await shouter.finish()
-                        latencies = await asyncio.to_thread(_latencies, room.dsn, windows, loud.site_id)
-                        for label in (SILENT, LOUD):
-                            latencies[PRESS, label] = presser.seconds(label)
-                        _tell(sheet, latencies)
-                        sheet.faults += [f"{press.device_id}: an alarm without a receipt" for press in late]
-                        await asyncio.to_thread(_account, sheet, room, log, *said, len(presser.pressed))
-        finally:
-            await asyncio.to_thread(broker.stop)
+        async with room_with_mosquitto(directory, far_end) as (room, _):
+            await _register(room.dsn, [loud, *quiet])
+            async with (
+                fleet(room.mqtt_url, log),
+                _speaker(_whisper, room.mqtt_url, quiet) as whisperer,
+                _speaker(_shout, room.mqtt_url, [loud]) as shouter,
+            ):
+                await whisperer.say(True)
+                await asyncio.sleep(settle_s)
+                presser = Presser(room.mqtt_url, far_end, district.devices, every_s=PRESS_EVERY_S)
+                windows = await _play(presser, shouter, windows_in_turn(pairs), window_s)
+                late = await presser.answered(30.0)
+                said = await whisperer.finish(), await shouter.finish()
+                latencies = await asyncio.to_thread(_latencies, room.dsn, windows, loud.site_id)
+                for label in (SILENT, LOUD):
+                    latencies[PRESS, label] = presser.seconds(label)
+                _tell(sheet, latencies)
+                sheet.faults += [f"{press.device_id}: an alarm without a receipt" for press in late]
+                await asyncio.to_thread(_account, sheet, room, log, *said, len(presser.pressed))
     return sheet
 
 

@@ -15,10 +15,13 @@ from uuid import uuid4
 from benchmarks.control_room import ControlRoom, end, program, wait_for_progress
 from benchmarks.far_end import FarEnd
 from benchmarks.wire import Wire
+from campuswatch.demo_district import prepare
 from campuswatch.embedded import EmbeddedPostgres
 from domain.device import Device, DeviceKind
 from domain.observation import AlarmKind, Channel
+from simulators.district import DISTRICT_SITES
 from simulators.message import alarm, topic
+from tests.servers import Mosquitto
 
 
 @asynccontextmanager
@@ -40,6 +43,31 @@ async def own_database(directory: Path, **settings: str) -> AsyncIterator[Embedd
         yield postgres
     finally:
         await postgres.stop()
+
+
+@asynccontextmanager
+async def room_with_mosquitto(
+    directory: Path, far_end: FarEnd, *, sites: int = DISTRICT_SITES, persistent: bool = False
+) -> AsyncIterator[tuple[ControlRoom, Mosquitto]]:
+    """A control room over ``sites`` schools, with a Mosquitto and a database of its own that knows when each row was
+    committed; ``far_end`` answers. ``persistent``: the broker keeps what it holds over a restart.
+    """
+    broker = Mosquitto(directory, persistent=persistent)
+    await asyncio.to_thread(broker.start)
+    try:
+        async with own_database(directory, track_commit_timestamp="on") as postgres:
+            room = ControlRoom(
+                directory / "room",
+                "--no-simulator",
+                environment=far_end.environment,
+                dsn=postgres.dsn,
+                mqtt_url=broker.url,
+            )
+            async with far_end.serve(), up(room):
+                await prepare(room.dsn, sites=sites, seed=1, phone=far_end.phone)
+                yield room, broker
+    finally:
+        await asyncio.to_thread(broker.stop)
 
 
 @asynccontextmanager

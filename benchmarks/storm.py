@@ -25,9 +25,8 @@ from benchmarks.crowd import Account
 from benchmarks.crowds import Crowds, crowds
 from benchmarks.far_end import FarEnd
 from benchmarks.sheet import Plan, Sheet
-from benchmarks.stage import Spread, own_database, up
+from benchmarks.stage import Spread, room_with_mosquitto
 from benchmarks.voice import Name
-from campuswatch.demo_district import prepare
 from domain.device import Device, DeviceKind
 from simulators.district import DISTRICT_SITES, build_district
 from tests.servers import Mosquitto, open_directory
@@ -71,31 +70,17 @@ async def _measure(plan: Plan) -> Sheet:
     devices = build_district(sites=sites).devices[: resource.getrlimit(resource.RLIMIT_NOFILE)[1] - OTHER_FILES]
     far_end = FarEnd()
     with open_directory() as directory:
-        broker = Mosquitto(directory, persistent=True)
-        await asyncio.to_thread(broker.start)
-        try:
-            async with own_database(directory, track_commit_timestamp="on") as postgres:
-                room = ControlRoom(
-                    directory / "room",
-                    "--no-simulator",
-                    environment=far_end.environment,
-                    dsn=postgres.dsn,
-                    mqtt_url=broker.url,
-                )
-                async with far_end.serve(), up(room):
-                    await prepare(room.dsn, sites=sites, seed=1, phone=far_end.phone)
-                    await asyncio.sleep(3.0)  # the lanes read the registry
-                    names = [Name(device.site_id, device.device_id) for device in devices]
-                    with crowds(room.mqtt_port, names, PROCESSES) as crowd:
-                        play = _Play(room, broker, crowd, devices, plan.quick)
-                        storms = await play.run()
-                        account = await play.finish()
-                        await asyncio.sleep(2.0)
-                        _tell(sheet, room, far_end, storms, account, len(devices))
-                        copies = await far_end.copies()
-                        await asyncio.to_thread(_account, sheet, room, account, copies)
-        finally:
-            await asyncio.to_thread(broker.stop)
+        async with room_with_mosquitto(directory, far_end, sites=sites, persistent=True) as (room, broker):
+            await asyncio.sleep(3.0)  # the lanes read the registry
+            names = [Name(device.site_id, device.device_id) for device in devices]
+            with crowds(room.mqtt_port, names, PROCESSES) as crowd:
+                play = _Play(room, broker, crowd, devices, plan.quick)
+                storms = await play.run()
+                account = await play.finish()
+                await asyncio.sleep(2.0)
+                _tell(sheet, room, far_end, storms, account, len(devices))
+                copies = await far_end.copies()
+                await asyncio.to_thread(_account, sheet, room, account, copies)
     return sheet
 
 
