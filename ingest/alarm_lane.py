@@ -484,38 +484,61 @@ class AlarmLane:
         return counts
 
     async def _commit_singly(self, part: Part) -> Counts:
-        """The database will not have all of this. Whatever it refuses stops nothing else: incidents first, each by
-        itself, and then the messages, the refused ones into the quarantine.
+        """The database will not have all of this. Whatever it refuses stops nothing else: each message by itself, with
+        the incidents that follow from it, and the refused ones into the quarantine.
+
+        Message and incident stay together, so that a try that is broken off in the middle repeats nothing.
         """
-        refused: set[UUID] = set()
+        following: dict[UUID, list[Finding]] = {}
         for finding in part.parcel.findings:
+            cause = part.causes.get(finding.finding_id)
+            if cause is None:
+                await self._open_alone(finding)
+            else:
+                following.setdefault(cause, []).append(finding)
+        counts = await self._try_commit(Parcel(losses=part.parcel.losses, counts=part.parcel.counts), {})
+        for message in part.parcel.messages:
+            written = await self._commit_message(message, following, part.causes)
+            counts.add(written)
+        return counts
+
+    async def _commit_message(
+        self, message: Inbound, following: Mapping[UUID, Sequence[Finding]], causes: Mapping[UUID, UUID]
+    ) -> Counts:
+        """``following``: the findings of all messages, by their cause."""
+        single = Parcel()
+        said = single.open([message], self._decoder, self._share)
+        if message.limited:
+            single.limit(message, self._decoder, self._share, evidence=False)
+        uids = [observation.uid for observation in said if isinstance(observation, Alarm)]
+        findings = [finding for uid in uids for finding in following.get(uid, ())]
+        try:
+            return await self._try_commit(replace(single, findings=findings), causes)
+        except StorageUnavailable:
+            raise
+        except StorageError as error:
+            detail = str(error)
+        if not all([await self._open_alone(finding) for finding in findings]):
+            detail = "the database refused the incident that follows from it"
+        elif findings:
             try:
-                await self._try_commit(Parcel(findings=[finding]), {})
+                return await self._try_commit(single, {})
             except StorageUnavailable:
                 raise
             except StorageError as error:
-                log.error("database refused an incident; the links are told all the same", error=str(error))
-                if not await self._opened_bare(finding, error) and (cause := part.causes.get(finding.finding_id)):
-                    refused.add(cause)
-        counts = await self._try_commit(Parcel(losses=part.parcel.losses, counts=part.parcel.counts), {})
-        for message in part.parcel.messages:
-            single = Parcel()
-            single.open([message], self._decoder, self._share)
-            if message.limited:
-                single.limit(message, self._decoder, self._share, evidence=False)
-            detail = "the database refused the incident that follows from it"
-            written: Counts | None = None
-            if refused.isdisjoint(report.uid for report in single.reports):
-                try:
-                    written = await self._try_commit(single, {})
-                except StorageUnavailable:
-                    raise
-                except StorageError as error:
-                    detail = str(error)
-            if written is None:
-                written = await self._try_commit(Parcel.of_unstorable(message, detail), {})
-            counts.add(written)
-        return counts
+                detail = str(error)
+        return await self._try_commit(Parcel.of_unstorable(message, detail), {})
+
+    async def _open_alone(self, finding: Finding) -> bool:
+        """Whether the incident of ``finding`` stands, be it without what the device had said."""
+        try:
+            await self._try_commit(Parcel(findings=[finding]), {})
+        except StorageUnavailable:
+            raise
+        except StorageError as error:
+            log.error("database refused an incident; the links are told all the same", error=str(error))
+            return await self._opened_bare(finding, error)
+        return True
 
     async def _opened_bare(self, finding: Finding, error: StorageError) -> bool:
         """Whether the incident stands without what the device had said: people must see it on the wall."""

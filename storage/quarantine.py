@@ -15,8 +15,10 @@ from storage.pool import Connection
 
 #: Bytes of a payload that are shown; the whole stays in the table.
 SHOWN_BYTES = 2048
-#: Messages kept. Whoever has most of them loses the oldest of his first, see `trim_quarantine`.
+#: Messages kept, and bytes of their payloads. Whoever has most of them loses the oldest of his first, see
+#: `trim_quarantine`.
 MOST_QUARANTINED = 100_000
+MOST_QUARANTINED_BYTES = 1024 * 1024 * 1024
 
 _FILTER: LiteralString = """
     (%(reason)s::text IS NULL OR reason = %(reason)s)
@@ -33,24 +35,26 @@ FROM quarantine
 """
 
 # Fair over sites, and over the devices of each: places are dealt in rounds, one to each site a round and within it one
-# to each device, the newest first. So nobody's evidence is pushed out while somebody else has more of his own.
+# to each device, the newest first; every 4 KiB are one round more. So nobody's evidence is pushed out while somebody
+# else has more of his own.
 _TRIM: LiteralString = """
 DELETE FROM quarantine WHERE quarantine_no IN (
     SELECT quarantine_no FROM (
-        SELECT quarantine_no,
-               row_number() OVER (ORDER BY site_round, quarantine_no DESC) AS place
+        SELECT quarantine_no, row_number() OVER dealt AS place, sum(bytes) OVER dealt AS bytes
         FROM (
-            SELECT quarantine_no,
-                   row_number() OVER (PARTITION BY site_no ORDER BY device_round, quarantine_no DESC) AS site_round
+            SELECT quarantine_no, bytes, row_number() OVER of_site + sum(bytes) OVER of_site / 4096 AS site_round
             FROM (
-                SELECT q.quarantine_no, coalesce(s.site_no, 0) AS site_no,
-                       row_number() OVER (PARTITION BY coalesce(s.site_no, 0), q.device_id
-                                          ORDER BY q.replayed_at IS NOT NULL, q.quarantine_no DESC) AS device_round
+                SELECT q.quarantine_no, coalesce(s.site_no, 0) AS site_no, octet_length(q.payload) AS bytes,
+                       row_number() OVER of_device + sum(octet_length(q.payload)) OVER of_device / 4096 AS device_round
                 FROM quarantine AS q LEFT JOIN site AS s ON s.site_id = q.site_id
+                WINDOW of_device AS (PARTITION BY coalesce(s.site_no, 0), q.device_id
+                                     ORDER BY q.replayed_at IS NOT NULL, q.quarantine_no DESC)
             ) AS by_device
+            WINDOW of_site AS (PARTITION BY site_no ORDER BY device_round, quarantine_no DESC)
         ) AS by_site
+        WINDOW dealt AS (ORDER BY site_round, quarantine_no DESC)
     ) AS placed
-    WHERE place > %(most)s
+    WHERE place > %(most)s OR bytes > %(most_bytes)s
 )
 """
 
@@ -175,14 +179,14 @@ async def mark_replayed(
 
 
 async def trim_quarantine(conn: Connection) -> int:
-    """Bring the quarantine back to `MOST_QUARANTINED`; how many messages went.
+    """Bring the quarantine back to `MOST_QUARANTINED` and `MOST_QUARANTINED_BYTES`; how many messages went.
 
     The newest of each device stay longest, and those that were replayed go before those that were not. A device or site
     that floods it only pushes out its own.
     """
-    cursor = await conn.execute("SELECT count(*) FROM quarantine")
+    cursor = await conn.execute("SELECT count(*), coalesce(sum(octet_length(payload)), 0) FROM quarantine")
     row = await cursor.fetchone()
-    if row is None or row[0] <= MOST_QUARANTINED:
+    if row is None or (row[0] <= MOST_QUARANTINED and row[1] <= MOST_QUARANTINED_BYTES):
         return 0
-    cursor = await conn.execute(_TRIM, {"most": MOST_QUARANTINED})
+    cursor = await conn.execute(_TRIM, {"most": MOST_QUARANTINED, "most_bytes": MOST_QUARANTINED_BYTES})
     return cursor.rowcount

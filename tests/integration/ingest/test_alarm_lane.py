@@ -353,6 +353,38 @@ async def test_an_alarm_that_the_database_refuses_stops_no_other(
     await ledger(conn)  # the books balance
 
 
+async def test_a_press_that_comes_again_beside_a_refused_one_is_no_second_line_on_the_timeline(
+    url: str, dsn: str, conn: Connection, decoder: Decoder, devices: Devices, alarm_client: str, journal_path: Path
+) -> None:
+    """The refusal has every message of the batch committed by itself."""
+    police = Inbox()
+    cursed = await rows(conn, "SELECT device_no FROM device WHERE device_id = 'btn-05' ORDER BY device_no LIMIT 1")
+    await conn.execute(
+        f"ALTER TABLE event ADD CONSTRAINT picky CHECK (device_no <> {cursed[0]['device_no']}) NOT VALID".encode()
+    )
+    try:
+        async with Line(dsn).open() as line, _whole(url, line.dsn, alarm_client, decoder, journal_path, police):
+            await devices.say(press(4, name="p1"), press(4, name="p2"))
+            await _until_received(conn, 1)
+            line.cut()
+            await devices.say(press(7))
+            await until_true(lambda: len(police.taken) == 2)  # it is in hand; what comes now is taken together
+            await devices.say(press(5, name="p1"), press(4, name="p1"), press(4, name="p2"), press(6))
+            await until_true(lambda: len(police.taken) == 4)
+            line.mend()
+            await _until_incidents(conn, 4)
+
+            async def all_booked() -> bool:
+                return (await ledger(conn))["received"] == 7
+
+            await until(all_booked, within_s=15)
+    finally:
+        await conn.execute(b"ALTER TABLE event DROP CONSTRAINT picky")
+    repeats = {i["device_id"]: i["occurrences"] for i in await incidents(conn)}
+    assert repeats == {"btn-04": 2, "btn-05": 1, "btn-06": 1, "btn-07": 1}
+    assert await ledger(conn) == {"received": 7, "stored": 4, "rejected": 1, "duplicate": 2}
+
+
 async def test_the_links_are_begun_before_the_database_is_asked(
     url: str, dsn: str, conn: Connection, decoder: Decoder, devices: Devices, alarm_client: str, journal_path: Path
 ) -> None:

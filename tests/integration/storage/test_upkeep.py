@@ -160,3 +160,20 @@ async def test_incidents_deliveries_and_people_are_never_tidied_away(conn: Conne
     )
     await tidy(conn, now=NOW)
     assert len(await rows(conn, "SELECT * FROM incident")) == 1
+
+
+async def test_the_quarantine_is_bounded_in_bytes_and_large_messages_of_one_push_out_nobody_elses(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "MOST_QUARANTINED_BYTES", 100_000)
+    for device, size, count in (("small", 100, 20), ("big", 30_000, 10)):
+        await conn.execute(
+            "INSERT INTO quarantine (received_at, topic, site_id, device_id, channel, reason, detail, payload, size)"
+            " SELECT now(), n::text, 's', %s, 'alarm', 'bad_json', '', convert_to(repeat('x', %s), 'UTF8'), %s"
+            " FROM generate_series(1, %s) AS n",
+            (device, size, size, count),
+        )
+    assert await quarantine.trim_quarantine(conn) > 0
+    found = await rows(conn, "SELECT device_id, count(*)::int AS n FROM quarantine GROUP BY 1")
+    assert {row["device_id"]: row["n"] for row in found} == {"big": 3, "small": 20}
+    assert await quarantine.trim_quarantine(conn) == 0
