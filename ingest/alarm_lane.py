@@ -500,18 +500,21 @@ class AlarmLane:
         for message in part.parcel.messages:
             written = await self._commit_message(message, following, part.causes)
             counts.add(written)
+        for findings in following.values():  # of what the registry does not know any more
+            for finding in findings:
+                await self._open_alone(finding)
         return counts
 
     async def _commit_message(
-        self, message: Inbound, following: Mapping[UUID, Sequence[Finding]], causes: Mapping[UUID, UUID]
+        self, message: Inbound, following: dict[UUID, list[Finding]], causes: Mapping[UUID, UUID]
     ) -> Counts:
-        """``following``: the findings of all messages, by their cause."""
+        """``following``: findings by their cause; those of ``message`` are taken out."""
         single = Parcel()
         said = single.open([message], self._decoder, self._share)
         if message.limited:
             single.limit(message, self._decoder, self._share, evidence=False)
         uids = [observation.uid for observation in said if isinstance(observation, Alarm)]
-        findings = [finding for uid in uids for finding in following.get(uid, ())]
+        findings = [finding for uid in uids for finding in following.pop(uid, ())]
         try:
             return await self._try_commit(replace(single, findings=findings), causes)
         except StorageUnavailable:
