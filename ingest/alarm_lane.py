@@ -2,9 +2,9 @@
 
 ::
 
-    broker ──► journal on disk ──► decode ──► detect ──┬──► links, at once           (AlarmHandler.begin)
-                   │ synced                            ├──► commit, in order         (AlarmHandler.write)
-                   └──► acknowledge                    └──► commit what is unreadable, when nothing else waits
+    broker ──► decode ──► detect ──► journal on disk ──┬──► links, at once           (AlarmHandler.begin)
+                                        │ synced       ├──► commit, in order         (AlarmCommit)
+                                        └► acknowledge └──► commit what is unreadable, when nothing else waits
                                                                  └──► strike from the journal
 
 The way to the links does not wait for the database. The way to the database is tried until it succeeds; what waits for
@@ -13,8 +13,9 @@ way to the wall.
 
 A message is acknowledged when it is synced to the journal, or, where the disk takes nothing, when it is committed. Junk
 and the repeats of a device that loops cannot fill the journal: what is over their share is only counted there
-(`ingest.admission`), and everything else finds room. A
-process that dies in between finds the message in its journal (or gets it again) and comes to the same ids, so that
+(`ingest.admission`), and everything else finds room.
+
+A process that dies in between finds the message in its journal (or gets it again) and comes to the same ids, so that
 receivers and tables recognise what they have. Only an alarm that names no time has its id from its arrival: the links
 hear of it when the journal knows that, or after `DISK_PATIENCE_S` where the disk hangs.
 """
@@ -23,38 +24,36 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
 from typing import Protocol
 from uuid import UUID, uuid4
 
-import msgspec
 import structlog
 
 from devices.formats.decode import Decoder
 from domain.clock import Clock
-from domain.errors import SpoolFull, StorageError, StorageUnavailable
+from domain.errors import SpoolFull
 from domain.finding import Finding
 from domain.observation import Alarm, Observation
 from domain.quarantine import Rejected
 from ingest.admission import Admission, Place, Stay
-from ingest.alarm_batch import Batch, Part, told_once
-from ingest.books import Counts
+from ingest.alarm_batch import Batch, Part
+from ingest.alarm_commit import LANE, AlarmCommit, IncidentWriter
 from ingest.journal import Journal
 from ingest.meters import LaneMeters
 from ingest.parcel import Parcel, Share
 from ingest.session import Inbound
 from ingest.spool import Position
 from ingest.turned_away import Count, TurnedAway
-from storage.pool import Connection, connect, patience, wrapped_errors
+
+__all__ = ["JOURNAL_BYTES", "LANE", "MOST_ALARM_BYTES", "AlarmHandler", "AlarmLane"]
 
 log = structlog.get_logger("ingest.alarm")
 
-LANE = "alarm"
 #: Bound of the journal, and so of what waits for the database: what it does not take stays with the broker. A record
 #: has 40 bytes at least, so it never holds as many as `MOST_TAKEN_UP`.
 JOURNAL_BYTES = 64 * 1024 * 1024
@@ -67,8 +66,6 @@ OLD_FIRST_S = 1.0
 MOST_HEARD, MOST_AT_ONCE = 200, 1000
 #: What the journal's sync may cost an alarm on its way to the links.
 DISK_PATIENCE_S = 0.05
-#: A database that takes longer is away: it may hang, and others wait behind this alarm.
-COMMIT_PATIENCE_S = 8.0
 #: A disk that lets nothing go is tried again so often.
 STRIKE_AGAIN_S = 5.0
 #: Between two counts of what was turned away that are booked.
@@ -98,7 +95,7 @@ class Doubts(Protocol):
         """For an observation that the broker had kept; None where it may be taken as it is."""
 
 
-class AlarmHandler(Protocol):
+class AlarmHandler(IncidentWriter, Protocol):
     """Alerting, as this lane sees it."""
 
     def begin(self, findings: Sequence[Finding], *, now: datetime) -> None:
@@ -106,9 +103,6 @@ class AlarmHandler(Protocol):
 
     async def calm(self) -> None:
         """Wait until every link has had its first try."""
-
-    async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
-        """Incidents, timeline and outbox, inside the caller's transaction."""
 
     def committed(self, findings: Sequence[Finding]) -> None:
         """These are durable, whether `write` wrote them now or they had been before. Must not wait."""
@@ -136,7 +130,6 @@ class AlarmLane:
         is_open: Callable[[str], bool] = lambda key: False,
     ) -> None:
         self._session = session
-        self._dsn = dsn
         self._journal = journal
         self._decoder = decoder
         self._share = share
@@ -145,6 +138,7 @@ class AlarmLane:
         self._doubts = doubts
         self._clock = clock
         self._meters = meters
+        self._commit = AlarmCommit(dsn, decoder=decoder, share=share, writer=handler, clock=clock, meters=meters)
         self._admission = Admission(journal.most_bytes, is_open=is_open)
         # Bounded by the journal (and by the broker's in-flight window where that is full): to listen must never wait.
         self._understood: deque[Part] = deque()
@@ -152,7 +146,6 @@ class AlarmLane:
         self._work = asyncio.Event()
         self._unstruck: asyncio.Queue[Batch] = asyncio.Queue()
         self._uncounted = asyncio.Event()
-        self._conn: Connection | None = None
         self._disk_full = False
         self._struck_refused = False
 
@@ -165,7 +158,7 @@ class AlarmLane:
                 tasks.create_task(self._strike(), name="alarm lane: strike")
                 tasks.create_task(self._book_counts(), name="alarm lane: book counts")
         finally:
-            await self._drop_connection()
+            await self._commit.close()
 
     def report(self, findings: Sequence[Finding]) -> None:
         """Findings of the house itself (a session that was forgotten, a journal that fills): on the wall with the rest.
@@ -361,7 +354,7 @@ class AlarmLane:
             waiting = sum(len(p.parcel.messages) for p in (*self._understood, *self._unreadable))
             part.parcel.spooled = waiting + self._journal.counted - booked
             started = loop.time()
-            counts = await self._commit(part)
+            counts = await self._commit.commit(part)
             self._handler.committed(part.parcel.findings)
             waiting = len(self._understood) + len(self._unreadable)
             self._meters.committed(part.parcel, counts, loop.time() - started, waiting)
@@ -439,122 +432,3 @@ class AlarmLane:
             return False
         self._struck_refused = False
         return True
-
-    async def _commit(self, part: Part) -> Counts:
-        """Commit, however long the database is away."""
-        wait_s, away = 0.05, False
-        while True:
-            try:
-                try:
-                    counts = await self._try_commit(part.parcel, part.causes)
-                except StorageUnavailable:
-                    raise
-                except StorageError as error:
-                    log.error("database refused alarms", error=str(error), messages=len(part.parcel.messages))
-                    counts = await self._commit_singly(part)
-                break
-            except StorageUnavailable as error:
-                if not away:
-                    log.warning("database away; alarms go to the links all the same", error=str(error))
-                    self._meters.database(False)
-                away = True
-                await self._drop_connection()
-            await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 2, 1.0)
-        if away:
-            log.info("database back")
-            self._meters.database(True)
-        return counts
-
-    async def _try_commit(self, parcel: Parcel, causes: Mapping[UUID, UUID]) -> Counts:
-        """Commit ``parcel``. A finding whose cause had been stored before was handled then: a message that comes again,
-        however late, repeats nothing and opens nothing.
-        """
-        async with wrapped_errors(), patience(COMMIT_PATIENCE_S):
-            if self._conn is None:
-                self._conn = await connect(self._dsn, name="alarm lane")
-            async with self._conn.transaction():
-                # The findings become incidents right here, so they take no detour through the finding table.
-                stored = replace(parcel, findings=[])
-                counts = await stored.write(self._conn, LANE)
-                # Batches that are committed together may hold the same message: sent twice, it is one finding.
-                once = {finding.finding_id: finding for finding in parcel.findings}.values()
-                fresh = [f for f in once if causes.get(f.finding_id) not in stored.known]
-                await self._handler.write(self._conn, told_once(fresh), now=self._clock.now())
-        return counts
-
-    async def _commit_singly(self, part: Part) -> Counts:
-        """The database will not have all of this. Whatever it refuses stops nothing else: each message by itself, with
-        the incidents that follow from it, and the refused ones into the quarantine.
-
-        Message and incident stay together, so that a try that is broken off in the middle repeats nothing.
-        """
-        following: dict[UUID, list[Finding]] = {}
-        for finding in part.parcel.findings:
-            cause = part.causes.get(finding.finding_id)
-            if cause is None:
-                await self._open_alone(finding)
-            else:
-                following.setdefault(cause, []).append(finding)
-        counts = await self._try_commit(Parcel(losses=part.parcel.losses, counts=part.parcel.counts), {})
-        for message in part.parcel.messages:
-            written = await self._commit_message(message, following, part.causes)
-            counts.add(written)
-        for findings in following.values():  # of what the registry does not know any more
-            for finding in findings:
-                await self._open_alone(finding)
-        return counts
-
-    async def _commit_message(
-        self, message: Inbound, following: dict[UUID, list[Finding]], causes: Mapping[UUID, UUID]
-    ) -> Counts:
-        """``following``: findings by their cause; those of ``message`` are taken out."""
-        single = Parcel()
-        said = single.open([message], self._decoder, self._share)
-        if message.limited:
-            single.limit(message, self._decoder, self._share, evidence=False)
-        uids = [observation.uid for observation in said if isinstance(observation, Alarm)]
-        findings = [finding for uid in uids for finding in following.pop(uid, ())]
-        try:
-            return await self._try_commit(replace(single, findings=findings), causes)
-        except StorageUnavailable:
-            raise
-        except StorageError as error:
-            detail = str(error)
-        if not all([await self._open_alone(finding) for finding in findings]):
-            detail = "the database refused the incident that follows from it"
-        elif findings:
-            try:
-                return await self._try_commit(single, {})
-            except StorageUnavailable:
-                raise
-            except StorageError as error:
-                detail = str(error)
-        return await self._try_commit(Parcel.of_unstorable(message, detail), {})
-
-    async def _open_alone(self, finding: Finding) -> bool:
-        """Whether the incident of ``finding`` stands, be it without what the device had said."""
-        try:
-            await self._try_commit(Parcel(findings=[finding]), {})
-        except StorageUnavailable:
-            raise
-        except StorageError as error:
-            log.error("database refused an incident; the links are told all the same", error=str(error))
-            return await self._opened_bare(finding, error)
-        return True
-
-    async def _opened_bare(self, finding: Finding, error: StorageError) -> bool:
-        """Whether the incident stands without what the device had said: people must see it on the wall."""
-        bare = msgspec.structs.replace(finding, detail={"refused": ascii(str(error))[:300]})
-        try:
-            await self._try_commit(Parcel(findings=[bare]), {})
-        except StorageUnavailable:
-            raise
-        except StorageError:
-            return False
-        return True
-
-    async def _drop_connection(self) -> None:
-        if self._conn is not None:
-            conn, self._conn = self._conn, None
-            await conn.close()
