@@ -16,8 +16,9 @@ from simulators.chance import BLOCK, block_of, unit
 
 BITS = 26
 MASK = (1 << BITS) - 1
-#: So much is worked out and sorted at a time.
-WINDOW_MS = 60_000
+#: So much is worked out and sorted at a time; less of a large district, which has other things to do meanwhile.
+WINDOW_MS, SHORT_WINDOW_MS = 60_000, 6_000
+_MANY = 4000
 _LATE_SHARE = 0.05
 #: So many of a stream's messages are looked back for the newest that was not swallowed.
 _LOOK_BACK = 40
@@ -31,8 +32,9 @@ class Beat:
         self._offsets: list[int] = []
         self._keys: list[int] = []
         self._lateness = [(int(interval_ms * _LATE_SHARE) * byte // 256) << BITS for byte in range(256)]
-        self._block = -1
+        self._block: int | None = None
         self._blocks: list[bytes] = []
+        self._ahead: list[bytes] = []  # the next block, little by little
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -41,19 +43,26 @@ class Beat:
         """A stream with its own key of chance; its place here."""
         self._offsets.append(int(self.interval_ms * unit(key, -1)) << BITS | number)
         self._keys.append(key)
-        self._block = -1
         return len(self._keys) - 1
 
     def row(self, n: int) -> list[int]:
         """The n-th message of each stream."""
         block, place = divmod(n, BLOCK)
         if block != self._block:
-            self._blocks = [block_of(key, block) for key in self._keys]
-            self._block = block
+            if self._block is None or block != self._block + 1:
+                self._ahead = []
+            self._work_ahead(block, len(self._keys))
+            self._block, self._blocks, self._ahead = block, self._ahead, []
+        else:
+            self._work_ahead(block + 1, 1 + len(self._keys) // BLOCK)
         began, late = (n * self.interval_ms) << BITS, self._lateness
         return [
             began + offset + late[chance[place]] for offset, chance in zip(self._offsets, self._blocks, strict=True)
         ]
+
+    def _work_ahead(self, block: int, streams: int) -> None:
+        done = len(self._ahead)
+        self._ahead += [block_of(key, block) for key in self._keys[done : done + streams]]
 
     def before(self, place: int, at_ms: int) -> Iterator[int]:
         """When the stream at ``place`` spoke last before ``at_ms``, and before that, and so on for a while."""
@@ -72,13 +81,14 @@ class Agenda:
     def __init__(self, beats: Sequence[Beat], more: Callable[[int, int], list[int]], at_ms: int) -> None:
         """:param more: whatever else is due from one moment up to another (not included), in any order."""
         self._beats = beats
+        self._window_ms = WINDOW_MS if sum(map(len, beats)) < _MANY else SHORT_WINDOW_MS
         self._more = more
         self.seek(at_ms)
 
     def seek(self, at_ms: int) -> None:
         """Go on from ``at_ms``."""
         self.now_ms = at_ms
-        self._planned_ms = at_ms - at_ms % WINDOW_MS
+        self._planned_ms = at_ms - at_ms % self._window_ms
         self._next = [self._planned_ms // beat.interval_ms - 2 for beat in self._beats]
         self._keys: list[int] = []
         self._place = 0
@@ -95,7 +105,7 @@ class Agenda:
             yield since_ms, self.now_ms, self._keys[left : self._place]
 
     def _plan(self) -> None:
-        began_ms, self._planned_ms = self._planned_ms, self._planned_ms + WINDOW_MS
+        began_ms, self._planned_ms = self._planned_ms, self._planned_ms + self._window_ms
         keys = self._later
         for number, beat in enumerate(self._beats):
             while self._next[number] * beat.interval_ms < self._planned_ms:

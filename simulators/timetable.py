@@ -20,9 +20,9 @@ from math import ceil
 from domain.device import Device, RegisteredDevice
 from domain.observation import Channel, Heartbeat, Misdated, Observation, Reading
 from domain.site import Site, SiteKind
-from simulators.beat import BITS, MASK, WINDOW_MS, Agenda, Beat
+from simulators.beat import BITS, MASK, Agenda, Beat
 from simulators.behaviour import Behaviour
-from simulators.day.act import Act
+from simulators.day.act import MINUTE_MS, Act
 from simulators.day.programme import Programme
 from simulators.interventions import Interventions, Loop
 from simulators.message import Message, heartbeat, reading, topic
@@ -209,9 +209,9 @@ class Timetable:
             beat, place = self._places[stream]
             said = (self._message(due_ms, stream) for due_ms in beat.before(place, at_ms))
             candidates += [message for message in [next((one for one in said if one), None)] if message]
-        acts = (self._act(act, act.due_ms / 1000) for act in self._programme.acts(at_ms - 24 * _HOUR_MS, at_ms)
-                if act.device_no == device_no)  # fmt: skip
-        candidates += [message for message in acts if message]
+        act = self._programme.before(device_no, at_ms)
+        if act is not None and (message := self._act(act, act.due_ms / 1000)) is not None:
+            candidates.append(message)
         return max(candidates, key=lambda message: message.due_s, default=None)
 
     def _say(self, device_no: int, channel: Channel, due_s: float, payload: bytes) -> Message:
@@ -224,7 +224,7 @@ class Timetable:
         """Nearly all are plain: built here. Whatever is not is said in bytes and decoded as in production."""
         if not keys:
             return []
-        began_ms = (keys[0] >> BITS) // WINDOW_MS * WINDOW_MS
+        began_ms = (keys[0] >> BITS) // MINUTE_MS * MINUTE_MS
         self._look_at_batteries(began_ms)
         self._look_at_changes()
         base, ms, began = datetime.fromtimestamp(began_ms / 1000, UTC), _milliseconds(), began_ms << BITS
@@ -289,5 +289,5 @@ def _ms(at_s: float) -> int:
 
 @cache
 def _milliseconds() -> list[timedelta]:
-    """Those of one window: to add one is faster than to make a time."""
-    return [timedelta(milliseconds=number) for number in range(WINDOW_MS)]
+    """Those of a minute: to add one is faster than to make a time."""
+    return [timedelta(milliseconds=number) for number in range(MINUTE_MS)]

@@ -21,7 +21,7 @@ DAY_MS = 1440 * MINUTE_MS
 
 
 class Act(msgspec.Struct, frozen=True, gc=False):
-    """``due_ms`` since 1970; ``act_id`` is the same whenever it is worked out."""
+    """``due_ms`` since 1970; ``act_id`` is the same whenever it is worked out. ``told`` is shared and never changed."""
 
     due_ms: int
     device_no: int
@@ -43,7 +43,7 @@ class Act(msgspec.Struct, frozen=True, gc=False):
 class SiteDay:
     """One site on one date: what the acts of a day are worked out from."""
 
-    __slots__ = ("_key", "_keys", "_numbered", "bells", "date", "kind", "midnight_ms", "site_id")
+    __slots__ = ("_ids", "_key", "_keys", "_numbered", "bells", "date", "kind", "midnight_ms", "site_id")
 
     def __init__(self, seed: int, site: Site, day: date, numbered: Sequence[tuple[int, Device]]) -> None:
         """:param numbered: the site's devices with their numbers in the district."""
@@ -54,6 +54,7 @@ class SiteDay:
         self.midnight_ms = round(datetime(day.year, day.month, day.day, tzinfo=CHINA_TIME).timestamp() * 1000)
         self._key = key_of(seed, site.site_id, day.isoformat())
         self._keys: dict[str, int] = {}
+        self._ids: dict[str, str] = {}
         self._numbered = numbered
 
     def devices(self, kind: DeviceKind) -> list[tuple[int, Device]]:
@@ -71,4 +72,7 @@ class SiteDay:
     ) -> Act:
         """``minute`` after midnight; never on another date."""
         due_ms = self.midnight_ms + min(DAY_MS - 1, max(0, int(minute * MINUTE_MS)))
-        return Act(due_ms, device_no, f"{self.date:%Y%m%d}-{name}", event, told)
+        act_id = self._ids.get(name)
+        if act_id is None:
+            act_id = self._ids[name] = f"{self.date:%Y%m%d}-{name}"
+        return Act(due_ms, device_no, act_id, event, told)

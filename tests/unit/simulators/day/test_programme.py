@@ -9,7 +9,7 @@ import pytest
 from domain.device import Device, DeviceKind
 from domain.observation import EventKind
 from domain.site import Site, SiteKind
-from simulators.day.act import Act
+from simulators.day.act import DAY_MS, Act
 from simulators.day.bells import BELLS
 from simulators.day.programme import Programme, site_acts
 from simulators.day.sky import sun_height
@@ -140,10 +140,27 @@ def test_what_is_due_does_not_depend_on_how_it_is_asked_for() -> None:
     assert {at(act).date() for act in whole} == {SCHOOL_DAY, SCHOOL_DAY + timedelta(days=1)}
 
 
-def test_only_the_days_at_hand_are_kept() -> None:
+def test_days_come_out_the_same_in_whatever_order_they_are_asked_for() -> None:
     of = site()
     programme = Programme(1, [of], devices_of(of))
-    begin = round(datetime(2026, 3, 1, tzinfo=CHINA_TIME).timestamp() * 1000)
-    for hour in range(24 * 10):
-        programme.acts(begin + hour * 3_600_000, begin + (hour + 1) * 3_600_000)
-    assert programme.days_kept <= 2
+    begin = round(datetime(2026, 3, 9, tzinfo=CHINA_TIME).timestamp() * 1000)
+    days = [programme.acts(begin + n * DAY_MS, begin + (n + 1) * DAY_MS) for n in range(4)]
+    assert [programme.acts(begin + n * DAY_MS, begin + (n + 1) * DAY_MS) for n in (3, 0, 2, 1)] == [
+        days[3],
+        days[0],
+        days[2],
+        days[1],
+    ]
+    assert days[1] == acts(date(2026, 3, 10))
+
+
+def test_the_newest_act_of_a_device_is_found_from_the_day_before_too() -> None:
+    of = site()
+    programme = Programme(1, [of], devices_of(of))
+    night = round(datetime(2026, 3, 11, 0, 30, tzinfo=CHINA_TIME).timestamp() * 1000)
+    (camera,) = [n for n, device in numbered(of) if device.device_id == "s001-cam-07"]
+    found = programme.before(camera, night)
+    assert found is not None
+    assert found.told == {"mode": "night"}
+    assert at(found).date() == SCHOOL_DAY
+    assert found == [act for act in acts(SCHOOL_DAY) if act.device_no == camera][-1]
