@@ -19,6 +19,7 @@ BENCHMARKS = {
     "storm": "20,000 devices that come back at once, twice, and buttons pressed meanwhile",
     "memory": "the bulk role's memory and the cost of a heartbeat at 20,000, 200,000 and a million devices",
     "outage": "ten minutes without a database: alarms meanwhile, and how soon everything is stored afterwards",
+    "day": "a site's day on a virtual clock: what devices say, and what the rules make of it, beside a bare loop",
     "neighbour": "what one device that sends 2,000 messages a second does to everybody else",
 }
 
@@ -28,7 +29,7 @@ BENCHMARKS = {
 @click.option("--list", "listing", is_flag=True, help="Say which benchmarks there are.")
 @click.option("--quick", is_flag=True, help="Short runs: they show that the benchmarks work, not how fast we are.")
 @click.option("--messages", type=click.IntRange(1000, 400_000), help="ingest, memory: messages of one round.")
-@click.option("--rounds", type=click.IntRange(1, 50), help="ingest, memory: rounds; neighbour: pairs of windows.")
+@click.option("--rounds", type=click.IntRange(1, 50), help="ingest, memory, day: rounds; neighbour: pairs of windows.")
 @click.option("--server", type=click.Choice(["postgresql", "timescaledb"]), default="postgresql", show_default=True,
               help="ingest: the embedded PostgreSQL, or the tests' TimescaleDB.")  # fmt: skip
 @click.option("--broker", type=click.Choice(["mosquitto", "embedded"]), default="mosquitto", show_default=True,
