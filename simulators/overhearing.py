@@ -11,20 +11,20 @@ from domain.errors import PayloadError
 from domain.observation import Channel, Misdated, Observation
 from simulators.message import Message
 
-#: How long a message is under way. Not nothing: a time that is just ours is how a device without a clock is known.
-ON_THE_WAY = timedelta(milliseconds=20)
+#: A message is so long on its way. One that came in the very moment it names would seem to be of a device that has no
+#: clock.
+TRAVEL_MS = 1
 #: Those that the server has unless it is told otherwise; a test holds the two together.
 LIMITS = Limits(timedelta(seconds=300), timedelta(days=30))
 
 
 def overheard(device: RegisteredDevice, message: Message, limits: Limits = LIMITS) -> Observation | Misdated:
-    """As if it arrived `ON_THE_WAY` after it is due. One whose time is not plausible would be put aside: only that
-    time is heard.
+    """As if it arrived `TRAVEL_MS` after it is due. Of one that would be put aside for its time, that time is heard.
 
     :raises PayloadError: the message is wrong in any other way.
     """
     channel = Channel(message.topic.rpartition("/")[2])
-    received_at = datetime.fromtimestamp(message.due_s, UTC) + ON_THE_WAY
+    received_at = datetime.fromtimestamp(message.due_s + TRAVEL_MS / 1000, UTC)
     try:
         return OBSERVE[channel](device, MESSAGE_DECODERS[channel].decode(message.payload), received_at, limits)
     except PayloadError as error:

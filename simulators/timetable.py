@@ -26,7 +26,7 @@ from simulators.day.act import MINUTE_MS, Act
 from simulators.day.programme import Programme
 from simulators.interventions import Interventions, Loop
 from simulators.message import Message, heartbeat, reading, topic
-from simulators.overhearing import ON_THE_WAY, overheard
+from simulators.overhearing import TRAVEL_MS, overheard
 
 READING_INTERVAL_S = 60.0
 #: Who speaks, beside heartbeats and readings: acts of the window, and what interventions add.
@@ -114,7 +114,7 @@ class Timetable:
         *,
         alarms: list[Message] | None = None,
     ) -> Iterator[Heard]:
-        """The same, already decoded as if each message had arrived `ON_THE_WAY` after it was due.
+        """The same, already decoded, as if each had arrived a moment after it was due: a site's day costs a second.
 
         :param registered: by (site_id, device_id). Of whom is not there, nothing is heard.
         :param alarms: where alarms are put instead, in bytes: they travel in a lane of their own. A day has none; a
@@ -235,19 +235,15 @@ class Timetable:
             number = key & MASK
             if number < heard:
                 if (device := plain[number]) is not None:
-                    at = base + ms[(key - began) >> BITS]
-                    add(Heartbeat(device, at, at + ON_THE_WAY, batteries[number]))
+                    after_ms = (key - began) >> BITS
+                    add(Heartbeat(device, base + ms[after_ms], base + ms[after_ms + TRAVEL_MS], batteries[number]))
                     continue
             elif number < _ACTS:
                 device_no = self._device_of[number]
                 if (device := plain[device_no]) is not None:
-                    at = base + ms[(key - began) >> BITS]
-                    behaviour = self._behaviours[device_no]
-                    add(
-                        Reading(
-                            device, at, at + ON_THE_WAY, {behaviour.metric: behaviour.measured((key >> BITS) / 1000)}
-                        )
-                    )
+                    after_ms, behaviour = (key - began) >> BITS, self._behaviours[device_no]
+                    values = {behaviour.metric: behaviour.measured((key >> BITS) / 1000)}
+                    add(Reading(device, base + ms[after_ms], base + ms[after_ms + TRAVEL_MS], values))
                     continue
             message = self._message(key >> BITS, number)
             if message is None:
@@ -290,4 +286,4 @@ def _ms(at_s: float) -> int:
 @cache
 def _milliseconds() -> list[timedelta]:
     """Those of a minute: to add one is faster than to make a time."""
-    return [timedelta(milliseconds=number) for number in range(MINUTE_MS)]
+    return [timedelta(milliseconds=number) for number in range(MINUTE_MS + TRAVEL_MS)]

@@ -37,7 +37,7 @@ from simulators.far_ends import FarEnds, LinkBehaviour, LinkName
 from simulators.interventions import Interventions
 from simulators.message import Message
 from simulators.orders import Order
-from simulators.overhearing import ON_THE_WAY
+from simulators.overhearing import TRAVEL_MS
 from simulators.scenarios.happening import Happening
 from simulators.scenarios.script import (
     DatabaseAct,
@@ -182,7 +182,7 @@ class House:
         self._tasks.create_task(self._bring(message), name="rehearsal: an alarm on its way")
 
     async def _bring(self, message: Message) -> None:
-        await self._until(message.due_s + ON_THE_WAY.total_seconds())
+        await self._until(message.due_s + TRAVEL_MS / 1000)
         self._walls.alarms.hand(message.topic, message.payload, self._clock.now())
 
     async def _operate(self, act: OperatorAct) -> None:

@@ -28,7 +28,7 @@ from ingest.bulk_lane import LANE
 from ingest.fairness import Allowance, Fairness
 from ingest.parcel import Parcel
 from simulators.message import Message
-from simulators.overhearing import ON_THE_WAY
+from simulators.overhearing import TRAVEL_MS
 from simulators.timetable import Timetable
 from storage.device_states import load_rule_states
 from storage.pool import Pool, wrapped_errors
@@ -97,7 +97,7 @@ class Watch:
 
     def hear(self, message: Message) -> None:
         """A message outside the timetable."""
-        at = datetime.fromtimestamp(message.due_s, UTC) + ON_THE_WAY
+        at = datetime.fromtimestamp(message.due_s + TRAVEL_MS / 1000, UTC)
         said = self._decoder.decode(message.topic, message.payload, at).observations
         self._held.extend(one for one in said if not isinstance(one, Alarm))
         if self._committing is None:

@@ -19,7 +19,7 @@ from simulators.district import District, build_district, devices_of
 from simulators.interventions import Interventions
 from simulators.message import CHINA_TIME, Message
 from simulators.orders import Op, Order
-from simulators.overhearing import LIMITS
+from simulators.overhearing import LIMITS, TRAVEL_MS
 from simulators.timetable import Timetable
 
 START_S = datetime(2026, 3, 10, 7, 20, tzinfo=CHINA_TIME).timestamp()
@@ -66,10 +66,10 @@ class Twins:
         return heard
 
     def decoded(self, messages: Sequence[Message]) -> list[Observation | Misdated]:
-        """By the decoder of the lanes, each message when it was due."""
+        """By the decoder of the lanes, each message a moment after it was due."""
         heard: list[Observation | Misdated] = []
         for message in messages:
-            received_at = datetime.fromtimestamp(message.due_s, UTC)
+            received_at = datetime.fromtimestamp(message.due_s + TRAVEL_MS / 1000, UTC)
             decoded = self.decoder.decode(message.topic, message.payload, received_at)
             heard += decoded.observations
             for one in decoded.rejected:
@@ -198,6 +198,19 @@ def test_two_quiet_days_raise_nothing(day: str) -> None:
         assert not engine.tick(datetime.fromtimestamp(at_s, UTC))
         engine.changes()
     assert len(heard) == len(devices)
+
+
+def test_a_clock_that_goes_wrong_and_is_set_right_is_found_to_be_both() -> None:
+    """A message that arrived in the very moment it names would be of a device without a clock, and prove nothing."""
+    off, right = (Order(op=Op.CLOCK, site="s001", device="s001-btn-02", off_s=off_s) for off_s in (-2400.0, 0.0))
+    twins = Twins(build_district(sites=1), [(60.0, off), (360.0, right)])
+    engine = Engine(bulk_rules())
+    engine.enrol(twins.registered.values(), datetime.fromtimestamp(START_S, UTC))
+    found = [one for observation in twins.heard(600) for one in engine.observe(observation)]
+    assert [(one.rule, one.kind.value, one.device_id) for one in found] == [
+        ("clock_off", "raised", "s001-btn-02"),
+        ("clock_off", "cleared", "s001-btn-02"),
+    ]
 
 
 def test_an_order_takes_effect_at_its_own_time_inside_of_a_slice() -> None:
