@@ -92,6 +92,7 @@ class Fleet:
             start_s=self._now_s(),
             rate_factor=rate_factor,
             interventions=self._interventions,
+            sites=district.sites,
         )
         groups = max(1, min(connections, len(district.sites)))
         site_nos = {site.site_id: number for number, site in enumerate(district.sites)}

@@ -106,7 +106,11 @@ class House:
         devices = script.district.devices
         self._interventions = Interventions(devices, script.district.sites)
         self._timetable = Timetable(
-            devices, seed=script.seed, start_s=script.start_s, interventions=self._interventions
+            devices,
+            seed=script.seed,
+            start_s=script.start_s,
+            interventions=self._interventions,
+            sites=script.district.sites,
         )
         self._watch = self._new_watch()
         self._living: list[asyncio.Task[None]] = []
