@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,9 +36,10 @@ def wait_for(look: Callable[[], T | None], what: str, *, within_s: float = 20.0)
 
 
 class RunningDemo:
-    """One demo with a few sites, on free ports."""
+    """One demo with a few sites, on free ports. ``options`` are further ones of its command line."""
 
-    def __init__(self, directory: Path, *, sites: int) -> None:
+    def __init__(self, directory: Path, *, sites: int, options: Sequence[str] = ()) -> None:
+        self._options = list(options)
         self.directory = directory
         self.sites = sites
         self.web_port, self.mqtt_port = free_port(), free_port()
@@ -54,6 +55,7 @@ class RunningDemo:
                 [
                     *(sys.executable, "-m", "campuswatch", "demo", "--data", str(self.directory / "data")),
                     *("--port", str(self.web_port), "--mqtt-port", str(self.mqtt_port), "--sites", str(self.sites)),
+                    *self._options,
                 ],
                 stdout=log,
                 stderr=log,
@@ -97,11 +99,16 @@ class RunningDemo:
         answer.raise_for_status()
         return answer.json()
 
+    @property
+    def receivers(self) -> str:
+        """Where the links' far ends are."""
+        match = re.search(r"(http://127\.0\.0\.1:\d+)/received", self.log())
+        assert match is not None
+        return match[1]
+
     def received(self) -> Any:
         """What police, education and the duty leader's telephone got."""
-        match = re.search(r"http://127\.0\.0\.1:(\d+)/received", self.log())
-        assert match is not None
-        return httpx.get(f"http://127.0.0.1:{match[1]}/received", timeout=10, trust_env=False).json()
+        return httpx.get(f"{self.receivers}/received", timeout=10, trust_env=False).json()
 
     def query(self, sql: str, *parameters: Any) -> list[Any]:
         dsn = EmbeddedPostgres(self.directory / "data" / "postgresql").dsn
@@ -120,8 +127,8 @@ class RunningDemo:
 
 
 @contextmanager
-def running_demo(directory: Path, *, sites: int) -> Iterator[RunningDemo]:
-    demo = RunningDemo(directory, sites=sites)
+def running_demo(directory: Path, *, sites: int, options: Sequence[str] = ()) -> Iterator[RunningDemo]:
+    demo = RunningDemo(directory, sites=sites, options=options)
     try:
         demo.start()
         yield demo
