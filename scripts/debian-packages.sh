@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the tests need, those that are missing; needs root or sudo only then.
 set -euo pipefail
-wanted=(mosquitto mosquitto-clients chromium fonts-wqy-microhei mmdebstrap)
+wanted=(mosquitto mosquitto-clients openssl chromium fonts-wqy-microhei mmdebstrap)
 
 missing=()
 for package in "${wanted[@]}"; do

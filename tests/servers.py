@@ -227,9 +227,18 @@ class Mosquitto:
 
     `stop` and `start` again keep the port; sessions do not survive that, unless ``persistent``. A `kill` costs what was
     queued since the last autosave a second ago; with ``saves_each_change`` only what came in the last few milliseconds.
+    ``access``: lines of its configuration that say who is let in, and how.
     """
 
-    def __init__(self, directory: Path, *, persistent: bool = False, saves_each_change: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        persistent: bool = False,
+        saves_each_change: bool = False,
+        access: str = "allow_anonymous true",
+    ) -> None:
+        self._access = access
         self._directory = directory
         self._persistent = persistent
         self._saves_each_change = saves_each_change
@@ -253,7 +262,7 @@ class Mosquitto:
         store.chmod(0o777 if os.geteuid() == 0 else 0o700)  # as root it becomes the user mosquitto
         config = self._directory / "mosquitto.conf"
         config.write_text(
-            f"listener {self._port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
+            f"listener {self._port} 127.0.0.1\n{self._access}\nset_tcp_nodelay true\n"
             # Bounded: packet ids are 16 bits wide and a window near that many breaks publishers.
             "max_inflight_messages 20000\nmax_queued_messages 0\nmax_queued_bytes 0\nmessage_size_limit 0\n"
             f"persistence {str(self._persistent).lower()}\npersistence_location {store}/\nautosave_interval 1\n"

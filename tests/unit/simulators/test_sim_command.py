@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+import re
 import socket
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -10,7 +13,15 @@ from campuswatch.commands.sim import sim
 
 @pytest.mark.parametrize(
     "command",
-    [["fleet"], ["press", "s001"], ["ignite", "s001"], ["heat", "s001"], ["cut", "s001"], ["restore", "s001"]],
+    [
+        ["fleet"],
+        ["load"],
+        ["press", "s001"],
+        ["ignite", "s001"],
+        ["heat", "s001"],
+        ["cut", "s001"],
+        ["restore", "s001"],
+    ],
 )
 def test_every_command_refuses_a_remote_broker(command: list[str]) -> None:
     result = CliRunner().invoke(sim, [*command, "--mqtt-url", "mqtt://192.0.2.1:1883"])
@@ -46,7 +57,21 @@ def test_receivers_listen_on_loopback_only() -> None:
 
 def test_the_help_shows_how_to_begin() -> None:
     output = CliRunner().invoke(sim, ["--help"]).output
-    for command in ("fleet", "press", "ignite", "extinguish", "heat", "cut", "restore", "receivers"):
+    for command in (
+        "list",
+        "run",
+        "check",
+        "schema",
+        "fleet",
+        "load",
+        "press",
+        "ignite",
+        "extinguish",
+        "heat",
+        "cut",
+        "restore",
+        "receivers",
+    ):
         assert f"  {command} " in output
     assert "campuswatch sim press s001" in output
 
@@ -58,3 +83,55 @@ def test_a_taken_port_is_named_with_what_to_do() -> None:
     assert result.exit_code == 1
     assert f"127.0.0.1:{port}" in result.output
     assert "--port" in result.output
+
+
+def test_a_password_on_the_command_line_is_refused_and_one_in_the_environment_is_not() -> None:
+    arguments = ["press", "s001", "--mqtt-url", "mqtt://sim:s3cret@192.0.2.1"]
+    result = CliRunner().invoke(sim, arguments)
+    assert result.exit_code == 2
+    assert "--password-file" in result.output
+    assert "s3cret" not in result.output
+    url = {"CAMPUSWATCH_MQTT__URL": "mqtt://sim:s3cret@192.0.2.1"}
+    assert "--allow-remote" in CliRunner().invoke(sim, ["press", "s001"], env=url).output
+
+
+def test_a_virtual_run_does_not_mind_where_the_broker_is(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("title: x\n", "utf-8")
+    result = CliRunner().invoke(sim, ["run", str(wrong)], env={"CAMPUSWATCH_MQTT__URL": "mqtt://192.0.2.1"})
+    assert result.exit_code == 2
+    assert "wrong.yaml" in result.output
+
+
+def test_connections_of_two_kinds_contradict_each_other() -> None:
+    result = CliRunner().invoke(sim, ["fleet", "--per-site", "--per-device"])
+    assert result.exit_code == 2
+
+
+def test_receivers_of_a_load_need_the_links_secret() -> None:
+    result = CliRunner().invoke(sim, ["load", "--receivers", "8090"])
+    assert result.exit_code == 2
+    assert "CAMPUSWATCH_SIM_SECRET" in result.output
+
+
+def test_scenarios_are_listed_in_both_languages() -> None:
+    chinese, english = (CliRunner().invoke(sim, ["list", "--lang", lang]).output for lang in ("zh", "en"))
+    assert re.search("^impatient-finger +一秒内连按两次$", chinese, re.MULTILINE)
+    assert re.search("^impatient-finger +An impatient finger$", english, re.MULTILINE)
+
+
+def test_check_names_every_fault_with_its_line_and_goes_on(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("title: {zh: 甲, en: A}\nlasts: soon\n", "utf-8")
+    result = CliRunner().invoke(sim, ["check", str(wrong), "impatient-finger"])
+    assert result.exit_code == 1
+    assert "wrong.yaml:2" in result.output
+    assert "impatient-finger: " in result.output
+
+
+def test_the_schema_is_json(tmp_path: Path) -> None:
+    out = tmp_path / "schema.json"
+    assert CliRunner().invoke(sim, ["schema", "--out", str(out)]).exit_code == 0
+    printed = CliRunner().invoke(sim, ["schema"]).output
+    assert json.loads(out.read_text("utf-8")) == json.loads(printed)
+    assert "steps" in json.loads(printed)["properties"]
