@@ -20,6 +20,7 @@ BENCHMARKS = {
     "memory": "the bulk role's memory and the cost of a heartbeat at 20,000, 200,000 and a million devices",
     "outage": "ten minutes without a database: alarms meanwhile, and how soon everything is stored afterwards",
     "day": "a site's day on a virtual clock: what devices say, and what the rules make of it, beside a bare loop",
+    "load": "the simulators: connections held and messages acknowledged by one process, beside mosquitto_pub and paho",
     "neighbour": "what one device that sends 2,000 messages a second does to everybody else",
 }
 
