@@ -128,10 +128,9 @@ class _Judge:
     def _field_text(self, field: str, one: Happening) -> str:
         match field:
             case "test" | "drill":
-                given = self._telling.word(field).strip("[]【】")
                 if self._language is Language.EN:
-                    return f"{given}: {str(getattr(one, field)).lower()}"
-                return f"{given}标记" if getattr(one, field) else f"无{given}标记"
+                    return f"{field}: {str(getattr(one, field)).lower()}"
+                return f"{'有' if getattr(one, field) else '无'}{self._telling.word(field)}标记"
             case "what":
                 return self._telling.matter(one.what)
             case "of":

@@ -31,19 +31,19 @@ def load(path_or_name: str | Path) -> Script:
     :raises ScenarioInvalid: it is wrong; all problems at once.
     :raises UnknownScenario: nothing is called so.
     """
-    path = Path(path_or_name)
-    if path.suffix not in ENDINGS and not path.exists():
-        path = LIBRARY / f"{path_or_name}.yaml"
-        if path.parent != LIBRARY or not path.is_file():
-            raise UnknownScenario(
-                f"no scenario is called {str(path_or_name)!r}{nearest(path_or_name, _names())}"
-                " `campuswatch sim list` names those that ship; a file of your own ends with .yaml"
-            )
+    path, name = Path(path_or_name), str(path_or_name)
+    if name in _names():
+        path = LIBRARY / f"{name}.yaml"
+    elif path.suffix not in ENDINGS and not path.is_file():
+        raise UnknownScenario(
+            f"no scenario is called {name!r}{nearest(name, _names())}\n"
+            "`campuswatch sim list` names those that ship; a file of your own ends with .yaml"
+        )
     try:
         text = read_text(path)
     except Unreadable as error:
         raise ScenarioInvalid(error.problems) from error
-    return loads(text, path.stem, file=str(path_or_name) if path.parent != LIBRARY else path.name)
+    return loads(text, path.stem, file=path.name if path.parent == LIBRARY else name)
 
 
 def loads(text: str, name: str, *, file: str) -> Script:

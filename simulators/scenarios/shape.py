@@ -88,7 +88,7 @@ def _expected(model: type[BaseModel], detail: ErrorDetails) -> str:
             what = str(context["what"])
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
             bound = next(iter(context.values()))
-            what = f"a number {'from' if kind.startswith('greater') else 'up to'} {bound}"
+            what = f"a number {'from' if kind.startswith('greater') else 'up to'} {bound:g}"
         case "too_long" | "string_too_long":
             what = f"at most {context.get('max_length')}"
         case _:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -201,4 +202,4 @@ def _scalar(event: ScalarEvent) -> Any:
         return _WORDS[text]
     if _WHOLE.match(text):
         return int(text)
-    return float(text) if _NUMBER.match(text) else text
+    return float(text) if _NUMBER.match(text) and isfinite(float(text)) else text
