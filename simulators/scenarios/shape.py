@@ -93,7 +93,9 @@ def _expected(model: type[BaseModel], detail: ErrorDetails) -> str:
             what = f"at most {context.get('max_length')}"
         case _:
             what = _EXPECTED.get(kind) or detail["msg"]
-    return f"expected {what}" + ("" if isinstance(got, dict | list) else f"; got {_shown(got)}")
+    if isinstance(got, dict | list):
+        return f"expected {what}"
+    return f"expected {what}; got {_shown(got)}{nearest(got, context.get('known', ()))}"
 
 
 def _shown(value: Any) -> str:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from simulators.scenarios.problems import nearest
 from simulators.scenarios.times import (
     A_DATE,
     A_DURATION,
@@ -25,8 +24,9 @@ from simulators.scenarios.times import (
 )
 
 
-def expected(what: str) -> PydanticCustomError:
-    return PydanticCustomError("expected", "{what}", {"what": what})
+def expected(what: str, known: Iterable[str] = ()) -> PydanticCustomError:
+    """``known``: the words that would have been right."""
+    return PydanticCustomError("expected", "{what}", {"what": what, "known": tuple(known)})
 
 
 def _duration(value: object) -> float:
@@ -102,6 +102,6 @@ def one_of(words: Iterable[str]) -> Any:
     def check(value: object) -> str:
         if isinstance(value, str) and value in known:
             return value
-        raise expected(f"one of {', '.join(known)}{nearest(value, known)}")
+        raise expected(f"one of {', '.join(known)}", known)
 
     return PlainValidator(check), WithJsonSchema({"type": "string", "enum": list(known)})

@@ -23,6 +23,10 @@ from simulators.scenarios.script import (
 from tests.unit.simulators.scenarios.texts import HEAD, at_s, problems_of, script_of
 
 PRESS = "  - at: 21:50:00\n    press: s001-btn-01\n"
+NAMES = "sites are called s001 to s184, devices like s001-smk-14"
+BUTTONS = "there are s001-btn-01 to s001-btn-05"
+INSIDE = "inside the scenario, which ends at 22:10:00"
+TWO_SITES = "in this scenario; there are s001 to s002"
 
 
 def acts(steps: str) -> list[object]:
@@ -149,9 +153,9 @@ def test_a_want_needs_an_action_before_it() -> None:
         ("by: 21m", "by", "expected inside the scenario, which ends at 22:10:00"),
         ("by: 1s, not_before: 2s", "not_before", "expected not after by (21:50:01)"),
         ("by: 1s, not_before: 21:40", "not_before", "expected not before its action (line 9) at 21:50:00"),
-        ("by: 1s, site: s003", "site", "no site 's003' in this scenario; there are s001 to s002; `sites: 3` has a site s003"),
-        ("by: 1s, site: x", "site", "no site 'x' in this scenario; there are s001 to s002; sites are called s001 to s184, devices like s001-smk-14"),
-        ("by: 1s, device: s001-btn-9", "device", "no device 's001-btn-9' in this scenario; there are s001-btn-01 to s001-btn-05"),
+        ("by: 1s, site: s003", "site", f"no site 's003' {TWO_SITES}; `sites: 3` has a site s003"),
+        ("by: 1s, site: x", "site", f"no site 'x' {TWO_SITES}; {NAMES}"),
+        ("by: 1s, device: s001-btn-9", "device", f"no device 's001-btn-9' in this scenario; {BUTTONS}"),
         ("by: 1s, site: s002, device: s001-btn-01", "site", "expected s001, where s001-btn-01 is"),
     ],
 )  # fmt: skip
@@ -208,9 +212,9 @@ def test_the_usual_one_is_meant_where_none_is_named() -> None:
     [
         ("press: s001-smk-01", "press.device", "press needs a one_key_alarm device; s001-smk-01 is a smoke"),
         ("ignite: s001-tmp-01", "ignite.device", "ignite needs a smoke device; s001-tmp-01 is a temperature"),
-        ("press: s001-btn-06", "press.device", "no device 's001-btn-06' in this scenario; there are s001-btn-01 to s001-btn-05"),
+        ("press: s001-btn-06", "press.device", f"no device 's001-btn-06' in this scenario; {BUTTONS}"),
         ("press: s003-btn-01", "press.device", "no device 's003-btn-01' in this scenario; `sites: 3` has a site s003"),
-        ("cut: s9", "cut.site", "no site 's9' in this scenario; there are s001 to s002; sites are called s001 to s184, devices like s001-smk-14"),
+        ("cut: s9", "cut.site", f"no site 's9' {TWO_SITES}; {NAMES}"),
         ("cut: {township: 双桥镇, site: s001}", "cut", "expected a township, or a site or a device, not both"),
         ("alarm: {kind: gas}", "alarm", "s001 has no gas device; name the one that is meant"),
     ],
@@ -270,7 +274,7 @@ def test_a_link_that_fails_for_a_while_is_well_again_afterwards() -> None:
 @pytest.mark.parametrize(
     ("link", "field", "expected"),
     [
-        ("link: police, mode: hang, for: 31m", "for", "expected to be over inside the scenario, which ends at 22:10:00"),
+        ("link: police, mode: hang, for: 31m", "for", f"expected to be over {INSIDE}"),
         ("link: police, mode: ok, for: 1m", "for", "expected only with a mode that is not ok"),
         ("link: police, mode: refuse, seconds: 5", "seconds", "expected only with slow and hang, which take so long"),
         ("link: phone, mode: wrong_receipt", "mode", "a telephone answers no receipt; expected another mode"),

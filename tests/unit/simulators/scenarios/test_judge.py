@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,23 +21,13 @@ def script(*lines: str) -> Script:
     return script_of(PRESS + "".join(f"  - {line}\n" for line in lines))
 
 
-def happening(
-    after_s: float, kind: str, what: str, *, device: str = "s001-btn-01", rule: str = "one_key_alarm", **other: object
-) -> Happening:
-    return Happening(
-        at_s=PRESSED + after_s,
-        kind=HappeningKind(kind),
-        what=what,
-        rule=rule,
-        site=device.partition("-")[0],
-        device=device,
-        severity="critical",
-        **other,  # type: ignore[arg-type]
-    )
+def happening(after_s: float, kind: str, what: str, **other: Any) -> Happening:
+    about = {"rule": "one_key_alarm", "site": "s001", "device": "s001-btn-01", "severity": "critical", **other}
+    return Happening(at_s=PRESSED + after_s, kind=HappeningKind(kind), what=what, **about)
 
 
-def incident(after_s: float, device: str = "s001-btn-01", **other: object) -> Happening:
-    return happening(after_s, "incident", "one_key_alarm", device=device, **other)
+def incident(after_s: float, **other: Any) -> Happening:
+    return happening(after_s, "incident", "one_key_alarm", **other)
 
 
 def english(script: Script, *happenings: Happening) -> Judgement:
@@ -72,8 +64,10 @@ def test_what_came_too_late_or_too_early_is_told_by_how_much() -> None:
 
 def test_what_came_in_time_and_with_something_else_is_told_by_that() -> None:
     wanted = script("want: {incident: one_key_alarm, device: s001-btn-01, severity: critical, by: 1s}")
-    head = "line 10: wanted incident One-key alarm s001-btn-01 门卫室一键报警 critical, 21:50:00 – 21:50:01: did not come; "
-    assert texts(wanted, incident(0.5, drill=True)) == [head + "at 21:50:00.500 one came with drill: true"]
+    assert texts(wanted, incident(0.5, drill=True)) == [
+        "line 10: wanted incident One-key alarm s001-btn-01 门卫室一键报警 critical, 21:50:00 – 21:50:01: did not come;"
+        " at 21:50:00.500 one came with drill: true"
+    ]
     wanted = script("want: {receipt: police, of: one_key_alarm, by: 1s}")
     head = "line 10: wanted receipt police · One-key alarm, 21:50:00 – 21:50:01: did not come"
     assert texts(wanted, happening(0.1, "receipt", "education")) == [head + "; at 21:50:00.100 one came with education"]

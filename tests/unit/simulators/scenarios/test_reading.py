@@ -60,7 +60,7 @@ def test_a_wrong_word_is_told_with_those_that_are_right() -> None:
     [(_, field, expected)] = problems_of("  - link: {link: polic, mode: ok}\n")
     assert (field, expected) == (
         "steps[1].link.link",
-        "expected one of police, education, phone; did you mean police?; got polic",
+        "expected one of police, education, phone; got polic; did you mean police?",
     )
 
 
@@ -112,9 +112,15 @@ def test_a_step_of_the_wrong_form_is_told_by_its_field(step: str, field: str, ex
         ("30m", "0s", 6, "lasts", "expected longer than nothing and at most 31d"),
         ("sites: 2", "sites: 185", 4, "sites", "expected a number up to 184; got 185"),
         (", en: It burns.", "", 2, "about.en", "missing; expected en"),
-        ("sites: 2", "devices: [s001-btn-01, s009-btn-01]", 4, "devices[2]", "no device 's009-btn-01' in this district; `sites: 9` has a site s009"),
+        (
+            "sites: 2",
+            "devices: [s001-btn-01, s009-btn-01]",
+            4,
+            "devices[2]",
+            "no device 's009-btn-01' in this district; `sites: 9` has a site s009",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_stands_above_the_steps_is_checked(old: str, new: str, line: int, field: str, expected: str) -> None:
     assert problems_of(ONE_STEP, HEAD.replace(old, new)) == [(line, field, expected)]
 
@@ -157,7 +163,7 @@ def test_a_shipped_scenario_is_found_by_its_name_and_a_file_by_its_path(tmp_path
 
 
 def test_an_unknown_name_is_told_with_the_nearest_one() -> None:
-    with pytest.raises(UnknownScenario, match="did you mean intruder?"):
+    with pytest.raises(UnknownScenario, match=r"did you mean intruder\?"):
         load("intruders")
     for name in ("../library/intruder", "", "intruder/../intruder"):
         with pytest.raises(UnknownScenario):
@@ -176,7 +182,7 @@ def test_whatever_a_file_holds_it_is_a_script_or_a_list_of_problems() -> None:
     chance = Random(4)
     texts = [path.read_text("utf-8") for path in sorted(LIBRARY.glob("*.yaml"))]
     scraps = ["*a", "&a", "!!x ", "- ", "{", "}", "[", ": ", "\n", "\t", "'", '"', "|", "? ", "---\n", "\0", "9" * 30]
-    refused = 0
+    refused = []
     for _ in range(300):
         text = chance.choice(texts)
         for _ in range(chance.randint(1, 5)):
@@ -185,9 +191,10 @@ def test_whatever_a_file_holds_it_is_a_script_or_a_list_of_problems() -> None:
         try:
             loads(text, "mine", file="mine.yaml")
         except ScenarioInvalid as error:
-            refused += 1
-            lines = [problem.line for problem in error.problems]
-            assert lines == sorted(lines)
-            assert 1 <= min(lines)
-            assert all(problem.expected for problem in error.problems)
-    assert refused > 100
+            refused.append(error.problems)
+    assert len(refused) > 100
+    for problems in refused:
+        lines = [problem.line for problem in problems]
+        assert lines == sorted(lines)
+        assert lines[0] >= 1
+        assert all(problem.expected for problem in problems)
