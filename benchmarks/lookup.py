@@ -20,16 +20,16 @@ class Lookup:
         self._records = {topic.encode(): [0.0, 0.0] for topic in topics}
 
     def hear(self, topics: Sequence[str]) -> float:
-        """Microseconds for each of ``topics``, which come as bytes of their own, as from a network."""
+        """Microseconds of CPU for each of ``topics``, which come as bytes of their own, as from a network."""
         records, taken_s = self._records, 0.0
         for start in range(0, len(topics), BATCH):
             arrived = [topic.encode() for topic in topics[start : start + BATCH]]
-            began = time.perf_counter()
+            began = time.thread_time()
             now_s = float(start)
             for topic in arrived:
                 record = records[topic]
                 now_s += 0.001
                 record[0] = now_s
                 record[1] = now_s + 0.1
-            taken_s += time.perf_counter() - began
+            taken_s += time.thread_time() - began
         return taken_s / len(topics) * 1e6
