@@ -85,6 +85,14 @@ def test_time_slept_through_is_left_out() -> None:
     assert sent[0].due_s >= START_S + 3600
 
 
+@pytest.mark.parametrize("asleep_s", [100.0, 3_600.0, 100_000.0])
+def test_whoever_slept_goes_on_as_if_he_had_not(asleep_s: float) -> None:
+    timetable = Timetable(build_district(sites=1).devices, seed=1, start_s=START_S)
+    list(timetable.due(START_S + 200))
+    timetable.skip_to(START_S + asleep_s)
+    assert list(timetable.due(START_S + asleep_s + 120)) == stream(1, 120, start_s=START_S + asleep_s)
+
+
 def test_payloads_and_topics_are_as_the_message_format_says() -> None:
     kinds: Counter[str] = Counter()
     for message in stream(2, 60):
