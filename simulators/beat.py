@@ -113,7 +113,5 @@ class Agenda:
                 self._next[number] += 1
         keys += self._more(began_ms, self._planned_ms)
         keys.sort()
-        cut = bisect_left(keys, self._planned_ms << BITS)
-        self._later = keys[cut:]
-        del keys[cut:]
+        self._later = keys[bisect_left(keys, self._planned_ms << BITS) :]
         self._keys, self._place = keys, bisect_left(keys, self.now_ms << BITS)

@@ -76,7 +76,9 @@ class Timetable:
             is_reading = stream >= len(devices)
             every_s = READING_INTERVAL_S if is_reading else float(behaviour.device.heartbeat_s)
             interval_ms = max(1, round(every_s * 1000 / rate_factor))
-            beat = self._beats.setdefault(interval_ms, Beat(interval_ms))
+            beat = self._beats.get(interval_ms)
+            if beat is None:
+                beat = self._beats[interval_ms] = Beat(interval_ms)
             key = behaviour.key ^ _READING_KEY if is_reading else behaviour.key
             self._places.append((beat, beat.add(stream, key)))
         self._acts: list[Act] = []
