@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any
 
-import msgspec
-
 from domain.device import Device, DeviceKind
 from domain.metric import METRICS
 from domain.observation import AlarmKind, Channel, EventKind
@@ -20,6 +18,7 @@ from simulators.addressees import Addressees
 from simulators.behaviour import MEASURES
 from simulators.course import COOLING_S, Course, Ramp
 from simulators.errors import OrderRefused
+from simulators.loop import Loop
 from simulators.message import Message, alarm, event, state, topic
 from simulators.orders import Op, Order
 
@@ -28,39 +27,6 @@ FIRE_SMOKE_DB_M = 6.0
 FIRE_SMOKE_RISES_S = 30.0
 
 __all__ = ["COOLING_S", "EXTRA_READING_EVERY_S", "FIRE_SMOKE_DB_M", "Interventions"]
-
-
-class Loop(msgspec.Struct):
-    """A device that sends what it said last again, ``times`` times from ``at_s`` on.
-
-    ``ordered``: the newest message that an order had it send. What it says of itself may be newer, and is known to
-    whoever lets it speak: ``last`` is what he found, once he has ``looked``.
-    """
-
-    device_no: int
-    at_s: float
-    times: int
-    over_s: float
-    ordered: Message | None = None
-    last: Message | None = None
-    looked: bool = False
-
-    @property
-    def ends_s(self) -> float:
-        return self.at_s + self.over_s
-
-    def turns(self, since_s: float, until_s: float) -> Iterator[float]:
-        """When it says it again, from ``since_s`` up to ``until_s`` (not included)."""
-        if self.ends_s < since_s or self.at_s >= until_s:
-            return
-        every_s = self.over_s / self.times
-        first = max(0, ceil((since_s - self.at_s) / every_s) - 1) if every_s else 0
-        for turn in range(first, self.times):
-            due_s = self.at_s + turn * every_s
-            if due_s >= until_s:
-                return
-            if due_s >= since_s:
-                yield due_s
 
 
 class Interventions:

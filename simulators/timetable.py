@@ -19,21 +19,20 @@ from math import ceil
 
 from domain.device import Device, RegisteredDevice
 from domain.observation import Channel, Heartbeat, Misdated, Observation, Reading
-from domain.site import Site, SiteKind
-from simulators.beat import BITS, MASK, Agenda, Beat
-from simulators.behaviour import Behaviour
+from domain.site import Site
+from simulators.beat import BITS, MASK, Agenda
 from simulators.day.act import MINUTE_MS, Act
 from simulators.day.programme import Programme
-from simulators.interventions import Interventions, Loop
+from simulators.interventions import Interventions
+from simulators.loop import Loop
 from simulators.message import Message, heartbeat, reading, topic
 from simulators.overhearing import TRAVEL_MS, overheard
+from simulators.streams import Streams
 
-READING_INTERVAL_S = 60.0
 #: Who speaks, beside heartbeats and readings: acts of the window, and what interventions add.
 _ACTS = 1 << (BITS - 2)
 _EXTRAS = 1 << (BITS - 1)
 _HOUR_MS = 3_600_000
-_READING_KEY = 0x5EED
 
 Heard = Observation | Misdated
 
@@ -56,31 +55,14 @@ class Timetable:
         interventions: Interventions | None = None,
         sites: Sequence[Site] = (),
     ) -> None:
-        kinds = {site.site_id: site.kind for site in sites}
-        self._behaviours = [Behaviour(seed, device, kinds.get(device.site_id, SiteKind.PRIMARY)) for device in devices]
+        self._streams = Streams(devices, sites, seed=seed, rate_factor=rate_factor)
+        self._behaviours = self._streams.behaviours
         self._interventions = interventions or Interventions(devices)
         self._programme = Programme(seed, sites, devices)
         numbers: dict[str, int] = {}
         self._site_nos = [numbers.setdefault(device.site_id, len(numbers)) for device in devices]
-        #: Streams: first the heartbeats in the order of the devices, then the readings of those who measure.
-        self._devices_heard = len(devices)
-        self._device_of = list(range(len(devices)))
-        self._device_of += [number for number, behaviour in enumerate(self._behaviours) if behaviour.metric]
-        self._reading_of = {number: stream for stream, number in enumerate(self._device_of) if stream >= len(devices)}
-        if len(self._device_of) > _ACTS:
+        if len(self._streams) > _ACTS:
             raise ValueError(f"a timetable holds {_ACTS} streams at most")
-        self._beats: dict[int, Beat] = {}
-        self._places: list[tuple[Beat, int]] = []
-        for stream, device_no in enumerate(self._device_of):
-            behaviour = self._behaviours[device_no]
-            is_reading = stream >= len(devices)
-            every_s = READING_INTERVAL_S if is_reading else float(behaviour.device.heartbeat_s)
-            interval_ms = max(1, round(every_s * 1000 / rate_factor))
-            beat = self._beats.get(interval_ms)
-            if beat is None:
-                beat = self._beats[interval_ms] = Beat(interval_ms)
-            key = behaviour.key ^ _READING_KEY if is_reading else behaviour.key
-            self._places.append((beat, beat.add(stream, key)))
         self._acts: list[Act] = []
         self._extras: list[int | Loop] = []
         self._batteries: list[float | None] = []
@@ -90,12 +72,12 @@ class Timetable:
         #: Who says now what he says on a quiet day.
         self._plain: list[RegisteredDevice | None] = []
         self._changes_seen = -1
-        self._agenda = Agenda(list(self._beats.values()), self._plan_acts, _ms(start_s))
+        self._agenda = Agenda(self._streams.beats, self._plan_acts, _ms(start_s))
 
     @property
     def mean_rate(self) -> float:
         """Heartbeats and readings a second with nothing cut."""
-        return sum(1000.0 * len(beat) / beat.interval_ms for beat in self._beats.values())
+        return sum(1000.0 * len(beat) / beat.interval_ms for beat in self._streams.beats)
 
     def skip_to(self, at_s: float) -> None:
         """Go on from ``at_s`` and leave out what was due before: the machine slept."""
@@ -160,8 +142,8 @@ class Timetable:
         """None: the device is cut, or has nothing to repeat."""
         due_s = due_ms / 1000
         if number < _ACTS:
-            device_no = self._device_of[number]
-            if number < self._devices_heard:
+            device_no = self._streams.device_of[number]
+            if number < len(self._behaviours):
                 return self._heartbeat(device_no, due_s)
             return self._reading(device_no, due_s)
         if number < _EXTRAS:
@@ -206,10 +188,8 @@ class Timetable:
         """The newest message that the device sent before ``at_s``, worked out anew."""
         at_ms = _ms(at_s)
         candidates = [] if ordered is None else [ordered]
-        streams = [device_no, *([self._reading_of[device_no]] if device_no in self._reading_of else [])]
-        for stream in streams:
-            beat, place = self._places[stream]
-            said = (self._message(due_ms, stream) for due_ms in beat.before(place, at_ms))
+        for stream in self._streams.of_device(device_no):
+            said = (self._message(due_ms, stream) for due_ms in self._streams.before(stream, at_ms))
             candidates += [message for message in [next((one for one in said if one), None)] if message]
         act = self._programme.before(device_no, at_ms)
         if act is not None and (message := self._act(act, act.due_ms / 1000)) is not None:
@@ -230,18 +210,18 @@ class Timetable:
         self._look_at_batteries(began_ms)
         self._look_at_changes()
         base, ms, began = datetime.fromtimestamp(began_ms / 1000, UTC), _milliseconds(), began_ms << BITS
-        plain, batteries, heard = self._plain, self._batteries, self._devices_heard
+        plain, batteries, heartbeats = self._plain, self._batteries, len(self._behaviours)
         found: list[Heard] = []
         add = found.append
         for key in keys:
             number = key & MASK
-            if number < heard:
+            if number < heartbeats:
                 if (device := plain[number]) is not None:
                     after_ms = (key - began) >> BITS
                     add(Heartbeat(device, base + ms[after_ms], base + ms[after_ms + TRAVEL_MS], batteries[number]))
                     continue
             elif number < _ACTS:
-                device_no = self._device_of[number]
+                device_no = self._streams.device_of[number]
                 if (device := plain[device_no]) is not None:
                     after_ms, behaviour = (key - began) >> BITS, self._behaviours[device_no]
                     values = {behaviour.metric: behaviour.measured((key >> BITS) / 1000)}
@@ -258,7 +238,7 @@ class Timetable:
 
     def _decoded(self, message: Message, number: int) -> Heard | None:
         if number < _ACTS:
-            device_no = self._device_of[number]
+            device_no = self._streams.device_of[number]
         elif number < _EXTRAS:
             device_no = self._acts[number - _ACTS].device_no
         else:

@@ -207,6 +207,7 @@ def test_a_drift_that_catches_fire_goes_on_from_where_it_stood() -> None:
     school.apply(600, Op.HEAT, "s001-tmp-03", to_c=90, over_s=300)
     said = values(school.until(900, "s001-tmp-03"))
     assert said == sorted(said)
+    assert 30 < said[9] <= 36  # the last before the fire
     assert 60 < len(said) < 85  # every few seconds while it burns
 
 

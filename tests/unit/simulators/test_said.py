@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -127,6 +128,23 @@ def test_what_is_said_does_not_depend_on_how_time_is_sliced() -> None:
     whole = Twins(district, ALL_AT_ONCE, step_s=900.0).messages(900)
     assert Twins(district, ALL_AT_ONCE, step_s=0.9).messages(900) == whole
     assert [one.due_s for one in whole] == sorted(one.due_s for one in whole)
+
+
+def test_batteries_run_down_in_both_alike() -> None:
+    district = build_district(sites=1)
+    devices = [device for device in district.devices if device.device_id == "s001-smk-07"]
+    in_bytes, said = (Timetable(devices, seed=1, start_s=START_S) for _ in range(2))
+    known = registered(devices)
+    levels: list[float] = []
+    for days in (0, 1, 400):
+        ends_s = START_S + days * 86_400 + 7200
+        for timetable in (in_bytes, said):
+            timetable.skip_to(START_S + days * 86_400)
+        heard = [one.battery_pct for one in said.said(ends_s, known) if isinstance(one, Heartbeat)]
+        told = [json.loads(one.payload).get("battery_pct") for one in in_bytes.due(ends_s)]
+        assert heard == [level for level in told if level is not None]
+        levels += [level for level in heard if level is not None]
+    assert len(set(levels)) >= 2
 
 
 def test_alarms_that_a_loop_repeats_can_be_had_in_bytes_for_their_own_lane() -> None:
