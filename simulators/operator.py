@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from ipaddress import ip_address
 from types import TracebackType
@@ -19,6 +20,7 @@ from simulators.notices import Notice
 T = TypeVar("T")
 
 LEADER = "带班领导（模拟）"
+_NUMBER = re.compile(r"#(\d{1,9})\s*$", re.ASCII)
 
 
 class SeenIncident(msgspec.Struct, frozen=True):
@@ -112,9 +114,16 @@ class Operator:
         await self._asking.post(f"{self._api}/incidents/{incident_id}/{action}", {"actor": actor, "note": note})
 
     async def acknowledge_notice(self, notice: Notice) -> str:
-        """Acknowledge the newest unacknowledged incident whose site and place the notice names."""
-        fits = [one for one in await self.queue("raised") if one.site_name and one.site_name in notice.title]
-        exact = [one for one in fits if one.place and one.place in notice.title]
+        """Acknowledge the incident whose number the notice's title ends with (``#25``); where it has none, the newest
+        unacknowledged one whose site and place it names.
+        """
+        queue = await self.queue("raised")
+        number = _NUMBER.search(notice.title)
+        if number is not None:
+            fits = exact = [one for one in queue if one.number == int(number[1])]
+        else:
+            fits = [one for one in queue if one.site_name and one.site_name in notice.title]
+            exact = [one for one in fits if one.place and one.place in notice.title]
         if not fits:
             raise WallRefused(f"no unacknowledged incident fits «{notice.title}»")
         incident = max(exact or fits, key=lambda one: one.number)

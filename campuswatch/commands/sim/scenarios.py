@@ -54,7 +54,7 @@ def check(scenarios: tuple[str, ...]) -> None:
         start = datetime.fromtimestamp(script.start_s, CHINA_TIME)
         click.echo(
             f"{script.name}: {len(script.steps)} steps, {len(script.wants)} wants, {len(script.quiets)} quiet times, "
-            f"from {start:%Y-%m-%d %H:%M:%S} for {minutes:.3g} min, {len(script.district.sites)} site(s), "
+            f"from {start:%Y-%m-%d %H:%M:%S} for {round(minutes, 2):g} min, {len(script.district.sites)} site(s), "
             f"seed {script.seed}"
         )
     if wrong:

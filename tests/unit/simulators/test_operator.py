@@ -111,6 +111,14 @@ async def test_a_leader_acknowledges_the_newest_incident_of_the_site_and_place(w
     assert wall.done == [("acknowledge", "4 带班领导（模拟）")]
 
 
+async def test_a_number_in_the_notice_says_which_incident_it_is(wall: Wall, url: str) -> None:
+    answer = await acknowledge(url, "【紧急】一键报警 明德小学 食堂 #1")
+    assert answer.status_code == 200
+    assert wall.done == [("acknowledge", "1 带班领导（模拟）")]
+    assert (await acknowledge(url, "【紧急】一键报警 明德小学 食堂 #99")).status_code == 502
+    assert len(wall.done) == 1
+
+
 async def test_a_notice_that_fits_nothing_stays_unacknowledged(wall: Wall, url: str) -> None:
     answer = await acknowledge(url, "一键报警 别的学校")
     assert answer.status_code == 502
