@@ -62,6 +62,13 @@ async def test_a_load_sends_what_was_asked_for_and_every_message_is_another(mosq
     listener.close()
 
 
+async def test_what_finds_its_window_full_is_held_back_and_never_sent_late(mosquitto: str) -> None:
+    plan = LoadPlan(connections=1, rate_per_s=50_000.0, duration_s=1.0, window=1)
+    summary = await Load(build_district(sites=1), broker_address(mosquitto), plan).run()
+    assert summary.held_back > summary.published
+    assert (summary.waiting, summary.dropped, summary.in_flight) == (0, 0, 0)
+
+
 async def test_as_fast_as_possible_is_faster_than_a_trickle_and_loses_nothing(mosquitto: str) -> None:
     plan = LoadPlan(connections=4, rate_per_s=0.0, duration_s=2.0, window=100)
     summary = await Load(build_district(sites=1), broker_address(mosquitto), plan).run()

@@ -74,21 +74,22 @@ async def test_an_urgent_message_overtakes_what_waits(mosquitto: str) -> None:
 async def test_it_hears_what_it_subscribed_to(broker: str) -> None:
     heard: list[tuple[str, bytes]] = []
     topic = f"t/{named()}"
-    both = asyncio.Event()
+    all_of_them = asyncio.Event()
 
     def hear(where: str, what: bytes) -> None:
         heard.append((where, what))
-        if len(heard) == 2:
-            both.set()
+        if len(heard) == 301:
+            all_of_them.set()
 
     listening = Uplink(broker_address(broker), named(), subscribe=topic, on_message=hear)
     async with running(listening), running(Uplink(broker_address(broker), named())) as link:
-        link.offer(topic, b"hello")
+        for number in range(300):  # more than a broker leaves unacknowledged
+            link.offer(topic, b"%d" % number)
         link.offer(topic, "你好".encode() * 10_000)
         assert await link.drain(10)
         async with asyncio.timeout(10):
-            await both.wait()
-    assert heard == [(topic, b"hello"), (topic, "你好".encode() * 10_000)]
+            await all_of_them.wait()
+    assert heard == [*((topic, b"%d" % number) for number in range(300)), (topic, "你好".encode() * 10_000)]
 
 
 async def test_what_was_not_acknowledged_goes_out_again_when_the_broker_is_back(server_directory: Path) -> None:
@@ -113,6 +114,32 @@ async def test_what_was_not_acknowledged_goes_out_again_when_the_broker_is_back(
             listener.close()
     finally:
         await asyncio.to_thread(server.stop)
+
+
+async def test_what_the_broker_has_not_acknowledged_is_said_again_and_marked() -> None:
+    """A broker that lets in, takes a message and hangs up; the next time it acknowledges what it hears."""
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly((await reader.readexactly(2))[1])  # CONNECT
+        writer.write(b"\x20\x02\x00\x00")
+        head = await reader.readexactly(2)
+        said = head + await reader.readexactly(head[1])
+        heard.append(said)
+        if len(heard) > 1:
+            writer.write(b"\x40\x02" + said[5:7])
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(Uplink(broker_address(f"mqtt://127.0.0.1:{port}"), named())) as link:
+        link.offer("t", b"alarm")
+        assert await link.drain(20)
+        assert (link.published, link.acknowledged, link.reconnects) == (1, 1, 1)
+    first, second = heard
+    assert first[0] == 0x32
+    assert second == b"\x3a" + first[1:]
 
 
 async def test_a_broker_that_is_not_there_is_named_with_what_to_do() -> None:
