@@ -113,6 +113,8 @@ def test_nothing_but_what_was_wanted_may_be_where_it_is_quiet() -> None:
         " s001-btn-01"
     ]
     assert english(wanted, incident(0.1), happening(30.001, "notice", "duty")).ok
+    assert not english(wanted, incident(0.1), happening(0.0, "notice", "duty")).ok
+    assert english(wanted, incident(0.1), happening(-0.001, "notice", "duty")).ok
 
 
 def test_a_failure_is_a_disturbance_too() -> None:

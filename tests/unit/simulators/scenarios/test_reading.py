@@ -71,6 +71,7 @@ def test_a_wrong_word_is_told_with_those_that_are_right() -> None:
         ("press: 5", "press", "expected fields: site, device, test, drill; got 5"),
         ("press: [s001-btn-01]", "press", "expected fields: site, device, test, drill; got ['s001-btn-01']"),
         ("heat: {to: warm}", "heat.to", "expected a number; got warm"),
+        ("heat: {to: -61}", "heat.to", "expected a number from -60; got -61"),
         ("heat: {to: '50'}", "heat.to", "expected a number; got 50"),
         ("heat: {over: 90}", "heat.over", "expected a duration such as 250ms, 90s, 2m, 1h30m or 14d; got 90"),
         ("repeat: {times: 0, over: 1s}", "repeat.times", "expected a number from 1; got 0"),
@@ -109,6 +110,7 @@ def test_a_step_of_the_wrong_form_is_told_by_its_field(step: str, field: str, ex
         ("21:40", "25:40", 5, "start", "expected a date and time such as 2026-03-10 21:40; got 2026-03-10 25:40"),
         ("03-10", "02-30", 5, "start", "expected a date and time such as 2026-03-10 21:40; got 2026-02-30 21:40"),
         ("30m", "40d", 6, "lasts", "expected longer than nothing and at most 31d"),
+        ("30m", "31d1s", 6, "lasts", "expected longer than nothing and at most 31d"),
         ("30m", "0s", 6, "lasts", "expected longer than nothing and at most 31d"),
         ("sites: 2", "sites: 185", 4, "sites", "expected a number up to 184; got 185"),
         (", en: It burns.", "", 2, "about.en", "missing; expected en"),
@@ -123,6 +125,15 @@ def test_a_step_of_the_wrong_form_is_told_by_its_field(step: str, field: str, ex
 )
 def test_what_stands_above_the_steps_is_checked(old: str, new: str, line: int, field: str, expected: str) -> None:
     assert problems_of(ONE_STEP, HEAD.replace(old, new)) == [(line, field, expected)]
+
+
+def test_the_longest_and_the_largest_that_is_allowed_is_allowed() -> None:
+    head = HEAD.replace("30m", "31d").replace("sites: 2", "sites: 184")
+    script = script_of("  - heat: {to: -60}\n  - heat: {to: 600}\n  - battery: {percent: 0}\n", head)
+    assert script.ends_s - script.start_s == 31 * 86_400
+    assert len(script.district.sites) == 184
+    assert len(script_of(ONE_STEP * 5000).steps) == 5000
+    assert problems_of(ONE_STEP * 5001) == [(8, "steps", "expected at most 5000 steps")]
 
 
 def test_a_text_of_one_language_is_taken_for_both() -> None:

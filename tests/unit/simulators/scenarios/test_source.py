@@ -115,6 +115,10 @@ def test_the_largest_text_that_is_allowed_is_read(tmp_path: Path) -> None:
     assert parse(read_text(path), "f")[0].plain() == {"a": 1}
 
 
+def test_a_text_that_is_too_long_is_refused_before_it_is_parsed() -> None:
+    assert refused("#" * (MOST_BYTES + 1)) == (1, "expected a scenario of at most 200 kB")
+
+
 def test_a_file_that_is_no_text_is_told_by_its_line(tmp_path: Path) -> None:
     path = tmp_path / "gbk.yaml"
     path.write_bytes(b"a: 1\nb: 1\n" + "title: 火灾".encode("gbk"))
