@@ -6,14 +6,16 @@ import re
 from textwrap import dedent
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from domain.observation import AlarmKind, EventKind
 from domain.vocabulary import RULE_WORDS
 from simulators.far_ends import Mode
 from simulators.scenarios.format import Header, Step, Want
 from simulators.scenarios.happening import CHANGES
-from simulators.scenarios.reading import loads
+from simulators.scenarios.reading import loads, schema
 from simulators.scenarios.script import Process, Script
+from simulators.scenarios.source import parse
 from tests.unit.simulators.scenarios.test_library import DOCUMENT
 
 TEXT = DOCUMENT.read_text("utf-8")
@@ -36,11 +38,14 @@ steps:
 """
 #: What an example needs around it.
 AFTERWARDS = "  - database: back\n"
+SCHEMA = Draft202012Validator(schema())
 
 
 def read(steps: str) -> Script:
-    after = AFTERWARDS if "database: away" in steps else ""
-    return loads(HEAD + steps + after, "example", file="example.yaml")
+    """As the reader takes it; the schema must take it too."""
+    text = HEAD + steps + (AFTERWARDS if "database: away" in steps else "")
+    SCHEMA.validate(parse(text, "example.yaml")[0].plain())
+    return loads(text, "example", file="example.yaml")
 
 
 @pytest.mark.parametrize("block", BLOCKS)
