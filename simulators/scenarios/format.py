@@ -62,10 +62,15 @@ class Part(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         schema = handler.resolve_ref_schema(handler(core))
+        short = cls._short_schema()
+        return schema if short is None else {"anyOf": [schema, short]}
+
+    @classmethod
+    def _short_schema(cls) -> JsonSchemaValue | None:
+        """Of what may stand there instead of the mapping."""
         if not cls.shorthand:
-            return schema
-        short = {"type": ["string", "null"], "description": f"a {cls.shorthand}, or nothing for the usual one"}
-        return {"anyOf": [schema, short]}
+            return None
+        return {"type": ["string", "null"], "description": f"a {cls.shorthand}, or nothing for the usual one"}
 
 
 class Words(Part):
@@ -78,6 +83,10 @@ class Words(Part):
     @classmethod
     def _one_for_both(cls, value: Any) -> Any:
         return {"zh": value, "en": value} if isinstance(value, str) else value
+
+    @classmethod
+    def _short_schema(cls) -> JsonSchemaValue:
+        return {"type": "string", "maxLength": 1000, "description": "the same in both languages"}
 
 
 # -- actions ----------------------------------------------------------------------------------------------------------

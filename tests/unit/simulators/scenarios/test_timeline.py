@@ -70,6 +70,43 @@ def test_an_excerpt_leaves_out_its_middle_and_the_whole_does_not() -> None:
     assert lines[-1].split()[1] == "?"
 
 
+def test_what_an_action_does_to_a_device_stands_beside_it() -> None:
+    script = script_of("""\
+  - ignite: {device: s001-smk-21, to: 200, over: 90s, drill: true}
+  - repeat: {device: s001-btn-01, times: 20, over: 10s}
+  - clock: {device: s001-btn-02, off: -2h}
+  - clock: {device: s001-btn-02, off: 90s}
+  - clock: {device: s001-btn-02, off: 0s}
+  - battery: {device: s001-smk-03, percent: 14}
+  - state: {device: s001-door-01, state: {door: open, locked: 1}}
+  - alarm: {kind: intrusion, device: s001-zone-01, active: false, test: true}
+  - link: {link: police, mode: hang, seconds: 60}
+  - acknowledge: {incident: tamper, site: s002, actor: 张三, note: 误报}
+  - restart: bulk
+  - duty: nobody
+  - database: away
+  - database: back
+""")
+    lines = judge(script, [], language=Language.EN).timeline.splitlines()[1:]
+    told = [" ".join(line.split()[2:]).rpartition(" (line")[0] for line in lines]
+    assert told == [
+        "ignite [DRILL] s001-smk-21 宿舍二层走廊烟感 → 200 °C, over 1m30s",
+        "repeat s001-btn-01 门卫室一键报警 20 times, over 10s",
+        "clock s001-btn-02 校长室一键报警 -2h",
+        "clock s001-btn-02 校长室一键报警 +1m30s",
+        "clock s001-btn-02 校长室一键报警 +0s",
+        "battery s001-smk-03 食堂储藏室烟感 14 %",
+        "state s001-door-01 正门门禁 door=open, locked=1",
+        "alarm [TEST] intrusion (over) s001-zone-01 东围墙入侵防区",
+        "link police hang 60s",
+        f"acknowledge Tamper s002 {script.district.sites[1].name_en} 张三 “误报”",
+        "restart bulk",
+        "duty leader nobody",
+        "database away",
+        "database back",
+    ]
+
+
 def test_every_word_that_can_be_told_is_there_in_both_languages() -> None:
     script = script_of("  - press:\n")
     for language in Language:
