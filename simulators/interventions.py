@@ -117,6 +117,11 @@ class Interventions:
         """The numbers of the devices that are silent after the newest order."""
         return {device_no for device_no, silence in self._silence.items() if silence.now}
 
+    @property
+    def adds_messages(self) -> bool:
+        """Whether anybody may say more than on a quiet day."""
+        return bool(self._ramps or self.loops)
+
     def settle(self, at_s: float) -> None:
         """Forget what makes no difference any more. Call it now and then."""
         courses: tuple[tuple[dict[int, Course[Any]], object], ...] = (

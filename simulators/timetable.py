@@ -67,6 +67,7 @@ class Timetable:
         self._extras: list[int | Loop] = []
         self._batteries: list[float | None] = []
         self._battery_hour = -1
+        self._minute_ms, self._minute = -1, datetime.fromtimestamp(0, UTC)
         self._registered_from: Mapping[tuple[str, str], RegisteredDevice] | None = None
         self._registered: list[RegisteredDevice | None] = []
         #: Who says now what he says on a quiet day.
@@ -123,6 +124,8 @@ class Timetable:
         """What interventions add: sensors near a fire speak every few seconds, as real ones do when a value changes
         fast; loops say the same again.
         """
+        if not self._interventions.adds_messages:
+            return keys
         since_s, until_s = since_ms / 1000, until_ms / 1000
         self._extras = []
         for device_no, due_s in self._interventions.extra_readings(since_s, until_s):
@@ -207,9 +210,10 @@ class Timetable:
         if not keys:
             return []
         began_ms = (keys[0] >> BITS) // MINUTE_MS * MINUTE_MS
-        self._look_at_batteries(began_ms)
+        if began_ms != self._minute_ms:
+            self._begin_minute(began_ms)
         self._look_at_changes()
-        base, ms, began = datetime.fromtimestamp(began_ms / 1000, UTC), _milliseconds(), began_ms << BITS
+        base, ms, began = self._minute, _milliseconds(), began_ms << BITS
         plain, batteries, heartbeats = self._plain, self._batteries, len(self._behaviours)
         found: list[Heard] = []
         add = found.append
@@ -252,7 +256,8 @@ class Timetable:
             self._changes_seen, touched = self._interventions.changes, self._interventions.touched
             self._plain = [None if no in touched else device for no, device in enumerate(self._registered)]
 
-    def _look_at_batteries(self, at_ms: int) -> None:
+    def _begin_minute(self, at_ms: int) -> None:
+        self._minute_ms, self._minute = at_ms, datetime.fromtimestamp(at_ms / 1000, UTC)
         hour = at_ms // _HOUR_MS
         if hour != self._battery_hour:
             at_s = at_ms / 1000
