@@ -40,6 +40,8 @@ SLICE_S = 0.05
 WATCH_EVERY_S = 1.0
 ASLEEP_S = 15.0  # a gap longer than this is left out instead of caught up with
 DRAIN_S = 10.0
+#: Heartbeats and readings that wait for a lost broker, in all connections together; then the oldest go.
+MOST_WAITING = 160_000
 
 
 class Sharing(StrEnum):
@@ -95,6 +97,8 @@ class Fleet:
             sites=district.sites,
         )
         groups = max(1, min(connections, len(district.sites)))
+        count = {Sharing.GROUP: groups, Sharing.SITE: len(district.sites), Sharing.DEVICE: len(district.devices)}
+        backlog = max(1, MOST_WAITING // count[sharing])
         site_nos = {site.site_id: number for number, site in enumerate(district.sites)}
         named: dict[str, Uplink] = {}
         door = asyncio.Semaphore(AT_THE_DOOR)
@@ -110,7 +114,9 @@ class Fleet:
                 case Sharing.DEVICE:
                     name = f"{device.site_id}-{device.device_id}"
             if name not in named:
-                named[name] = Uplink(broker, f"{run}-{name}", window=window, door=door, latencies=self._puback)
+                named[name] = Uplink(
+                    broker, f"{run}-{name}", window=window, backlog=backlog, door=door, latencies=self._puback
+                )
             self._uplink_of[f"campus/v1/{device.site_id}/{device.device_id}"] = named[name]
         self._uplinks = Uplinks(list(named.values()))
         make_room(len(named) + 1)

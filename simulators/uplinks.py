@@ -14,6 +14,8 @@ from simulators.uplink import Uplink
 
 #: While they come up, the progress is looked at so often.
 _LOOK_S = 0.2
+#: How long one may try again and again once the broker has let another in.
+PATIENCE_S = 60.0
 
 
 class Counters(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,21 +62,29 @@ class Uplinks:
 
     @asynccontextmanager
     async def standing(self, *, patience_s: float = 0.0, progress: Progress | None = None) -> AsyncIterator[None]:
-        """They are up inside, and connect again by themselves when the broker goes away for a while.
+        """They are up inside, and connect again by themselves when the broker goes away for a while. The first one goes
+        ahead; where it was let in, the others may try more than once: there may be a crowd at the door.
 
-        :raises BrokerUnreachable: one did not come up within ``patience_s``. :raises BrokerRefused: one was refused.
+        :raises BrokerUnreachable: the first did not come up within ``patience_s``, or another not at all.
+        :raises BrokerRefused: one was refused.
         """
-        tasks = [asyncio.create_task(link.run(patience_s=patience_s), name=link.client_id) for link in self.links]
+        first, others = self.links[0], self.links[1:]
+        tasks = [asyncio.create_task(first.run(patience_s=patience_s), name=first.client_id)]
         try:
-            await self._all_up(tasks, progress)
+            await self._up([first], tasks, progress)
+            crowd_s = max(patience_s, PATIENCE_S)
+            tasks += [asyncio.create_task(link.run(patience_s=crowd_s), name=link.client_id) for link in others]
+            await self._up(self.links, tasks, progress)
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _all_up(self, tasks: Sequence[asyncio.Task[None]], progress: Progress | None) -> None:
-        up = asyncio.create_task(self._everyone(), name="uplinks-up")
+    async def _up(
+        self, links: Sequence[Uplink], tasks: Sequence[asyncio.Task[None]], progress: Progress | None
+    ) -> None:
+        up = asyncio.create_task(_connected(links), name="uplinks-up")
         try:
             done: set[asyncio.Task[None]] = set()
             while not done:
@@ -87,6 +97,7 @@ class Uplinks:
         finally:
             up.cancel()
 
-    async def _everyone(self) -> None:
-        for link in self.links:
-            await link.connected.wait()
+
+async def _connected(links: Sequence[Uplink]) -> None:
+    for link in links:
+        await link.connected.wait()

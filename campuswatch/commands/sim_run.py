@@ -60,6 +60,7 @@ def run(
     """
     from campuswatch.rehearsal import rehearse
     from campuswatch.rehearsal.stage import open_stage
+    from simulators.live import refuse_unfit
     from simulators.scenarios.judge import judge
     from simulators.scenarios.reading import library, load
 
@@ -79,6 +80,9 @@ def run(
     told: dict[str, list[object]] = {}
     failed = 0
     try:
+        if live:
+            for script in scripts:
+                refuse_unfit(script)
         with ExitStack() as stack:
             stage = None if live else stack.enter_context(open_stage())
             for script in scripts:

@@ -6,7 +6,7 @@ import pytest
 
 from simulators.broker import BrokerAddress
 from simulators.district import District, build_district
-from simulators.fleet import Fleet
+from simulators.fleet import MOST_WAITING, Fleet, Sharing
 from simulators.orders import Op, Order
 from simulators.uplink import BACKOFF_LAST_S, URGENT_BOUND, Uplink, backoff_s
 
@@ -96,3 +96,15 @@ def test_backoff_doubles_is_spread_and_has_an_end() -> None:
     assert backoff_s(2, 1.0) == 1.0
     assert backoff_s(2, 0.0) == 0.5
     assert backoff_s(5000, 1.0) == BACKOFF_LAST_S
+
+
+@pytest.mark.parametrize("sharing", Sharing)
+def test_what_waits_for_a_lost_broker_is_bounded_however_many_connections_there_are(sharing: Sharing) -> None:
+    running = Fleet(build_district(sites=4), BROKER, sharing=sharing, clock=StandingClock())
+    links = running._uplinks.links
+    assert len(links) == {Sharing.GROUP: 4, Sharing.SITE: 4, Sharing.DEVICE: 432}[sharing]
+    for link in links:
+        for _ in range(MOST_WAITING // len(links) + 1):
+            link.offer("t", b"")
+    assert running.summary().waiting <= MOST_WAITING
+    assert running.summary().dropped >= len(links)
