@@ -23,8 +23,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.sheet import Plan, Sheet
 from simulators.district import build_district
-from simulators.load import LoadSummary, Traffic
+from simulators.load_plan import LoadSummary
 from simulators.open_files import room
+from simulators.traffic import Traffic
 from tests.servers import Mosquitto, open_directory
 
 Message = tuple[str, bytes]

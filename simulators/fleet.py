@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from enum import StrEnum
 from uuid import uuid4
 
 import msgspec
@@ -30,6 +29,7 @@ from simulators.message import Message
 from simulators.open_files import make_room
 from simulators.orders import CONTROL_TOPIC, REPLY_TOPIC, Order, Reply, decode_order
 from simulators.progress import Progress
+from simulators.sharing import Sharing, shared_uplinks
 from simulators.timetable import Timetable
 from simulators.uplink import AT_THE_DOOR, Uplink
 from simulators.uplinks import Counters, Uplinks
@@ -40,16 +40,6 @@ SLICE_S = 0.05
 WATCH_EVERY_S = 1.0
 ASLEEP_S = 15.0  # a gap longer than this is left out instead of caught up with
 DRAIN_S = 10.0
-#: Heartbeats and readings that wait for a lost broker, in all connections together; then the oldest go.
-MOST_WAITING = 160_000
-
-
-class Sharing(StrEnum):
-    """Who has an MQTT connection of its own."""
-
-    GROUP = "group"  # a few connections, each for a group of sites
-    SITE = "site"
-    DEVICE = "device"
 
 
 class FleetSummary(Counters, frozen=True, kw_only=True):
@@ -96,30 +86,14 @@ class Fleet:
             interventions=self._interventions,
             sites=district.sites,
         )
-        groups = max(1, min(connections, len(district.sites)))
-        count = {Sharing.GROUP: groups, Sharing.SITE: len(district.sites), Sharing.DEVICE: len(district.devices)}
-        backlog = max(1, MOST_WAITING // count[sharing])
-        site_nos = {site.site_id: number for number, site in enumerate(district.sites)}
-        named: dict[str, Uplink] = {}
+        run = f"campus-sim-{uuid4().hex[:8]}"
         door = asyncio.Semaphore(AT_THE_DOOR)
         self._puback = Latencies()
-        run = f"campus-sim-{uuid4().hex[:8]}"
-        self._uplink_of: dict[str, Uplink] = {}  # by the beginning of a device's topics
-        for device in district.devices:
-            match sharing:
-                case Sharing.GROUP:
-                    name = f"{site_nos[device.site_id] * groups // len(district.sites):03d}"
-                case Sharing.SITE:
-                    name = device.site_id
-                case Sharing.DEVICE:
-                    name = f"{device.site_id}-{device.device_id}"
-            if name not in named:
-                named[name] = Uplink(
-                    broker, f"{run}-{name}", window=window, backlog=backlog, door=door, latencies=self._puback
-                )
-            self._uplink_of[f"campus/v1/{device.site_id}/{device.device_id}"] = named[name]
-        self._uplinks = Uplinks(list(named.values()))
-        make_room(len(named) + 1)
+        self._uplink_of = shared_uplinks(
+            district, broker, run, sharing, groups=connections, window=window, door=door, latencies=self._puback
+        )
+        self._uplinks = Uplinks(list(dict.fromkeys(self._uplink_of.values())))
+        make_room(len(self._uplinks.links) + 1)
         self._control = Uplink(broker, f"{run}-control", subscribe=CONTROL_TOPIC, on_message=self._on_order, door=door)
         self._progress = progress
         self._quiet = quiet  # somebody else tells how it gets on
@@ -207,7 +181,7 @@ class Fleet:
         progress.end()
 
     def _offer(self, message: Message) -> None:
-        uplink = self._uplink_of[message.topic[: message.topic.rindex("/")]]
+        uplink = self._uplink_of[message.topic.rpartition("/")[0]]
         uplink.offer(message.topic, message.payload, urgent=message.urgent)
 
     def _watch_uplinks(self) -> None:

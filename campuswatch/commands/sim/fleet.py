@@ -55,8 +55,9 @@ def fleet(
 
     Exit code 2: something was not acknowledged.
     """
-    from simulators.fleet import Fleet, Sharing
+    from simulators.fleet import Fleet
     from simulators.progress import Progress
+    from simulators.sharing import Sharing
 
     if per_site and per_device:
         raise click.UsageError("either --per-site or --per-device")

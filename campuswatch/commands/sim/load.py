@@ -88,7 +88,8 @@ def load(
 
     Exit code 2: something was not acknowledged, or a press had no receipt.
     """
-    from simulators.load import Load, LoadPlan, LoadSummary
+    from simulators.load import Load
+    from simulators.load_plan import LoadPlan, LoadSummary
     from simulators.progress import Progress
 
     if port is not None and not secret:

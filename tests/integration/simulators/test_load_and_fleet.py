@@ -11,10 +11,12 @@ from simulators.broker import broker_address
 from simulators.console import fleet_answers
 from simulators.district import build_district
 from simulators.far_ends import LinkName
-from simulators.fleet import Fleet, Sharing
-from simulators.load import Load, LoadPlan
+from simulators.fleet import Fleet
+from simulators.load import Load
+from simulators.load_plan import LoadPlan
 from simulators.progress import Progress
 from simulators.receipts import ReceiptBook
+from simulators.sharing import Sharing
 from tests.integration.embedded.subscriber import Subscriber, eventually
 
 

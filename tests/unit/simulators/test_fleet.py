@@ -6,8 +6,9 @@ import pytest
 
 from simulators.broker import BrokerAddress
 from simulators.district import District, build_district
-from simulators.fleet import MOST_WAITING, Fleet, Sharing
+from simulators.fleet import Fleet
 from simulators.orders import Op, Order
+from simulators.sharing import MOST_WAITING, Sharing
 from simulators.uplink import BACKOFF_LAST_S, URGENT_BOUND, Uplink, backoff_s
 
 BROKER = BrokerAddress(host="127.0.0.1", port=1)

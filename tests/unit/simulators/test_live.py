@@ -10,8 +10,9 @@ import pytest
 from domain.delivery import DeliveryChannel, DeliveryState
 from domain.incident import IncidentState
 from simulators.errors import NotInRealTime
-from simulators.live import happenings_of, refuse_unfit, starting_at
+from simulators.live import refuse_unfit, starting_at
 from simulators.operator import SeenDelivery, SeenDetail, SeenEntry, SeenIncident
+from simulators.pages import happenings_of
 from simulators.scenarios.happening import HappeningKind
 from simulators.scenarios.reading import load
 

@@ -11,9 +11,11 @@ from simulators.broker import BrokerAddress
 from simulators.district import District, build_district
 from simulators.errors import TooManyConnections
 from simulators.latency import Latencies
-from simulators.load import Load, LoadPlan, LoadSummary, Pressed, Traffic
+from simulators.load import Load
+from simulators.load_plan import LoadPlan, LoadSummary, Pressed
 from simulators.open_files import make_room, room
 from simulators.progress import ELSEWHERE_S, ON_A_TERMINAL_S, Progress
+from simulators.traffic import Traffic
 
 BROKER = BrokerAddress(host="127.0.0.1", port=1)
 
