@@ -31,7 +31,7 @@ from dashboards.settings import WebSettings
 from dashboards.stream import Stream
 from domain.clock import Clock
 from domain.journal import JournalState
-from storage.pool import Pool
+from storage.pool import KeptPool
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -40,7 +40,7 @@ def _operation_id(route: APIRoute) -> str:
 
 def create_app(
     *,
-    pool: Pool,
+    pool: KeptPool,
     desk: IncidentDesk,
     registrar: Registrar,
     replayer: Replayer,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from domain.errors import StorageUnavailable
-from storage.pool import Connection, Pool, wrapped_errors
+from storage.pool import Connection, KeptPool, wrapped_errors
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class Reader:
     task of its own; the size of the pool bounds how many there can be.
     """
 
-    def __init__(self, pool: Pool, *, timeout_s: float) -> None:
+    def __init__(self, pool: KeptPool, *, timeout_s: float) -> None:
         self._pool = pool
         self._timeout_s = timeout_s
         self._left_behind: set[asyncio.Task[Any]] = set()

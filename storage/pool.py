@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -13,7 +13,16 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from domain.errors import StorageError, StorageUnavailable
 
 Connection = psycopg.AsyncConnection[Any]
-Pool = AsyncConnectionPool[Connection]
+
+
+KeptPool = AsyncConnectionPool[Connection]
+
+
+class Pool(Protocol):
+    """Who needs a connection now and then takes one here."""
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]: ...
+
 
 #: Seconds that a connection attempt may take before the database counts as away.
 CONNECT_TIMEOUT_S = 5
@@ -100,9 +109,9 @@ class _CancellablePool(AsyncConnectionPool[Connection]):
 
 
 @asynccontextmanager
-async def open_pool(dsn: str, *, name: str, max_size: int = 4) -> AsyncIterator[Pool]:
+async def open_pool(dsn: str, *, name: str, max_size: int = 4) -> AsyncIterator[KeptPool]:
     """A pool of autocommit connections; it comes up even while the database is away and reconnects by itself."""
-    pool: Pool = _CancellablePool(
+    pool = _CancellablePool(
         dsn,
         connection_class=psycopg.AsyncConnection[Any],
         kwargs={"autocommit": True, "application_name": f"campuswatch {name}", **_KEEPALIVE},

@@ -21,6 +21,7 @@ from psycopg.conninfo import make_conninfo
 
 from alerting.desk import Desk
 from campuswatch.gazetteer import RegistryGazetteer
+from campuswatch.rehearsal.connections import open_connections
 from campuswatch.rehearsal.ears import Ears
 from campuswatch.rehearsal.loop import LoopClock, VirtualLoop
 from campuswatch.rehearsal.outside import Walls
@@ -52,7 +53,7 @@ from simulators.scenarios.script import (
 from simulators.timetable import Timetable
 from storage.duty import end_district_shift, replace_district_shift
 from storage.notices import NoticeChannel
-from storage.pool import Connection, Pool, connect, open_pool, wrapped_errors
+from storage.pool import Connection, Pool, connect, wrapped_errors
 from storage.rehearsal import incidents_to_handle, reopen, shut
 
 #: The roles are up before the first step.
@@ -71,7 +72,7 @@ async def open_house(script: Script, settings: Settings, loop: VirtualLoop) -> A
     """
     clock = LoopClock(loop, datetime.fromtimestamp(script.start_s - SETTLING_S, UTC))
     around = Surroundings(settings=settings, clock=clock, metrics=CollectorRegistry())
-    async with open_pool(settings.database_url(), name="rehearsal", max_size=2) as pool, asyncio.TaskGroup() as tasks:
+    async with open_connections(settings.database_url(), name="rehearsal") as pool, asyncio.TaskGroup() as tasks:
         house = House(script, around, pool, loop, clock, tasks)
         await house.begin()
         yield house
@@ -102,7 +103,7 @@ class House:
         self._ears = Ears(loop, self._dsn)
         secrets = {link: webhook_secret() for link in _LINKS}
         self._far = FarEnds(police_secret=secrets[LinkName.POLICE], education_secret=secrets[LinkName.EDUCATION])
-        self._walls = Walls(self._far, secrets, self._ears, self._story, clock, seed=script.seed)
+        self._walls = Walls(self._dsn, self._far, secrets, self._ears, self._story, clock, seed=script.seed)
         devices = script.district.devices
         self._interventions = Interventions(devices, script.district.sites)
         self._timetable = Timetable(

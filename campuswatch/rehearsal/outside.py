@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from random import Random
 from types import TracebackType
@@ -14,6 +14,7 @@ import msgspec
 
 from alerting.channels import Channel
 from alerting.channels.webhook import WebhookLink
+from campuswatch.rehearsal.connections import open_connections
 from campuswatch.rehearsal.ears import Ears
 from campuswatch.rehearsal.story import Overheard, Story
 from campuswatch.roles.links import ANSWER_S
@@ -24,6 +25,7 @@ from domain.errors import PermanentFailure, TemporaryFailure
 from ingest.session import Inbound
 from simulators.far_ends import Answer, FarEnds, LinkName
 from storage.notices import NoticeChannel
+from storage.pool import Pool
 
 #: One way of a line to somebody else.
 LINE_S = 0.02
@@ -118,8 +120,17 @@ class Walls:
     poll_s = 3600.0
 
     def __init__(
-        self, far: FarEnds, secrets: Mapping[LinkName, str], ears: Ears, story: Story, clock: Clock, *, seed: int
+        self,
+        dsn: str,
+        far: FarEnds,
+        secrets: Mapping[LinkName, str],
+        ears: Ears,
+        story: Story,
+        clock: Clock,
+        *,
+        seed: int,
     ) -> None:
+        self._dsn = dsn
         self._ears = ears
         self.chance = Random(f"{seed}/chance").random
         self.alarms = Handed()
@@ -139,6 +150,9 @@ class Walls:
     ) -> Handed:
         on_connection(True)
         return self.alarms
+
+    def pool(self, *, name: str, max_size: int) -> AbstractAsyncContextManager[Pool]:
+        return open_connections(self._dsn, name=f"rehearsal {name}")
 
     @asynccontextmanager
     async def links(self) -> AsyncIterator[Mapping[str, Channel]]:

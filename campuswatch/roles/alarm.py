@@ -40,7 +40,7 @@ from ingest.spool import Spool
 from storage.device_states import load_clocks
 from storage.incidents import open_cases
 from storage.notices import NoticeChannel
-from storage.pool import Connection, open_pool
+from storage.pool import Connection
 
 log = structlog.get_logger("campuswatch.alarm")
 
@@ -125,7 +125,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         on_forgotten=lambda: lane.report([session_forgotten(LANE, clock.now())]),
     )
     async with (
-        open_pool(dsn, name="alarm", max_size=4) as pool,
+        outside.pool(name="alarm", max_size=4) as pool,
         outside.links() as links,
         Journal(
             Spool(journal_directory(settings, LANE), most_bytes=JOURNAL_BYTES), most_payload=MOST_ALARM_BYTES + 1

@@ -20,13 +20,12 @@ from campuswatch.roles.upkeep import keep_up
 from domain.finding import Finding
 from storage.duty import contacts_of
 from storage.notices import NoticeChannel
-from storage.pool import Connection, open_pool
+from storage.pool import Connection
 
 
 async def run(around: Surroundings, outside: Outside | None = None) -> None:
     """:param outside: None = the world."""
     outside = outside or World(around)
-    dsn = around.settings.database_url()
     gazetteer = RegistryGazetteer()
     registry_known, findings_wait, deliveries_wait = asyncio.Event(), asyncio.Event(), asyncio.Event()
     findings = Counter("campuswatch_findings_handled", "Findings taken over", ["rule", "kind"], registry=around.metrics)
@@ -58,7 +57,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         NoticeChannel.FINDING: wake_intake,
         NoticeChannel.DELIVERY: wake_dispatcher,
     }
-    async with open_pool(dsn, name="alerting", max_size=6) as pool, outside.links() as links:
+    async with outside.pool(name="alerting", max_size=6) as pool, outside.links() as links:
 
         async def contacts(shift_no: int) -> Sequence[str]:
             async with pool.connection() as conn:

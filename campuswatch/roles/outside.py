@@ -21,6 +21,7 @@ from campuswatch.roles.surroundings import Surroundings
 from ingest.alarm_lane import Session
 from ingest.session import BrokerSession
 from storage.notices import NoticeChannel
+from storage.pool import Pool, open_pool
 
 
 class Outside(Protocol):
@@ -39,6 +40,9 @@ class Outside(Protocol):
         on_connection: Callable[[bool], None],
         on_forgotten: Callable[[], None],
     ) -> Session: ...
+
+    def pool(self, *, name: str, max_size: int) -> AbstractAsyncContextManager[Pool]:
+        """Connections to the database."""
 
     def links(self) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
         """The links by their ids."""
@@ -85,6 +89,9 @@ class World:
             on_connection=on_connection,
             on_forgotten=on_forgotten,
         )
+
+    def pool(self, *, name: str, max_size: int) -> AbstractAsyncContextManager[Pool]:
+        return open_pool(self._around.settings.database_url(), name=name, max_size=max_size)
 
     def links(self) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
         return open_links(self._around)

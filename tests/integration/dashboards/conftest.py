@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from dashboards.app import create_app
-from storage.pool import Pool, open_pool
+from storage.pool import KeptPool, open_pool
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, web_settings
 from tests.integration.dashboards.district import District, SetClock
 
@@ -35,13 +35,13 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
+async def pool(database: str) -> AsyncIterator[KeptPool]:
     async with open_pool(database, name="web") as opened:
         yield opened
 
 
 @pytest.fixture
-def desk(pool: Pool, clock: SetClock) -> Desk:
+def desk(pool: KeptPool, clock: SetClock) -> Desk:
     return Desk(pool, clock)
 
 
@@ -57,7 +57,7 @@ def replayer() -> Replayer:
 
 @pytest.fixture
 def app(
-    database: str, pool: Pool, desk: Desk, clock: SetClock, registry: CollectorRegistry, replayer: Replayer
+    database: str, pool: KeptPool, desk: Desk, clock: SetClock, registry: CollectorRegistry, replayer: Replayer
 ) -> FastAPI:
     return create_app(
         pool=pool,

@@ -11,7 +11,7 @@ from dashboards.app import create_app
 from dashboards.journals import SILENT_AFTER
 from dashboards.schemas import JournalsReply, LedgerReply, WallReply
 from domain.journal import JournalState
-from storage.pool import Pool
+from storage.pool import KeptPool
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, web_settings
 from tests.integration.dashboards.district import NOW, District, SetClock
 
@@ -31,7 +31,7 @@ def journals() -> list[JournalState]:
 
 
 @pytest.fixture
-def app(database: str, pool: Pool, desk: Desk, clock: SetClock, journals: list[JournalState]) -> FastAPI:
+def app(database: str, pool: KeptPool, desk: Desk, clock: SetClock, journals: list[JournalState]) -> FastAPI:
     read: Callable[[], Sequence[JournalState]] = lambda: list(journals)  # noqa: E731
     return create_app(
         pool=pool,
@@ -132,7 +132,7 @@ async def test_wall_shows_the_books_and_the_journals(
 
 
 async def test_journals_are_told_while_nobody_can_ask_the_database(
-    client: httpx.AsyncClient, pool: Pool, journals: list[JournalState]
+    client: httpx.AsyncClient, pool: KeptPool, journals: list[JournalState]
 ) -> None:
     journals.append(_journal(messages=4))
     await pool.close()

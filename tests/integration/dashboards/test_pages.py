@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from dashboards.app import create_app
-from storage.pool import Pool
+from storage.pool import KeptPool
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, web_settings
 from tests.integration.dashboards.district import SetClock
 
@@ -30,7 +30,7 @@ def static_dir(built: Path) -> Path:
 
 @pytest.fixture
 async def browser(
-    plain_database: str, pool: Pool, desk: Desk, clock: SetClock, static_dir: Path
+    plain_database: str, pool: KeptPool, desk: Desk, clock: SetClock, static_dir: Path
 ) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(
         pool=pool,
