@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import datetime
+from math import ceil
 from uuid import uuid4
 
 import msgspec
@@ -115,7 +116,8 @@ class LiveRun:
             speaking = asyncio.create_task(self._fleet.run(), name="live-fleet")
             try:
                 await self._until_it_speaks(speaking)
-                script = starting_at(self._script, self._now_s() + BEFORE_S)
+                # On a whole second: what the pages tell of is cut to the millisecond.
+                script = starting_at(self._script, ceil(self._now_s() + BEFORE_S))
                 await self._carry_out(script, asking)
                 await self._wait_until(script.ends_s)
                 if not self.stopped:
