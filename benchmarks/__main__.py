@@ -20,6 +20,7 @@ BENCHMARKS = {
     "memory": "the bulk role's memory and the cost of a heartbeat at 20,000, 200,000 and a million devices",
     "outage": "ten minutes without a database: alarms meanwhile, and how soon everything is stored afterwards",
     "day": "a site's day on a virtual clock: what devices say, and what the rules make of it, beside a bare loop",
+    "rehearsal": "a school day, a month of a site, an hour of the district in virtual time, with roles and database",
     "load": "the simulators: connections held and messages acknowledged by one process, beside mosquitto_pub and paho",
     "neighbour": "what one device that sends 2,000 messages a second does to everybody else",
 }
@@ -36,7 +37,9 @@ BENCHMARKS = {
 @click.option("--broker", type=click.Choice(["mosquitto", "embedded"]), default="mosquitto", show_default=True,
               help="ingest: Mosquitto with room for everything, or the embedded broker.")  # fmt: skip
 @click.option(
-    "--minutes", type=click.FloatRange(0.2, 24 * 60), help="footprint: how long to watch; outage: without a database."
+    "--minutes",
+    type=click.FloatRange(0.2, 24 * 60),
+    help="footprint: how long to watch; outage: without a database; rehearsal: of the district.",
 )
 @click.option("--presses", type=click.IntRange(5, 200), help="alarm: buttons pressed one at a time under each load.")
 def main(

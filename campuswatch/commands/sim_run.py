@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,6 @@ from time import perf_counter
 
 import click
 import msgspec
-import structlog
 
 from campuswatch.commands.sim.live import Live, live_options
 from domain.errors import CampuswatchError
@@ -58,7 +56,7 @@ def run(
 
     Ends with 1 when something that was wanted did not happen, or something else did; with 2 when a scenario is wrong.
     """
-    from campuswatch.rehearsal import rehearse
+    from campuswatch.rehearsal import hush, rehearse
     from campuswatch.rehearsal.stage import open_stage
     from simulators.live import refuse_unfit
     from simulators.scenarios.judge import judge
@@ -74,9 +72,7 @@ def run(
         click.echo(str(error), err=True)
         sys.exit(2)
     if not verbose:
-        # What the roles log while links hang and databases go away is what the scenario is about.
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-        logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+        hush()
     told: dict[str, list[object]] = {}
     failed = 0
     try:
