@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dashboards.pace import FULL_S, WATCHED_S
 from dashboards.schemas import DeltaFrame, SnapshotFrame
 from domain.finding import Severity
 from domain.incident import IncidentState
@@ -162,22 +163,22 @@ class TestPace:
             frame = await watcher.frame()
             heard.append(time.monotonic() - began)
             assert (frame["type"], frame["sites"], frame["incidents"]) == ("delta", [], [])
-        assert max(heard) < 2.0
+        assert max(heard) < 10 * WATCHED_S
 
     async def test_a_storm_of_device_notices_makes_two_frames_a_second(
         self, server: Running, watcher: Watcher, district: District
     ) -> None:
         await watcher.frame()
         before = server.metric("frames_total", kind="delta")
-        ends = time.monotonic() + 2.0
-        state = True
-        while time.monotonic() < ends:
+        began = time.monotonic()
+        state, frames = True, 0.0
+        while frames < 4 and time.monotonic() - began < 10 * 4 * FULL_S:
             state = not state
             district.execute("UPDATE device_state SET connectivity = %s", "online" if state else "offline")
             district.notice("campuswatch_device")
             await asyncio.sleep(0.04)
-        frames = server.metric("frames_total", kind="delta") - before
-        assert 2 <= frames <= 5
+            frames = server.metric("frames_total", kind="delta") - before
+        assert 4 <= frames <= (time.monotonic() - began) / FULL_S + 1
 
     async def test_viewers_are_counted_and_gone_when_they_leave(self, server: Running) -> None:
         async with server.watch() as one, server.watch() as two:
