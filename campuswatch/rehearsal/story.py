@@ -21,6 +21,7 @@ _KINDS = {
     "delivery_failed": HappeningKind.FAILURE,
     **dict.fromkeys(CHANGES, HappeningKind.CHANGE),
 }
+_RANK = {kind: rank for rank, kind in enumerate(HappeningKind)}
 #: A transaction that took its numbers early may commit them late: so far back is read again.
 _LATE = 1000
 
@@ -89,7 +90,8 @@ class Story:
                     drill=incident.drill,
                 )
             )
-        return sorted(found, key=lambda one: (one.at_s, list(HappeningKind).index(one.kind), one.what, one.device))
+        # Of one moment: whom it is about, by name, so that two runs tell it alike; what befell one of them as it came.
+        return sorted(found, key=lambda one: (one.at_s, _RANK[one.kind], one.rule, one.site, one.device, one.to))
 
 
 class Overheard:
