@@ -20,6 +20,7 @@ from simulators.latency import Latencies
 from simulators.line import KEEPALIVE_S, Line
 
 CONNECT_TIMEOUT_S = 10.0
+GOODBYE_S = 1.0
 BACKOFF_FIRST_S = 0.5
 BACKOFF_LAST_S = 30.0
 URGENT_BOUND = 10_000
@@ -167,8 +168,11 @@ class Uplink:
             line_now = self._line
             self._flush()
             self._down()
-            if line_now is not None:
+            if line_now is not None:  # what was said last is still on its way
                 line_now.close()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(GOODBYE_S):
+                        await line_now.lost
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait for what waits to be sent and for its PUBACKs; False when ``timeout_s`` was not enough."""

@@ -34,6 +34,14 @@ async def running(link: Uplink) -> AsyncIterator[Uplink]:
         await asyncio.gather(up, task, return_exceptions=True)
 
 
+async def refused(link: Uplink) -> None:
+    """Run until it gives up; asyncio closes the socket of a failed handshake some turns later."""
+    try:
+        await link.run()
+    finally:
+        await asyncio.sleep(0.1)
+
+
 def named() -> str:
     return f"test-{uuid4().hex[:8]}"
 
@@ -119,6 +127,7 @@ async def test_what_was_not_acknowledged_goes_out_again_when_the_broker_is_back(
 async def test_what_the_broker_has_not_acknowledged_is_said_again_and_marked() -> None:
     """A broker that lets in, takes a message and hangs up; the next time it acknowledges what it hears."""
     heard: list[bytes] = []
+    over = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly((await reader.readexactly(2))[1])  # CONNECT
@@ -130,13 +139,19 @@ async def test_what_the_broker_has_not_acknowledged_is_said_again_and_marked() -
             writer.write(b"\x40\x02" + said[5:7])
             await reader.read()
         writer.close()
+        await writer.wait_closed()
+        if len(heard) > 1:
+            over.set()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, running(Uplink(broker_address(f"mqtt://127.0.0.1:{port}"), named())) as link:
-        link.offer("t", b"alarm")
-        assert await link.drain(20)
-        assert (link.published, link.acknowledged, link.reconnects) == (1, 1, 1)
+    async with server:
+        async with running(Uplink(broker_address(f"mqtt://127.0.0.1:{port}"), named())) as link:
+            link.offer("t", b"alarm")
+            assert await link.drain(20)
+            assert (link.published, link.acknowledged, link.reconnects) == (1, 1, 1)
+        async with asyncio.timeout(10):
+            await over.wait()
     first, second = heard
     assert first[0] == 0x32
     assert second == b"\x3a" + first[1:]
@@ -218,12 +233,12 @@ async def test_a_wrong_password_is_told_as_such(guarded: tuple[str, Path]) -> No
     url, certificate = guarded
     address = broker_address(url, username="sim", password="wrong", ca_file=str(certificate))
     with pytest.raises(BrokerRefused, match="password"):
-        await Uplink(address, named()).run()
+        await refused(Uplink(address, named()))
 
 
 async def test_a_broker_for_which_nobody_vouches_is_not_believed(guarded: tuple[str, Path]) -> None:
     with pytest.raises(BrokerUnreachable, match="certificate"):
-        await Uplink(broker_address(guarded[0], username="sim", password="s3cret"), named()).run()
+        await refused(Uplink(broker_address(guarded[0], username="sim", password="s3cret"), named()))
 
 
 async def test_a_certificate_for_another_name_is_not_believed(guarded: tuple[str, Path]) -> None:
@@ -233,4 +248,4 @@ async def test_a_certificate_for_another_name_is_not_believed(guarded: tuple[str
         host="other.example", port=plain.port, tls=True, ca_file=str(certificate), at="127.0.0.1", username="sim"
     )
     with pytest.raises(BrokerUnreachable, match="certificate"):
-        await Uplink(other, named()).run()
+        await refused(Uplink(other, named()))
