@@ -50,7 +50,7 @@ class HttpPost:
         try:
             try:
                 return await self._post(body, headers)
-            except aiohttp.ClientConnectorError:
+            except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
                 raise
             except aiohttp.ClientConnectionError:
                 # A kept connection that the other side had closed meanwhile. An alarm does not wait for the next try

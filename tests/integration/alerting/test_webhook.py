@@ -154,6 +154,7 @@ async def test_a_link_that_hangs_is_given_up_in_time(far_side: FarSide, link: We
     far_side.answers(hang)
     with pytest.raises(TemporaryFailure, match="no answer in time"):
         await asyncio.wait_for(link.send(delivery), 2)
+    assert len(far_side.posted) == 1  # nothing was closed: whoever hangs is not asked twice in one try
 
 
 async def test_a_link_that_drips_its_answer_is_given_up_by_the_courier(
