@@ -14,6 +14,7 @@ KEEPALIVE_S = 60
 #: So often a line looks whether it said and heard something; a broker that leaves a ping unanswered until the next look
 #: is away, even where the connection still seems to stand.
 LOOK_EVERY_S = 20.0
+GOODBYE_S = 1.0
 #: More of one packet than any order to a fleet; the cutter keeps what does not fit.
 _MOST_AT_ONCE = 1_000
 
@@ -63,6 +64,17 @@ class Line(asyncio.Protocol):
             self._why = why
             self._transport.write(packets.DISCONNECT)
             self._transport.close()
+
+    async def end(self) -> None:
+        """The same, and wait until the connection is gone; whoever does not let it go in `GOODBYE_S` is left."""
+        if self._transport is None:
+            return
+        self.close()
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await self.lost
+        except TimeoutError:
+            self._transport.abort()
 
     # -- what asyncio calls ---------------------------------------------------------------------------------------
 

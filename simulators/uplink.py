@@ -20,7 +20,6 @@ from simulators.latency import Latencies
 from simulators.line import KEEPALIVE_S, Line
 
 CONNECT_TIMEOUT_S = 10.0
-GOODBYE_S = 1.0
 BACKOFF_FIRST_S = 0.5
 BACKOFF_LAST_S = 30.0
 URGENT_BOUND = 10_000
@@ -169,10 +168,7 @@ class Uplink:
             self._flush()
             self._down()
             if line_now is not None:  # what was said last is still on its way
-                line_now.close()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(GOODBYE_S):
-                        await line_now.lost
+                await line_now.end()
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait for what waits to be sent and for its PUBACKs; False when ``timeout_s`` was not enough."""
@@ -286,10 +282,10 @@ class Uplink:
                     if max(await line.subscribed) >= 0x80:
                         raise BrokerRefused(f"the broker at {broker} does not let us hear {self._subscribe}")
         except (OSError, ValueError) as error:  # TimeoutError and ssl's errors are OSErrors; ValueError: a bad host
-            line.close()
+            await line.end()
             raise BrokerUnreachable(self._advice(error)) from error
         except BaseException:
-            line.close()
+            await line.end()
             raise
         return line
 
