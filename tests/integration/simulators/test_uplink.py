@@ -32,6 +32,7 @@ async def running(link: Uplink) -> AsyncIterator[Uplink]:
         up.cancel()
         task.cancel()
         await asyncio.gather(up, task, return_exceptions=True)
+        await asyncio.sleep(0.1)  # asyncio closes the socket under TLS some turns later
 
 
 async def refused(link: Uplink) -> None:
