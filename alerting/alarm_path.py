@@ -127,6 +127,10 @@ class AlarmPath:
         for oldest in list(islice(self._remembered, max(0, len(self._remembered) - MOST_REMEMBERED))):
             del self._remembered[oldest]
 
+    def remembers(self, finding: Finding) -> bool:
+        """Whether this very finding was committed, as far as this process knows."""
+        return finding.finding_id in self._remembered
+
     async def kept(self) -> None:
         await self._keeper.keep()
 

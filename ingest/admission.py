@@ -7,9 +7,10 @@ The journal is bounded, and a full one holds up acknowledgements. So nobody may 
 - Repeats of an alarm that is open already have half of it, and each device so many an hour.
 - A call that is new always has a place, whoever else fills the journal.
 
-What is beyond is not kept: it is *counted* (`ingest.turned_away`), and booked as rejected. A repeat is only counted
-where an equal call of the same device still waits for the database: that one latches the incident, in memory and on
-disk, whatever becomes of the repeat. Else it is *limited*: kept until its incident has heard of it, and not stored.
+What is beyond is not kept: it is *counted* (`ingest.turned_away`), and booked as rejected. Of alarms that is done to the
+very same one that was committed already, and, where the repeats' half is full, to one whose equal still waits for the
+database: that one latches the incident, in memory and on disk. Any other one over its bound is *limited*: kept until
+its incident has heard of it, and not stored. For a new press may hide among a thousand old ones.
 """
 
 from __future__ import annotations
@@ -52,10 +53,18 @@ class Admission:
     """For one journal of ``most_bytes``.
 
     :param is_open: whether the incident of a key is open, as far as this process knows.
+    :param is_known: whether this very finding was committed, as far as this process knows: it will change nothing.
     """
 
-    def __init__(self, most_bytes: int, *, is_open: Callable[[str], bool] = lambda key: False) -> None:
+    def __init__(
+        self,
+        most_bytes: int,
+        *,
+        is_open: Callable[[str], bool] = lambda key: False,
+        is_known: Callable[[Finding], bool] = lambda finding: False,
+    ) -> None:
         self._most_bytes = most_bytes
+        self._is_known = is_known
         self._is_open = is_open
         self._waiting: dict[str, tuple[int, bool]] = {}  # key → findings that wait, and whether the last one raises
         self._junk: Counter[int] = Counter()
@@ -73,14 +82,15 @@ class Admission:
         """Where a readable ``message`` of these ``devices`` goes; what it is charged is added to ``stays``."""
         self._count(devices, message.received_at)
         size = _size(message)
-        raised = [finding.key for finding in findings if finding.kind is FindingKind.RAISED]
+        fresh = [finding for finding in findings if not self._is_known(finding)]
+        raised = [finding.key for finding in fresh if finding.kind is FindingKind.RAISED]
         if any(key not in self._waiting and not self._is_open(key) for key in raised):
             return Place.KEPT
         room = self._repeat_bytes + size <= self._most_bytes * REPEATS
         place = Place.LIMITED
         if room and any(self._said[device] <= MOST_REPEATS for device in devices):
             place = Place.KEPT
-        elif all(self.waits(finding) for finding in findings):
+        elif not fresh or (not room and all(self.waits(finding) for finding in fresh)):
             evidence = room and any(self._evidence_due(device, message.received_at) for device in devices)
             if not evidence:
                 return Place.COUNTED
@@ -109,11 +119,17 @@ class Admission:
             self._evidence[device] = at
         return due
 
-    def wait(self, findings: Sequence[Finding]) -> None:
-        """These wait for the database from now on."""
+    def wait(self, findings: Sequence[Finding]) -> list[str]:
+        """These wait for the database from now on: the keys to give to `in_hand`, one for each that will tell it
+        anything new.
+        """
+        keys = []
         for finding in findings:
-            count, _ = self._waiting.get(finding.key, (0, False))
-            self._waiting[finding.key] = (count + 1, finding.kind is FindingKind.RAISED)
+            if not self._is_known(finding):
+                count, _ = self._waiting.get(finding.key, (0, False))
+                self._waiting[finding.key] = (count + 1, finding.kind is FindingKind.RAISED)
+                keys.append(finding.key)
+        return keys
 
     def waits(self, finding: Finding) -> bool:
         """Whether one that raises the same incident does, and nothing behind it that says otherwise."""

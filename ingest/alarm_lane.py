@@ -128,6 +128,7 @@ class AlarmLane:
         clock: Clock,
         meters: LaneMeters,
         is_open: Callable[[str], bool] = lambda key: False,
+        is_known: Callable[[Finding], bool] = lambda finding: False,
     ) -> None:
         self._session = session
         self._journal = journal
@@ -139,7 +140,7 @@ class AlarmLane:
         self._clock = clock
         self._meters = meters
         self._commit = AlarmCommit(dsn, decoder=decoder, share=share, writer=handler, clock=clock, meters=meters)
-        self._admission = Admission(journal.most_bytes, is_open=is_open)
+        self._admission = Admission(journal.most_bytes, is_open=is_open, is_known=is_known)
         # Bounded by the journal (and by the broker's in-flight window where that is full): to listen must never wait.
         self._understood: deque[Part] = deque()
         self._unreadable: deque[Part] = deque()
@@ -275,8 +276,7 @@ class AlarmLane:
                 evidence = self._admission.evidence(said[0].device.device_no, message.received_at)
                 parcel.limit(message, self._decoder, self._share, evidence=evidence)
             batch.timeless |= timeless and place is not Place.COUNTED
-            self._admission.wait(parcel.findings)
-            part.keys += [finding.key for finding in parcel.findings]
+            part.keys += self._admission.wait(parcel.findings)
             part.causes |= causes
             part.parcel.absorb(parcel)
         messages = batch.messages

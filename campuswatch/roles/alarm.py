@@ -171,6 +171,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             clock=clock,
             meters=meters,
             is_open=cases.__contains__,
+            is_known=path.remembers,
         )
         watched = watch_journal(journal, lane=LANE, settings=settings, clock=clock, meters=meters, report=lane.report)
         outside.chore(tasks, watched, name="journal")
