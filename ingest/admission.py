@@ -7,8 +7,8 @@ The journal is bounded, and a full one holds up acknowledgements. So nobody may 
 - Repeats of an alarm that is open already have half of it, and each device so many an hour.
 - A call that is new always has a place, whoever else fills the journal.
 
-What is beyond is not kept: it is *counted* (`ingest.turned_away`), and booked as rejected. Of alarms that is done to the
-very same one that was committed already, and, where the repeats' half is full, to one whose equal still waits for the
+What is beyond is not kept: it is *counted* (`ingest.turned_away`), and booked as rejected. Of alarms that is done to
+the very one that was committed already, and, where the repeats' half is full, to one whose equal still waits for the
 database: that one latches the incident, in memory and on disk. Any other one over its bound is *limited*: kept until
 its incident has heard of it, and not stored. For a new press may hide among a thousand old ones.
 """

@@ -57,6 +57,17 @@ async def queue_deliveries(
         await notify(conn, NoticeChannel.DELIVERY)
 
 
+#: A reset is never told before the alarm that it ends.
+_BEHIND: LiteralString = (
+    "(notice = 'reset' AND EXISTS (SELECT FROM delivery AS call WHERE call.incident_id = delivery.incident_id"
+    " AND call.recipient = delivery.recipient AND call.notice = 'raised' AND call.state = 'queued'))"
+)
+_RESET_WAITS: LiteralString = (
+    "EXISTS (SELECT FROM delivery AS reset WHERE reset.incident_id = delivery.incident_id"
+    " AND reset.recipient = delivery.recipient AND reset.notice = 'reset' AND reset.state = 'queued')"
+)
+
+
 async def claim_deliveries(
     conn: Connection, *, at: datetime, lease_until: datetime, limit: int, without: Sequence[str] = ()
 ) -> list[Delivery]:
@@ -67,6 +78,7 @@ async def claim_deliveries(
         f"UPDATE delivery SET lease_until = %(lease)s, leased_by = NULL WHERE delivery_id IN ("
         " SELECT delivery_id FROM delivery WHERE state = 'queued' AND next_attempt_at <= %(at)s"
         " AND (lease_until IS NULL OR lease_until <= %(at)s) AND NOT recipient = ANY(%(without)s)"
+        f" AND NOT {_BEHIND}"
         " ORDER BY life_safety DESC, next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED"
         f") RETURNING {_COLUMNS}",
         {"at": at, "lease": lease_until, "limit": limit, "without": list(without)},
@@ -122,7 +134,7 @@ async def take_over(
 async def next_due(conn: Connection) -> datetime | None:
     """When the next queued delivery wants to be tried."""
     cursor = await conn.execute(
-        "SELECT min(greatest(next_attempt_at, lease_until)) FROM delivery WHERE state = 'queued'"
+        f"SELECT min(greatest(next_attempt_at, lease_until)) FROM delivery WHERE state = 'queued' AND NOT {_BEHIND}"
     )
     row = await cursor.fetchone()
     return None if row is None else row[0]
@@ -135,7 +147,8 @@ async def record_arrival(
     cursor = await conn.execute(
         "UPDATE delivery SET state = %s, attempts = greatest(attempts, %s), sent_at = coalesce(sent_at, %s),"
         " received_at = %s, receipt_id = %s, receipt = %s, lease_until = NULL, last_error = NULL"
-        " WHERE delivery_id = %s AND state IN ('queued', 'failed', 'cancelled') RETURNING true",
+        " WHERE delivery_id = %s AND state IN ('queued', 'failed', 'cancelled')"
+        f" RETURNING {_RESET_WAITS}",
         (
             DeliveryState.SENT.value if receipt is None else DeliveryState.RECEIVED.value,
             attempts,
@@ -146,7 +159,10 @@ async def record_arrival(
             delivery_id,
         ),
     )
-    return await cursor.fetchone() is not None
+    row = await cursor.fetchone()
+    if row is not None and row[0]:
+        await notify(conn, NoticeChannel.DELIVERY)
+    return row is not None
 
 
 async def record_failure(
@@ -167,7 +183,8 @@ async def record_failure(
         " next_attempt_at = coalesce(%(next)s, next_attempt_at), lease_until = %(lease)s"
         " WHERE delivery_id = %(id)s AND state = 'queued'"
         # The statement's snapshot: the row as it was before.
-        " RETURNING (SELECT before.last_error IS NULL FROM delivery AS before WHERE before.delivery_id = %(id)s)",
+        " RETURNING (SELECT before.last_error IS NULL FROM delivery AS before WHERE before.delivery_id = %(id)s),"
+        f" state = 'failed' AND {_RESET_WAITS}",
         {
             "id": delivery_id,
             "attempts": attempts,
@@ -177,6 +194,8 @@ async def record_failure(
         },
     )
     row = await cursor.fetchone()
+    if row is not None and row[1]:
+        await notify(conn, NoticeChannel.DELIVERY)
     return None if row is None else bool(row[0])
 
 
@@ -191,7 +210,7 @@ async def cancel_notices(conn: Connection, incident_id: UUID) -> int:
 
 
 async def notified_links(conn: Connection, incident_id: UUID) -> list[str]:
-    """The links that were told of this incident."""
+    """The links that were told of this incident, or will be."""
     cursor = await conn.execute(
         "SELECT DISTINCT recipient FROM delivery WHERE incident_id = %s AND channel = 'webhook' AND notice = 'raised'",
         (incident_id,),

@@ -68,10 +68,12 @@ async def incidents_to_handle(conn: Connection, *, rule: str, site_id: str, devi
 
 
 async def shut(admin: Connection, dsn: str) -> None:
-    """Throw everybody out of the database of ``dsn`` and let nobody in. ``admin`` is in another database."""
+    """Throw everybody out of the database of ``dsn``, wait until they are gone, and let nobody in. ``admin`` is in
+    another database.
+    """
     name = str(conninfo_to_dict(dsn)["dbname"])
     await admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
-    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+    await admin.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s", (name,))
 
 
 async def reopen(admin: Connection, dsn: str) -> None:

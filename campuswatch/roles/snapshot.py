@@ -24,6 +24,10 @@ from domain.site import Site
 log = structlog.get_logger("campuswatch.snapshot")
 
 
+#: What decoding says of bytes that are not what was written: a flipped bit in a name is a ValueError of its own.
+_DAMAGED = (msgspec.MsgspecError, ValueError, TypeError, KeyError, RecursionError)
+
+
 class _Registry(msgspec.Struct, array_like=True):
     site_nos: dict[str, int]
     sites: list[Site]
@@ -56,17 +60,18 @@ class Snapshot:
         """Fill ``gazetteer`` and give the registry, or None where there is no usable snapshot."""
         try:
             kept = msgspec.msgpack.decode(self._registry.read_bytes(), type=_Registry)
-        except (OSError, msgspec.MsgspecError) as error:
+            numbers = {(device.site_id, device.device_id): device.device_no for device in kept.registered}
+            addresses = [
+                Address(numbers[device.site_id, device.device_id], device.profile, device.address)
+                for device in kept.devices
+                if device.profile and (device.site_id, device.device_id) in numbers
+            ]
+            registry = Registry(kept.site_nos, kept.registered, addresses)
+        except (OSError, *_DAMAGED) as error:
             log.warning("no registry snapshot", file=str(self._registry), error=str(error))
             return None
         gazetteer.fill(kept.sites, kept.devices)
-        numbers = {(device.site_id, device.device_id): device.device_no for device in kept.registered}
-        addresses = [
-            Address(numbers[device.site_id, device.device_id], device.profile, device.address)
-            for device in kept.devices
-            if device.profile and (device.site_id, device.device_id) in numbers
-        ]
-        return Registry(kept.site_nos, kept.registered, addresses)
+        return registry
 
     def save_standing(self, standing: Standing) -> None:
         """Blocking.
@@ -86,7 +91,7 @@ class Snapshot:
             return Standing()
         try:
             return msgspec.msgpack.decode(content, type=Standing)
-        except msgspec.MsgspecError:
+        except _DAMAGED:
             return _keys_alone(content)
 
 
@@ -94,7 +99,7 @@ def _keys_alone(content: bytes) -> Standing:
     """The file as programs before 2026-11-22 wrote it."""
     try:
         keys = msgspec.msgpack.decode(content, type=list[str])
-    except msgspec.MsgspecError as error:
+    except _DAMAGED as error:
         log.warning("open cases not understood", error=str(error))
         return Standing()
     return Standing(cases={key: OpenCase(incident_id=None) for key in keys})

@@ -67,11 +67,13 @@ def replayed_alarm(alarm: Alarm, *, site_id: str, device_id: str) -> Finding:
 
 def _doubt(alarm: Alarm, reason: str, cause: str, **detail: str) -> Finding:
     device = alarm.device
+    # A test or a drill is a doubt of its own, so that it never hides the real one behind it.
+    mark = "/test" if alarm.test else "/drill" if alarm.drill else ""
     return Finding(
         finding_id=finding_id(RULE, device.key, cause),
         kind=FindingKind.RAISED,
         rule=RULE,
-        key=f"{RULE}/{device.key}",
+        key=f"{RULE}/{device.key}{mark}",
         category=Category.SYSTEM,
         severity=Severity.CRITICAL,
         life_safety=False,

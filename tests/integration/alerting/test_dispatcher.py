@@ -214,6 +214,33 @@ async def test_a_late_failure_does_not_undo_an_arrival(conn: Connection, desk: D
     assert (await timeline(conn, claimed[0].incident_id)).count("receipt") == 2
 
 
+async def test_a_reset_is_told_after_the_alarm_that_it_ends(conn: Connection, desk: Desk) -> None:
+    """Else the other side would stand at «raised» for ever."""
+    await _queue(conn, desk, press())
+    (police, education) = await claim_deliveries(conn, at=NOW, lease_until=NOW + timedelta(seconds=60), limit=9)
+    await desk.act(conn, police.incident_id, IncidentAction.ACKNOWLEDGE, actor="operator", note="", now=NOW)
+    await desk.act(conn, police.incident_id, IncidentAction.RESET, actor="operator", note="", now=NOW)
+    later = NOW + timedelta(seconds=1)
+
+    async def claimed() -> list[tuple[str, str]]:
+        found = await claim_deliveries(conn, at=later, lease_until=later + timedelta(seconds=60), limit=9)
+        return [(one.notice.value, one.recipient) for one in found]
+
+    assert await claimed() == []
+    due = await next_due(conn)
+    assert due is not None
+    assert due > later, "or the dispatcher would look again and again"
+    receipt = await Inbox().send(police)
+    await record(conn, Outcome(delivery=police, attempts=1, taken=True, receipt=receipt), now=later, jitter=0.0)
+    assert await claimed() == [("reset", police.recipient)]
+    refused = Outcome(delivery=education, attempts=1, taken=False, error="refused", permanent=True)
+    await record(conn, refused, now=later + timedelta(days=40), jitter=0.0)
+    later += timedelta(days=40)
+    state = {(one["notice"], one["recipient"]): one["state"] for one in await deliveries(conn)}
+    told = [recipient for notice, recipient in await claimed() if notice == "reset"]
+    assert (education.recipient in told) is (state["raised", education.recipient] != "queued")
+
+
 @pytest.mark.parametrize("moment", ["idle", "under way"])
 async def test_a_database_outage_loses_no_delivery(
     kept_database: str, conn: Connection, desk: Desk, clock: SetClock, moment: str

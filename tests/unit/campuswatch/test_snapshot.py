@@ -9,9 +9,20 @@ import pytest
 
 from alerting.desk import Desk
 from alerting.standing import Standing
+from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.snapshot import Snapshot
+from devices.registry import Registry
+from domain.device import Device, RegisteredDevice
 from domain.incident import OpenCase
-from tests.unit.alerting.findings import NOW, SmallGazetteer, press
+from domain.site import Site, SiteKind
+from tests.unit.alerting.findings import BUTTON, NOW, SmallGazetteer, press
+
+
+def _gazetteer() -> RegistryGazetteer:
+    gazetteer = RegistryGazetteer()
+    site = Site(site_id="s001", name="实验小学", kind=SiteKind.PRIMARY)
+    gazetteer.fill([site], [Device(site_id="s001", device_id=BUTTON.device_id, kind=BUTTON.kind, name="门卫室")])
+    return gazetteer
 
 
 def _standing() -> Standing:
@@ -41,6 +52,22 @@ def test_the_file_of_an_older_program_names_the_keys(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_used_stops_nobody(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "open-cases.msgpack").write_bytes(content)
     assert Snapshot(tmp_path).load_standing() == Standing()
+
+
+def test_no_flipped_bit_keeps_the_alarm_role_from_starting(tmp_path: Path) -> None:
+    snapshot = Snapshot(tmp_path)
+    snapshot.save_standing(_standing())
+    snapshot.save_registry(Registry({"s001": 1}, [RegisteredDevice(1, 1, "s001", BUTTON.device_id, BUTTON.kind)]), _gazetteer())
+    for name, load in (
+        ("open-cases.msgpack", snapshot.load_standing),
+        ("registry.msgpack", lambda: snapshot.load_registry(RegistryGazetteer())),
+    ):
+        content = (tmp_path / name).read_bytes()
+        for bit in range(8 * len(content)):
+            damaged = bytearray(content)
+            damaged[bit // 8] ^= 1 << bit % 8
+            (tmp_path / name).write_bytes(damaged)
+            load()
 
 
 def test_a_disk_that_takes_nothing_says_so_and_leaves_what_was_there(tmp_path: Path) -> None:

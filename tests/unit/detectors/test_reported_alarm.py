@@ -85,6 +85,19 @@ def test_raise_and_end_under_one_id_are_two_findings() -> None:
     assert raised.finding_id != ended.finding_id
 
 
+def test_a_late_test_or_drill_is_a_doubt_of_its_own() -> None:
+    """Otherwise it would hide the real press that comes late behind it."""
+    limit_s = LATE_AFTER.total_seconds()
+    late = [
+        alarm(limit_s + 1, AlarmKind.PANIC, said_s=0),
+        msgspec.structs.replace(alarm(limit_s + 1, AlarmKind.PANIC, said_s=0), test=True),
+        msgspec.structs.replace(alarm(limit_s + 1, AlarmKind.PANIC, said_s=0), drill=True),
+    ]
+    found = _found(*late)
+    assert [(one.test, one.drill) for one in found] == [(False, False), (True, False), (False, True)]
+    assert len({one.key for one in found}) == 3
+
+
 @pytest.mark.parametrize("kind", list(AlarmKind))
 def test_a_late_alarm_becomes_doubtful_and_is_never_dropped(kind: AlarmKind) -> None:
     limit_s = LATE_AFTER.total_seconds()
