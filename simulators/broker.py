@@ -58,6 +58,11 @@ class BrokerAddress(msgspec.Struct, frozen=True, kw_only=True):
         return _tls_context(self.ca_file) if self.tls else None
 
 
+def on_this_machine(host: str, *, resolve: Resolve = addresses_of) -> bool:
+    """Whether an address is loopback, or a name leads to this machine and nowhere else."""
+    return host == "localhost" or _loopback(_here(host, resolve) or host)
+
+
 def broker_address(
     url: str,
     *,

@@ -33,9 +33,12 @@ from simulators.message import CHINA_TIME
 from simulators.operator import Operator
 from simulators.orders import Order
 from simulators.pages import happenings_of
+from simulators.preconditions import Preconditions, named
 from simulators.progress import Progress
 from simulators.scenarios.happening import OPERATOR, Happening, HappeningKind
+from simulators.scenarios.played import Played
 from simulators.scenarios.script import LinkAct, OperatorAct, Script, Step
+from simulators.scenarios.times import short_clock, spoken
 
 #: The fleet is up this long before the scenario begins, and the last happenings have so long to reach the pages.
 BEFORE_S, AFTER_S = 1.0, 1.0
@@ -69,6 +72,13 @@ def refuse_unfit(script: Script) -> None:
         )
 
 
+def announced(script: Script) -> str:
+    """How long it takes, said before it begins."""
+    first = f"the first thing happens at {short_clock(script.steps[0].at_s)}" if script.steps else "nothing is done"
+    lasts = spoken(script.ends_s - script.start_s, english=True)
+    return f"{lasts} in real time, until {short_clock(script.ends_s)}; {first}. Ctrl-C ends it."
+
+
 class LiveRun:
     """One run of ``script``. ``receivers`` is the address of `campuswatch sim receivers`, which the control room's
     links and telephone lead to.
@@ -92,6 +102,7 @@ class LiveRun:
         self._progress = progress
         self._clock = clock or SystemClock()
         self._stopping = asyncio.Event()
+        self._preconditions = Preconditions(script, operator, progress, self._stopping)
         self._failed: list[Happening] = []
         self._run = uuid4().hex[:8]
         self._fleet = Fleet(script.district, broker, seed=script.seed, quiet=True)
@@ -104,11 +115,12 @@ class LiveRun:
     def stopped(self) -> bool:
         return self._stopping.is_set()
 
-    async def play(self) -> tuple[Script, list[Happening]]:
+    async def play(self) -> Played:
         """The script as it was played, and what happened.
 
         :raises WallRefused: the control room or the receivers do not answer, or do not know the scenario's sites.
-        :raises NotInRealTime: another fleet lets the same devices speak.
+        :raises NotInRealTime: another fleet lets the same devices speak, incidents are open there that only people
+            end, or devices stay silent.
         :raises BrokerUnreachable: no broker. :raises BrokerRefused: it does not let us in.
         """
         async with Asking() as asking:
@@ -116,13 +128,17 @@ class LiveRun:
             speaking = asyncio.create_task(self._fleet.run(), name="live-fleet")
             try:
                 await self._until_it_speaks(speaking)
+                await self._preconditions.calm()
                 # On a whole second: what the pages tell of is cut to the millisecond.
                 script = starting_at(self._script, ceil(self._now_s() + BEFORE_S))
-                await self._carry_out(script, asking)
-                await self._wait_until(script.ends_s)
+                if not self.stopped:
+                    self._progress.say(announced(script))
+                    await self._carry_out(script, asking)
+                    await self._wait_until(script.ends_s)
+                stopped_s = self._now_s() if self.stopped else None
                 if not self.stopped:
                     await asyncio.sleep(AFTER_S)
-                return script, await self._happenings(script)
+                return Played(script, await self._happenings(script), stopped_s)
             finally:
                 self._progress.end()
                 self._fleet.stop()
@@ -131,25 +147,14 @@ class LiveRun:
                 await speaking
 
     async def _look_around(self, asking: Asking) -> None:
-        known = await self._operator.sites()
-        strange = [site for site in self._script.district.sites if known.get(site.site_id) != site.name]
-        if strange:
-            raise WallRefused(
-                f"the control room does not know {strange[0].site_id} as {strange[0].name}; its registry must hold the "
-                f"scenario's district, as with: campuswatch demo --no-fleet --seed {self._script.seed}"
-            )
+        await self._preconditions.hold()
         if await fleet_answers(self._broker):
             raise NotInRealTime(
                 f"a fleet is speaking at {self._broker} already, and its devices would contradict the scenario's; "
                 "stop it, or start the demo with --no-fleet"
             )
-        await self._all_links_well(asking)
-        ours = {site.site_id for site in self._script.district.sites}
-        left = [one for one in await self._operator.queue() if one.site_id in ours]
-        if left:
-            self._progress.say(
-                f"{len(left)} incident(s) of these sites are open already: what happens again stands in their timelines"
-            )
+        with named("--receivers"):
+            await self._all_links_well(asking)
 
     async def _until_it_speaks(self, speaking: asyncio.Task[object]) -> None:
         up = asyncio.create_task(self._fleet.up.wait(), name="live-fleet-up")

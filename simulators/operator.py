@@ -13,6 +13,7 @@ import msgspec
 
 from domain.delivery import DeliveryChannel, DeliveryState
 from domain.incident import IncidentState
+from domain.liveness import Connectivity
 from simulators.asking import Asking
 from simulators.errors import WallRefused
 from simulators.notices import Notice
@@ -69,6 +70,14 @@ class SeenDetail(msgspec.Struct, frozen=True):
     deliveries: list[SeenDelivery]
 
 
+class SeenDevice(msgspec.Struct, frozen=True):
+    """A device, and when anything of it last came."""
+
+    device_id: str
+    connectivity: Connectivity
+    last_seen_at: datetime | None
+
+
 class _Site(msgspec.Struct, frozen=True):
     site_id: str
     name: str
@@ -101,6 +110,9 @@ class Operator:
     async def sites(self) -> dict[str, str]:
         """Names of the registered sites by their id."""
         return {site.site_id: site.name for site in await self._all("sites", "", _Page[_Site])}
+
+    async def devices(self, site_id: str) -> list[SeenDevice]:
+        return await self._all(f"sites/{quote(site_id)}/devices", "", _Page[SeenDevice])
 
     async def queue(self, state: str = "open") -> list[SeenIncident]:
         """The incidents of that state (``open``, ``all`` or one), unacknowledged and worst first."""

@@ -1,20 +1,21 @@
 """The judge: what was wanted against what came. Pure.
 
 Wants are taken in the order of the file; each takes the earliest happenings that fit and that no want before it took.
-What no want took may not be where it was to be quiet.
+What no want took may not be where it was to be quiet, and what an operator could not do fails wherever it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from simulators.alarm_lines import Language
-from simulators.scenarios.happening import Happening
-from simulators.scenarios.script import Quiet, Script, Want
+from simulators.scenarios.excerpts import Failure, Fault, failures_of
+from simulators.scenarios.happening import OPERATOR, Happening, HappeningKind
+from simulators.scenarios.script import OperatorAct, Quiet, Script, Want
 from simulators.scenarios.telling import Telling
-from simulators.scenarios.timeline import Fate, Timeline
+from simulators.scenarios.timeline import Fate, Span, Timeline
 from simulators.scenarios.times import clock, lasting, short_clock
 
 #: What is shown around a failure, seconds before and after.
@@ -23,22 +24,12 @@ AROUND_S = 15.0
 MOST_NAMED = 5
 
 
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """``line`` of the scenario. ``text`` says in one line what is wrong, ``timeline`` what came instead."""
-
-    line: int
-    text: str
-    timeline: str
-
-    def __str__(self) -> str:
-        return f"{self.text}\n{self.timeline}"
-
-
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """``timeline``: the whole of it."""
+    """``missed``: the wants that nothing answered. ``timeline``: the whole of it."""
 
     ok: bool
     failures: tuple[Failure, ...]
+    missed: tuple[Want, ...]
     timeline: str
 
 
@@ -53,6 +44,7 @@ class _Judge:
         self._language = language
         self._telling = Telling(script.district, language)
         self._taken: dict[int, Want] = {}
+        self._prevented: list[int] = []
         self._unexpected: set[int] = set()
         self._missed: list[tuple[Want, int]] = []
         self._disturbed: list[tuple[Quiet, list[int]]] = []
@@ -60,29 +52,31 @@ class _Judge:
     def judgement(self) -> Judgement:
         for want in self._script.wants:
             self._take(want)
+        self._prevented = [
+            number
+            for number, one in enumerate(self._happenings)
+            if one.kind is HappeningKind.FAILURE and one.what == OPERATOR and number not in self._taken
+        ]
+        self._unexpected.update(self._prevented)
         for quiet in self._script.quiets:
             self._listen(quiet)
         fates = [
             Fate.WANTED if number in self._taken else Fate.UNWANTED if number in self._unexpected else Fate.OPEN
             for number in range(len(self._happenings))
         ]
-        timeline = Timeline(self._script, self._happenings, fates, [want for want, _ in self._missed], self._telling)
-        failures = [
-            Failure(
-                line=want.line,
-                text=self._missing_text(want, came),
-                timeline=timeline.lines(want.since_s - AROUND_S, want.by_s + AROUND_S),
-            )
-            for want, came in self._missed
+        missed = tuple(want for want, _ in self._missed)
+        timeline = Timeline(self._script, self._happenings, fates, missed, self._telling)
+        faults = [
+            Fault(want.line, self._missing_text(want, came), tuple(self._spans(want))) for want, came in self._missed
         ]
-        failures += [
-            Failure(
-                line=quiet.line, text=self._disturbed_text(quiet, numbers), timeline=self._around(timeline, numbers)
-            )
+        faults += [self._prevented_fault(self._happenings[number]) for number in self._prevented]
+        faults += [
+            Fault(quiet.line, self._disturbed_text(quiet, numbers), (self._around(numbers),))
             for quiet, numbers in self._disturbed
         ]
-        failures.sort(key=lambda failure: failure.line)
-        return Judgement(ok=not failures, failures=tuple(failures), timeline=timeline.lines())
+        return Judgement(
+            ok=not faults, failures=failures_of(faults, timeline), missed=missed, timeline=timeline.lines()
+        )
 
     # -- wants --------------------------------------------------------------------------------------------------------
 
@@ -106,18 +100,34 @@ class _Judge:
         count = f"应有 {want.times} 次，只有 {came} 次" if want.times > 1 else "没有出现"
         return f"第 {want.line} 行：应有 {what}，{within}：{count}{self._nearest_text(want)}"
 
+    def _spans(self, want: Want) -> Iterator[Span]:
+        """When it was wanted, the action that it is counted from, and what was right but for its time."""
+        yield want.since_s - AROUND_S, want.by_s + AROUND_S
+        if before := [step for step in self._script.steps if step.line < want.line]:
+            action = max(before, key=lambda step: (step.line, -step.at_s))
+            yield action.at_s, action.at_s
+        if (one := self._misplaced(want)) is not None:
+            yield one.at_s, one.at_s
+
+    def _free(self) -> list[Happening]:
+        """What no want took."""
+        return [one for number, one in enumerate(self._happenings) if number not in self._taken]
+
+    def _misplaced(self, want: Want) -> Happening | None:
+        """The nearest one that is right but for its time."""
+        fits = [one for one in self._free() if not _unlike(want, one)]
+        return min(fits, key=lambda one: max(want.since_s - one.at_s, one.at_s - want.by_s), default=None)
+
     def _nearest_text(self, want: Want) -> str:
         """What came that is nearest to it: right but at another time, or in time and with something else."""
         english = self._language is Language.EN
-        free = [one for number, one in enumerate(self._happenings) if number not in self._taken]
-        if misplaced := [one for one in free if not _unlike(want, one)]:
-            one = min(misplaced, key=lambda one: max(want.since_s - one.at_s, one.at_s - want.by_s))
+        if (one := self._misplaced(want)) is not None:
             early = one.at_s < want.since_s
             by = lasting(want.since_s - one.at_s if early else one.at_s - want.by_s)
             if english:
                 return f"; one came {by} too {'early' if early else 'late'}, at {clock(one.at_s)}"
             return f"；{'早' if early else '晚'}了 {by}，出现在 {clock(one.at_s)}"
-        alike = [(unlike, one) for one in free if _in_time(want, one) and (unlike := _unlike(want, one))]
+        alike = [(unlike, one) for one in self._free() if _in_time(want, one) and (unlike := _unlike(want, one))]
         alike = [(unlike, one) for unlike, one in alike if "kind" not in unlike and len(unlike) == 1]
         if not alike:
             return ""
@@ -146,7 +156,10 @@ class _Judge:
         numbers = [
             number
             for number, one in enumerate(self._happenings)
-            if number not in self._taken and quiet.since_s <= one.at_s <= quiet.until_s and _concerns(quiet, one)
+            if number not in self._taken
+            and number not in self._prevented
+            and quiet.since_s <= one.at_s <= quiet.until_s
+            and _concerns(quiet, one)
         ]
         if numbers:
             self._unexpected.update(numbers)
@@ -166,9 +179,29 @@ class _Judge:
         rest = f" 等，另有 {more} 项" if more else ""
         return f"第 {quiet.line} 行：{within} 应无其他情况，却有 {len(numbers)} 项：{'；'.join(named)}{rest}"
 
-    def _around(self, timeline: Timeline, numbers: Sequence[int]) -> str:
+    def _around(self, numbers: Sequence[int]) -> Span:
         shown = numbers[:MOST_NAMED]
-        return timeline.lines(self._happenings[shown[0]].at_s - AROUND_S, self._happenings[shown[-1]].at_s + AROUND_S)
+        return self._happenings[shown[0]].at_s - AROUND_S, self._happenings[shown[-1]].at_s + AROUND_S
+
+    # -- operators ----------------------------------------------------------------------------------------------------
+
+    def _prevented_fault(self, one: Happening) -> Fault:
+        """Of what an operator should have done and could not."""
+        line = max(
+            (
+                (step.at_s, step.line)
+                for step in self._script.steps
+                if isinstance(step.act, OperatorAct)
+                and step.at_s <= one.at_s
+                and one.text.startswith(step.act.action.value)
+            ),
+            default=(0.0, 0),
+        )[1]
+        if self._language is Language.EN:
+            text = f"line {line}: the operator could not {one.text}; if that is right: want: {{failure: operator, …}}"
+        else:
+            text = f"第 {line} 行：值班员未能操作（{one.text}）；若本应如此，请写 want: {{failure: operator, …}}"
+        return Fault(line, text, ((one.at_s - AROUND_S, one.at_s + AROUND_S),))
 
 
 def _in_time(want: Want, one: Happening) -> bool:

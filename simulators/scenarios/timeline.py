@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import groupby
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from simulators.scenarios.happening import Happening
 from simulators.scenarios.script import Script, Want
@@ -27,6 +27,9 @@ from simulators.scenarios.times import clock
 MOST_LINES = 60
 #: So many lines that tell the same of several devices, or again and again, are told as one.
 MANY = 5
+
+#: Since and until when, both included, seconds since 1970.
+Span: TypeAlias = tuple[float, float]
 
 
 class Fate(Enum):
@@ -65,17 +68,33 @@ class Timeline:
         found += [_Line(want.by_s, 2, "?", telling.want(want), want.line) for want in missed]
         self._lines = sorted(found, key=lambda line: (line.at_s, line.order))
 
-    def lines(self, since_s: float = -inf, until_s: float = inf) -> str:
-        """Those between the two times; with both, at most `MOST_LINES` of them."""
-        chosen = list(self._together(line for line in self._lines if since_s <= line.at_s <= until_s))
+    def lines(self) -> str:
+        """All of them."""
+        return "\n".join(self._told(self._chosen([(-inf, inf)]), MOST_LINES * len(self._lines)))
+
+    def excerpt(self, spans: Sequence[Span]) -> str:
+        """Those of ``spans``, which ascend and do not overlap; at most `MOST_LINES` of them."""
+        return "\n".join(self._told(self._chosen(spans), MOST_LINES))
+
+    def count(self, spans: Sequence[Span]) -> int:
+        """How many lines an excerpt of ``spans`` would have with nothing left out."""
+        return len(self._chosen(spans))
+
+    def _chosen(self, spans: Sequence[Span]) -> list[_Line]:
+        return [
+            line
+            for since_s, until_s in spans
+            for line in self._together(line for line in self._lines if since_s <= line.at_s <= until_s)
+        ]
+
+    def _told(self, chosen: Sequence[_Line], most: int) -> list[str]:
         rows = aligned(self._row(line) for line in chosen) if chosen else []
-        left_out = len(chosen) - MOST_LINES if since_s > -inf else 0
-        if left_out > 0:
-            head, tail = slice(None, MOST_LINES // 2), slice(len(chosen) - MOST_LINES // 2, None)
-            between = f"   … {left_out} more lines …" if self._english else f"   …… 略去 {left_out} 行 ……"
-            first = _with_days(chosen[head], rows[head])
-            return "\n".join([*first, between, *_with_days(chosen[tail], rows[tail])])
-        return "\n".join(_with_days(chosen, rows))
+        left_out = len(chosen) - most
+        if left_out <= 0:
+            return _with_days(chosen, rows)
+        head, tail = slice(None, most // 2), slice(len(chosen) - most // 2, None)
+        between = f"   … {left_out} more lines …" if self._english else f"   …… 略去 {left_out} 行 ……"
+        return [*_with_days(chosen[head], rows[head]), between, *_with_days(chosen[tail], rows[tail])]
 
     def _together(self, lines: Iterable[_Line]) -> Iterator[_Line]:
         """Where, between two actions, `MANY` lines and more tell the same of whatever device: the first of them, and

@@ -106,3 +106,24 @@ def lasting(seconds: float) -> str:
         if number:
             parts.append(f"{number}{unit}")
     return "".join(parts[:2])
+
+
+def spoken(seconds: float, *, english: bool) -> str:
+    """A duration in words: ``1 h 30 min``, ``31 days``; ``31 天``. What is shorter than ten seconds has a decimal."""
+    if seconds < 10:
+        return f"{round(seconds, 1):g} {'s' if english else '秒'}"
+    parts = []
+    rest = round(seconds)
+    for length, one, many, chinese in _SPOKEN:
+        number, rest = divmod(rest, length)
+        if number:
+            parts.append(f"{number} {(one if number == 1 else many) if english else chinese}")
+    return " ".join(parts[:2])
+
+
+_SPOKEN = (
+    (86_400, "day", "days", "天"),
+    (3600, "h", "h", "小时"),
+    (60, "min", "min", "分钟"),
+    (1, "s", "s", "秒"),
+)

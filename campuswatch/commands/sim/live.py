@@ -10,13 +10,14 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 import structlog
 
 from campuswatch.commands.sim.options import broker_from, named_by_options
-from simulators.broker import BrokerAddress
-from simulators.scenarios.happening import Happening
+from simulators.broker import BrokerAddress, on_this_machine
+from simulators.scenarios.played import Played
 from simulators.scenarios.script import Script
 
 T = TypeVar("T")
@@ -40,13 +41,12 @@ class Live:
         self._broker = broker
         self._wall = wall
         self._receivers = receivers
-        self.stopped = False
 
-    def play(self, script: Script) -> tuple[Script, list[Happening]]:
-        """The script as it was played, and what happened until its end or Ctrl-C; then ``stopped`` is set."""
+    def play(self, script: Script) -> Played:
+        """The script as it was played, and what happened until its end or Ctrl-C."""
         return asyncio.run(self._play(script))
 
-    async def _play(self, script: Script) -> tuple[Script, list[Happening]]:
+    async def _play(self, script: Script) -> Played:
         from simulators.live import LiveRun
         from simulators.operator import Operator
         from simulators.progress import Progress
@@ -58,9 +58,7 @@ class Live:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, run.stop)
-            played = await run.play()
-        self.stopped = run.stopped
-        return played
+            return await run.play()
 
 
 def live_options(command: Callable[..., T]) -> Callable[..., T]:
@@ -84,6 +82,9 @@ def live_options(command: Callable[..., T]) -> Callable[..., T]:
             # How the fleet gets on is told in other words.
             structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
             broker = broker_from(mqtt_url, username, password_file, ca_file, allow_remote)
+            if not allow_remote:
+                _refuse_remote("--wall", wall)
+                _refuse_remote("--receivers", receivers)
             where = Live(broker, wall, receivers)
         return command(*args, live=where, **kwargs)
 
@@ -91,3 +92,18 @@ def live_options(command: Callable[..., T]) -> Callable[..., T]:
     for option in reversed(_OPTIONS):
         with_options = option(with_options)
     return with_options
+
+
+def _refuse_remote(option: str, url: str) -> None:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
+    if not url.startswith(("http://", "https://")) or not host:
+        raise click.BadParameter(f"{url} is no address such as http://127.0.0.1:8000", param_hint=option)
+    if not on_this_machine(host):
+        raise click.BadParameter(
+            f"{url} is not on this machine, and what is done there may be somebody's real control room; --allow-remote "
+            "allows it when it is a test system",
+            param_hint=option,
+        )

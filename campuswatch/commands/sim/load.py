@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from campuswatch.commands.sim.options import broker_options, plain_errors
+from campuswatch.commands.sim.report_file import STANDARD_OUTPUT, report_option, write_report
 from simulators.broker import BrokerAddress
 from simulators.district import DISTRICT_SITES, build_district
 from simulators.receipts import ReceiptBook
@@ -50,12 +51,7 @@ from simulators.receipts import ReceiptBook
 @click.option(
     "--secret", envvar="CAMPUSWATCH_SIM_SECRET", help="--receivers: the links' secret. [env: CAMPUSWATCH_SIM_SECRET]"
 )
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    help="Write the summary to a file too.",
-)
+@report_option("Write the summary to a file too;")
 @click.option("--wait", type=click.FloatRange(min=0.0), default=0.0, help="Seconds to wait for the broker to appear.")
 @plain_errors
 @broker_options
@@ -115,9 +111,9 @@ def load(
             return await running.run(patience_s=wait)
 
     summary = asyncio.run(run())
-    click.echo(summary.text())
+    click.echo(summary.text(), err=json_file == STANDARD_OUTPUT)
     if json_file is not None:
-        json_file.write_bytes(msgspec.json.format(msgspec.json.encode(summary)) + b"\n")
+        write_report(json_file, msgspec.json.format(msgspec.json.encode(summary)).decode())
     if not summary.complete:
         raise click.exceptions.Exit(2)
 

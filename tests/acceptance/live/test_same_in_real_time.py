@@ -54,8 +54,9 @@ def played(directory: Path, *how: str) -> Happenings:
     running = sim("run", *map(str, SCENARIOS), "--json", str(told), *how)
     said, _ = running.communicate(timeout=300)
     assert running.returncode == 0, said
-    happenings: Happenings = json.loads(told.read_text("utf-8"))
-    return happenings
+    runs = json.loads(told.read_text("utf-8"))
+    assert {run["verdict"] for run in runs.values()} == {"passed"}
+    return {name: run["happenings"] for name, run in runs.items()}
 
 
 def essence(happenings: list[dict[str, Any]]) -> Counter[tuple[Any, ...]]:
@@ -73,7 +74,7 @@ def test_three_scenarios_are_the_same_in_virtual_and_in_real_time(silent_demo: R
         assert essence(real[name]) == essence(happenings), name
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_interrupted_it_ends_at_once_and_the_links_behave_again(silent_demo: RunningDemo) -> None:
     running = sim("run", str(Path(__file__).parent / "link-comes-back.yaml"), *live(silent_demo))
 
@@ -82,13 +83,13 @@ def test_interrupted_it_ends_at_once_and_the_links_behave_again(silent_demo: Run
         return str(behaviour["education"]["mode"])
 
     try:
-        wait_for(lambda: education() == "error500", "the scenario makes the link fail", within_s=60)
+        wait_for(lambda: education() == "error500", "the scenario makes the link fail", within_s=120)
         running.send_signal(signal.SIGINT)
         said, _ = running.communicate(timeout=30)
     finally:
         running.kill()
-    assert running.returncode == 1
-    assert "Aborted" in said
+    assert running.returncode == 130
+    assert "不作结论" in said
     assert "Traceback" not in said
     assert education() == "ok"
 

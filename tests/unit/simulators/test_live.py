@@ -10,7 +10,7 @@ import pytest
 from domain.delivery import DeliveryChannel, DeliveryState
 from domain.incident import IncidentState
 from simulators.errors import NotInRealTime
-from simulators.live import refuse_unfit, starting_at
+from simulators.live import announced, refuse_unfit, starting_at
 from simulators.operator import SeenDelivery, SeenDetail, SeenEntry, SeenIncident
 from simulators.pages import happenings_of
 from simulators.scenarios.happening import HappeningKind
@@ -60,6 +60,12 @@ def test_a_script_begun_later_keeps_its_distances() -> None:
         assert before
         assert after == [at_s + 1000.5 for at_s in before]
     assert msgspec.structs.replace(later, start_s=0.0).title == script.title
+
+
+def test_how_long_it_takes_is_said_before_it_begins() -> None:
+    assert announced(load("impatient-finger")) == (
+        "30 min in real time, until 16:30:00; the first thing happens at 16:05:00. Ctrl-C ends it."
+    )
 
 
 @pytest.mark.parametrize("name", ["alarm-process-killed", "database-away", "nobody-on-duty"])

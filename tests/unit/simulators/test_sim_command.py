@@ -135,3 +135,29 @@ def test_the_schema_is_json(tmp_path: Path) -> None:
     printed = CliRunner().invoke(sim, ["schema"]).output
     assert json.loads(out.read_text("utf-8")) == json.loads(printed)
     assert "steps" in json.loads(printed)["properties"]
+
+
+@pytest.mark.parametrize("command", [["load"], ["run", "impatient-finger"]])
+def test_a_report_that_cannot_be_written_is_refused_before_the_start(command: list[str], tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "none" / "report.json"):
+        result = CliRunner().invoke(sim, [*command, "--json", str(place)])
+        assert result.exit_code == 2
+        assert "--json" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--wall", "--receivers"])
+def test_a_live_run_keeps_to_this_machine(option: str) -> None:
+    result = CliRunner().invoke(sim, ["run", "impatient-finger", "--live", option, "http://192.0.2.5"])
+    assert result.exit_code == 2
+    assert option in result.output
+    assert "--allow-remote" in result.output
+    result = CliRunner().invoke(sim, ["run", "impatient-finger", "--live", option, "127.0.0.1:8000"])
+    assert result.exit_code == 2
+    assert "http://127.0.0.1:8000" in result.output
+
+
+def test_all_scenarios_are_not_for_real_time() -> None:
+    result = CliRunner().invoke(sim, ["run", "--all", "--live"])
+    assert result.exit_code == 2
+    assert "--all" in result.output

@@ -140,14 +140,43 @@ def test_a_failure_shows_what_came_instead_where_it_was_wanted() -> None:
     wanted = script("want: {notice: duty, by: 2s}", "quiet: {until: 30s}")
     late = happening(2.9, "notice", "duty", to="王强", text="raised")
     [missed, disturbed] = english(wanted, incident(0.041), late).failures
-    assert missed.timeline == disturbed.timeline
-    assert missed.timeline.splitlines() == [
+    assert missed.timeline == ""
+    assert str(missed) == missed.text
+    assert disturbed.timeline.splitlines() == [
         "2026-03-10",
         "   21:50:00.000 >  press                                  s001-btn-01 门卫室一键报警  (line 9)",
         "   21:50:00.041 !  incident  One-key alarm                s001-btn-01 门卫室一键报警  critical",
         "   21:50:02.000 ?  notice    duty leader                                              wanted by now (line 10)",
         "   21:50:02.900 !  notice    duty leader · One-key alarm  s001-btn-01 门卫室一键报警  → 王强 raised",
     ]
+
+
+def test_failures_far_apart_have_an_excerpt_each() -> None:
+    wanted = script("want: {notice: duty, by: 2s}", "want: {failure: police, not_before: 10m, by: 11m}")
+    first, second = english(wanted).failures
+    assert first.timeline
+    assert "line 11" in second.timeline
+    assert "line 10" not in second.timeline
+
+
+def test_an_excerpt_shows_what_came_too_early_and_the_action_that_it_is_counted_from() -> None:
+    wanted = script("want: {incident: one_key_alarm, not_before: 2m, by: 3m}")
+    [failure] = english(wanted, incident(70)).failures
+    assert [line.split()[0] for line in failure.timeline.splitlines()[1:]] == [
+        "21:50:00.000",
+        "21:51:10.000",
+        "21:53:00.000",
+    ]
+
+
+def test_what_an_operator_could_not_do_fails_unless_it_was_wanted() -> None:
+    steps = ["acknowledge: one_key_alarm", "reset: one_key_alarm", "close: one_key_alarm"]
+    prevented = happening(0, "failure", "operator", rule="", site="", device="", text="reset: not acknowledged yet")
+    assert texts(script(*steps), prevented) == [
+        "line 11: the operator could not reset: not acknowledged yet; if that is right: want: {failure: operator, …}"
+    ]
+    assert english(script(*steps, "want: {failure: operator, by: 1s}"), prevented).ok
+    assert texts(script(*steps, "quiet: {until: 30s}"), prevented) == texts(script(*steps), prevented)
 
 
 def test_failures_come_in_the_order_of_the_file() -> None:

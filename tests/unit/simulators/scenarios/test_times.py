@@ -15,6 +15,7 @@ from simulators.scenarios.times import (
     lasting,
     next_time_s,
     signed_duration_s,
+    spoken,
     time_of_day,
 )
 
@@ -77,3 +78,20 @@ def test_a_duration_is_told_as_people_would_write_it() -> None:
         "14d",
         "1d1h",
     ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "chinese"),
+    [
+        (31 * 86_400, "31 days", "31 天"),
+        (86_400, "1 day", "1 天"),
+        (5400, "1 h 30 min", "1 小时 30 分钟"),
+        (70, "1 min 10 s", "1 分钟 10 秒"),
+        (29.04, "29 s", "29 秒"),
+        (1.46, "1.5 s", "1.5 秒"),
+        (59.9, "1 min", "1 分钟"),
+    ],
+)
+def test_a_duration_is_told_in_words(seconds: float, english: str, chinese: str) -> None:
+    assert spoken(seconds, english=True) == english
+    assert spoken(seconds, english=False) == chinese
