@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from domain.device import Device, DeviceKind
 from domain.observation import AlarmKind, EventKind
 from domain.site import Site
+from domain.vocabulary import DEVICE_WORDS
 from simulators.behaviour import BATTERY_KINDS
 from simulators.errors import OrderRefused
 from simulators.gazetteer import TOWNSHIPS
@@ -95,8 +96,9 @@ class Addressees:
             raise OrderRefused(f"no device {order.device!r} at {order.site}; {there}")
         kind = self._devices[found].kind
         if wanted and kind not in wanted:
-            needs = " or ".join(kind.value for kind in wanted)
-            raise OrderRefused(f"{order.op.value} needs a {needs} device; {order.device} is a {kind.value}")
+            needs = " or ".join(DEVICE_WORDS[kind][1] for kind in wanted)
+            is_a = DEVICE_WORDS[kind][1]
+            raise OrderRefused(f"{order.op.value} needs a {needs}; {order.device} is {_article(is_a)} {is_a}")
         return found
 
     def _first(self, order: Order, site: list[int]) -> int:
@@ -112,7 +114,9 @@ class Addressees:
         found = next((n for n in site if usual is None or self._devices[n].kind is usual), None)
         if found is None:
             assert usual is not None
-            raise OrderRefused(f"{order.site} has no {usual.value} device; name the one that is meant")
+            names = [self._devices[n].device_id for n in site]
+            such_as = next((name for name in names if "-gw-" in name), names[0])
+            raise OrderRefused(f"{order.site} has no {DEVICE_WORDS[usual][1]}; name who reports it, such as {such_as}")
         return found
 
     def _of_township(self, name: str) -> list[str]:
@@ -121,3 +125,7 @@ class Addressees:
             known = "、".join(sorted(self._townships)) or "none in this district"
             raise OrderRefused(f"no sites in township {name!r}; there are {known}")
         return sites
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeio" else "a"

@@ -24,9 +24,13 @@ class Seal:
 
     def __init__(self, secret: str) -> None:
         try:
+            if not secret.startswith("whsec_"):  # the package takes anything else for base64
+                raise ValueError
             self._webhook = Webhook(secret)
         except Exception as error:  # the package raises a bare one for an empty secret and binascii's for bad base64
-            raise SimulatorError("the secret must be whsec_ and base64, as the link's settings have it") from error
+            raise SimulatorError(
+                "the secret must be whsec_ and base64, as the link's settings have it; `campuswatch secret` makes one"
+            ) from error
 
     def check(self, headers: Mapping[str, str], body: bytes, at: datetime) -> str:
         """The ``webhook-id`` of a body that was signed with our secret within `TOLERANCE` of ``at``. Names of headers

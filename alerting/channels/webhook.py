@@ -97,7 +97,7 @@ class WebhookLink:
         if len(answer) > _ANSWER_LIMIT:
             raise TemporaryFailure(f"the answer is longer than {_ANSWER_LIMIT} bytes")
         if 400 <= status < 500 and status not in _TRY_AGAIN:
-            raise PermanentFailure(f"refused with HTTP {status}: {answer[:200]!r}")
+            raise PermanentFailure(f"refused with HTTP {status}: {_readable(answer)}")
         if not 200 <= status < 300:
             raise TemporaryFailure(f"answered HTTP {status}")
         try:
@@ -123,3 +123,9 @@ class WebhookLink:
             detail["received_at"], received_at = str(answer.received_at), now
         receipt_id = answer.receipt_id[:200].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
         return Receipt(receipt_id=receipt_id, received_at=received_at.astimezone(UTC), detail=detail)
+
+
+def _readable(answer: bytes) -> str:
+    """Its beginning, on one line of a timeline."""
+    text = answer[:200].decode("utf-8", "replace")
+    return "".join(sign if sign.isprintable() else " " for sign in text).strip()

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simulators.district import DISTRICT_SITES, District, build_district
+import msgspec
+
+from simulators.addressees import FOR_ALL, Addressees
 from simulators.errors import OrderRefused
 from simulators.far_ends import LinkName, Mode
 from simulators.interventions import Interventions
@@ -14,12 +16,20 @@ from simulators.scenarios import format as form
 from simulators.scenarios import script as made
 from simulators.scenarios.happening import HappeningKind
 from simulators.scenarios.orders import order_of
-from simulators.scenarios.problems import Problem
-from simulators.scenarios.shape import way_text
+from simulators.scenarios.places import Places, Way
+from simulators.scenarios.problems import Problem, way_text
 from simulators.scenarios.source import Node
-from simulators.scenarios.times import After, Instant, Moment, TimeOfDay, clock, next_time_s, short_clock
-
-Way = tuple[str | int, ...]
+from simulators.scenarios.times import (
+    After,
+    Instant,
+    Moment,
+    TimeOfDay,
+    clock,
+    midnight_s,
+    minute_clock,
+    next_time_s,
+    short_clock,
+)
 
 
 def compiled(
@@ -28,7 +38,9 @@ def compiled(
     """The script, which is one only where there are no problems. None stands for a step that is not well-formed."""
     work = _Compiler(header, root, file)
     for number, step in enumerate(steps):
-        if step is not None:
+        if step is None:
+            work.pass_over()
+        else:
             work.take(step, ("steps", number))
     work.end()
     script = made.Script(
@@ -62,9 +74,9 @@ class _Compiler:
         self._away: Way = ()
         if not 0 < header.lasts <= form.LONGEST_S:
             self._wrong(("lasts",), "expected longer than nothing and at most 31d")
-        self.district = self._district(header)
-        self._sites = {site.site_id for site in self.district.sites}
-        self._site_of = {device.device_id: device.site_id for device in self.district.devices}
+        self._places = Places(header, self._wrong)
+        self.district = self._places.district
+        self._addressees = Addressees(self.district.devices, self.district.sites)
         self._interventions = Interventions(self.district.devices, self.district.sites)
 
     def take(self, step: form.Step, way: Way) -> None:
@@ -76,11 +88,16 @@ class _Compiler:
         elif isinstance(said, form.Quiet):
             self._quiet(said, way)
         else:
+            self._acted = True
             at_s = self._at(step.at, (*way[:-1], "at"))
             if at_s is None:
                 return
-            self._now_s, self._now_line, self._acted = at_s, self._line(way), True
+            self._now_s, self._now_line = at_s, self._line(way)
             self._act(named, said, way)
+
+    def pass_over(self) -> None:
+        """A step that is not well-formed: it may be the action that a want is counted from."""
+        self._acted = True
 
     def end(self) -> None:
         if self._away:
@@ -95,7 +112,7 @@ class _Compiler:
             case form.Link():
                 self._link(said, way)
             case form.Operate():
-                site, device = self._place(said.site, said.device, way)
+                site, device = self._places.find(said.site, said.device, way)
                 action = made.OperatorAction(named)
                 self._add(
                     way,
@@ -121,15 +138,19 @@ class _Compiler:
             self._wrong(way, "expected a township, or a site or a device, not both")
             return
         before = len(self.problems)
-        site, device = self._place(said.site, said.device, way)
+        site, device = self._places.find(said.site, said.device, way)
         if len(self.problems) > before:
             return
         order = order_of(named, said, site="" if township else site or self.district.sites[0].site_id, device=device)
         try:
+            chosen = self._addressees.chosen(order)
+            if not device and order.op not in FOR_ALL:
+                order = msgspec.structs.replace(order, device=self.district.devices[chosen[0]].device_id)
             self._interventions.apply(order, self._now_s)
         except OrderRefused as error:
             part = ("township",) if township else ("device",) if said.device else ()
-            self._wrong((*way, *part), str(error))
+            more = self._places.sites_for(township) if township else ""
+            self._wrong((*way, *part), f"{error}{more}")
             return
         self._add(way, order)
 
@@ -168,7 +189,7 @@ class _Compiler:
             return
         since_s = self._limit(said.not_before, (*way, "not_before"), self._now_s)
         by_s = self._limit(said.by, (*way, "by"), self._ends_s)
-        site, device = self._place(said.site, said.device, way)
+        site, device = self._places.find(said.site, said.device, way)
         if since_s is None or by_s is None:
             return
         if since_s > by_s:
@@ -194,7 +215,7 @@ class _Compiler:
 
     def _quiet(self, said: form.Quiet, way: Way) -> None:
         until_s = self._limit(said.until, (*way, "until"), self._ends_s)
-        site, _ = self._place(said.site, None, way)
+        site, _ = self._places.find(said.site, None, way)
         if until_s is None:
             return
         self.quiets.append(
@@ -211,20 +232,18 @@ class _Compiler:
     # -- times --------------------------------------------------------------------------------------------------------
 
     def _at(self, moment: Moment | None, way: Way) -> float | None:
-        return (
-            self._now_s
-            if moment is None
-            else self._resolved(moment, way, f"the step before it (line {self._now_line})")
-        )
+        if moment is None:
+            return self._now_s
+        return self._resolved(moment, way, f"line {self._now_line}'s {minute_clock(self._now_s)}; times never go back")
 
     def _limit(self, moment: Moment | None, way: Way, default_s: float) -> float | None:
         if moment is None:
             return default_s
         named = f"its action (line {self._now_line})" if self._acted else "the beginning"
-        return self._resolved(moment, way, named)
+        return self._resolved(moment, way, f"{named} at {minute_clock(self._now_s)}")
 
-    def _resolved(self, moment: Moment, way: Way, after: str) -> float | None:
-        """Seconds since 1970; None, and a problem, where that is before ``after`` or outside the scenario."""
+    def _resolved(self, moment: Moment, way: Way, earlier_than: str) -> float | None:
+        """Seconds since 1970; None, and a problem, where that is before what it follows or outside the scenario."""
         match moment:
             case After(seconds):
                 at_s = self._now_s + seconds
@@ -232,63 +251,30 @@ class _Compiler:
                 pass
             case TimeOfDay():
                 at_s = next_time_s(moment, self._now_s)
-        earlier = f"expected not before {after} at {short_clock(self._now_s)}"
         if at_s < self._now_s:
-            self._wrong(way, earlier)
+            self._wrong(way, f"{self._shown(at_s)} is before {earlier_than}")
         elif at_s <= self._ends_s:
             return at_s
         elif isinstance(moment, TimeOfDay) and next_time_s(moment, self._start_s) <= self._ends_s:
-            self._wrong(way, earlier)
+            self._wrong(way, f"{minute_clock(at_s)} is before {earlier_than}")
+        elif isinstance(moment, TimeOfDay) and midnight_s(at_s) > midnight_s(self._ends_s):
+            meant, end = (minute_clock(seconds, day=True) for seconds in (at_s, self._ends_s))
+            self._wrong(
+                way, f"{minute_clock(at_s)} is before the beginning, so it means {meant}, after the end ({end})"
+            )
         else:
             self._wrong(way, f"expected inside the scenario, which ends at {self._shown_end()}")
         return None
 
+    def _shown(self, at_s: float) -> str:
+        return minute_clock(at_s, day=midnight_s(at_s) != midnight_s(self._now_s))
+
     def _shown_end(self) -> str:
         same_day = clock(self._start_s, day=True)[:10] == clock(self._ends_s, day=True)[:10]
         return short_clock(self._ends_s) if same_day else clock(self._ends_s, day=True).removesuffix(".000")
-
-    # -- places -------------------------------------------------------------------------------------------------------
-
-    def _district(self, header: form.Header) -> District:
-        district = build_district(header.seed, header.sites)
-        if header.devices is None:
-            return district
-        known = {device.device_id for device in district.devices}
-        for number, device_id in enumerate(header.devices):
-            if device_id not in known:
-                self._wrong(("devices", number), f"no device {device_id!r} in this district{_more_sites(device_id)}")
-        chosen = set(header.devices)
-        kept = tuple(device for device in district.devices if device.device_id in chosen)
-        return District(district.sites, kept or district.devices)
-
-    def _place(self, site: str | None, device: str | None, way: Way) -> tuple[str, str]:
-        """Site and device, as far as they are named; the site of a device is its own."""
-        if site is not None and site not in self._sites:
-            first, last = self.district.sites[0].site_id, self.district.sites[-1].site_id
-            there = f"there is {first}" if first == last else f"there are {first} to {last}"
-            self._wrong((*way, "site"), f"no site {site!r} in this scenario; {there}{_more_sites(site)}")
-            return site, device or ""
-        if device is None:
-            return site or "", ""
-        own = self._site_of.get(device)
-        if own is None:
-            alike = [name for name in self._site_of if name.rpartition("-")[0] == device.rpartition("-")[0]]
-            there = f"; there are {alike[0]} to {alike[-1]}" if alike else _more_sites(device)
-            self._wrong((*way, "device"), f"no device {device!r} in this scenario{there}")
-        elif site is not None and own != site:
-            self._wrong((*way, "site"), f"expected {own}, where {device} is")
-        return own or site or "", device
 
     def _line(self, way: Way) -> int:
         return self._root.line_of(way)
 
     def _wrong(self, way: Way, expected: str) -> None:
         self.problems.append(Problem(self._file, self._line(way), way_text(way), expected))
-
-
-def _more_sites(name: str) -> str:
-    """How a larger scenario would have the site of ``name``, where the district goes so far."""
-    number = name.partition("-")[0].removeprefix("s")
-    if len(number) == 3 and number.isascii() and number.isdigit() and 1 <= int(number) <= DISTRICT_SITES:
-        return f"; `sites: {int(number)}` has a site s{number}"
-    return f"; sites are called s001 to s{DISTRICT_SITES}, devices like s001-smk-14"

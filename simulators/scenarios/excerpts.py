@@ -11,7 +11,7 @@ from simulators.scenarios.timeline import MOST_LINES, Span, Timeline
 
 
 class Fault(NamedTuple):
-    """Something that is not as it was wanted. ``spans``: the times that show it, first its own, then what explains it."""
+    """Something that is not as it was wanted. ``spans``: first its own time, then what explains it."""
 
     line: int
     text: str

@@ -164,7 +164,7 @@ class Event(Target):
 class State(Target):
     """A device reports how it stands."""
 
-    state: Annotated[dict[str, Any], Field(min_length=1, description="fields such as door: open")]
+    state: Annotated[dict[str, Any], Field(min_length=1, description="fields such as {door: open}")]
 
 
 class Repeat(Target):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
 from simulators.errors import SimulatorError
+
+NEEDS_QUOTES = 'a text with a comma or a colon in {…} needs quotes: en: "…"'
 
 
 class Problem(NamedTuple):
@@ -40,3 +42,11 @@ def nearest(word: object, known: Iterable[str]) -> str:
     """«; did you mean …?» where one of ``known`` looks like ``word``, else nothing."""
     found = get_close_matches(str(word).lower(), list(known), n=1, cutoff=0.6)
     return f"; did you mean {found[0]}?" if found else ""
+
+
+def way_text(way: Sequence[str | int]) -> str:
+    """``steps[3].ignite.to``; steps are counted from 1, as lines are."""
+    text = ""
+    for part in way:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

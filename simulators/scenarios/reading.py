@@ -11,6 +11,7 @@ from simulators.scenarios.format import Scenario
 from simulators.scenarios.problems import Problem, ScenarioInvalid, UnknownScenario, nearest
 from simulators.scenarios.script import Script, Words
 from simulators.scenarios.shape import header_of, steps_of
+from simulators.scenarios.slips import explained
 from simulators.scenarios.source import Unreadable, parse, read_text
 
 LIBRARY = Path(__file__).parent / "library"
@@ -54,9 +55,10 @@ def loads(text: str, name: str, *, file: str) -> Script:
     try:
         root, problems = parse(text, file)
     except Unreadable as error:
-        raise ScenarioInvalid(error.problems) from error
+        raise ScenarioInvalid(explained(error.problems, text, file, readable=False)) from error
     if not isinstance(root.value, dict):
-        raise ScenarioInvalid([Problem(file, root.line, "", "expected a mapping: title, about, start, lasts, steps")])
+        no_mapping = Problem(file, root.line, "", "expected a mapping: title, about, start, lasts, steps")
+        raise ScenarioInvalid(explained([no_mapping], text, file, readable=False))
     header, wrong_header = header_of(root, file)
     steps, wrong_steps = steps_of(root, file)
     problems += [*wrong_header, *wrong_steps]
@@ -65,7 +67,7 @@ def loads(text: str, name: str, *, file: str) -> Script:
         problems += wrong
         if not problems:
             return script
-    raise ScenarioInvalid(problems)
+    raise ScenarioInvalid(explained(problems, text, file, readable=True))
 
 
 def library() -> list[Entry]:

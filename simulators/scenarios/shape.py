@@ -8,8 +8,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from simulators.scenarios.format import MOST_STEPS, Header, Scenario, Step
-from simulators.scenarios.problems import Problem, nearest
+from simulators.scenarios.format import MOST_STEPS, Header, Scenario, Step, Words
+from simulators.scenarios.problems import NEEDS_QUOTES, Problem, nearest, way_text
 from simulators.scenarios.source import Node
 
 M = TypeVar("M", bound=BaseModel)
@@ -20,7 +20,6 @@ _EXPECTED = {
     "int_type": "a whole number",
     "string_type": "text",
     "list_type": "a list",
-    "dict_type": "fields",
     "too_short": "at least one",
     "string_too_short": "some text",
     "string_pattern_mismatch": "a name of letters, digits, _, . and -",
@@ -51,14 +50,6 @@ def steps_of(root: Node, file: str) -> tuple[list[Step | None], list[Problem]]:
     return steps, problems
 
 
-def way_text(way: Sequence[str | int]) -> str:
-    """``steps[3].ignite.to``; steps are counted from 1, as lines are."""
-    text = ""
-    for part in way:
-        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
 def _held_to(
     model: type[M], said: Any, root: Node, before: tuple[str | int, ...], file: str
 ) -> tuple[M | None, list[Problem]]:
@@ -78,6 +69,8 @@ def _expected(model: type[BaseModel], detail: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         there = _model_at(model, way[:-1])
         known = list(_fields(Scenario if there is Header else there))
+        if there is Words and not str(way[-1]).isidentifier():
+            return f"unknown; {NEEDS_QUOTES}"
         return f"unknown; expected one of {', '.join(known)}{nearest(way[-1], known)}"
     if kind == "missing":
         return f"missing; expected {_described(_model_at(model, way[:-1]), str(way[-1]))}"
@@ -91,6 +84,8 @@ def _expected(model: type[BaseModel], detail: ErrorDetails) -> str:
             what = f"a number {'from' if kind.startswith('greater') else 'up to'} {bound:g}"
         case "too_long" | "string_too_long":
             what = f"at most {context.get('max_length')}"
+        case "dict_type":
+            what = _described(_model_at(model, way[:-1]), str(way[-1]))
         case _:
             what = _EXPECTED.get(kind) or detail["msg"]
     if isinstance(got, dict | list):

@@ -28,7 +28,7 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
 )
 
-from simulators.scenarios.problems import Problem
+from simulators.scenarios.problems import NEEDS_QUOTES, Problem, way_text
 
 #: A scenario is a page or two. The longest that ships has 4 kB.
 MOST_BYTES = 200_000
@@ -113,7 +113,10 @@ def parse(text: str, file: str) -> tuple[Node, list[Problem]]:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or str(error).strip().splitlines()[0]
-        raise Unreadable(Problem(file, mark.line + 1 if mark else 1, "", f"expected YAML: {what}")) from error
+        where = f" (column {mark.column + 1})" if mark else ""
+        hint = f"; {NEEDS_QUOTES}" if what.startswith("expected ',' or '}'") else ""
+        problem = Problem(file, mark.line + 1 if mark else 1, "", f"expected YAML: {what}{where}{hint}")
+        raise Unreadable(problem) from error
     if builder.root is None:
         raise Unreadable(Problem(file, 1, "", "expected a scenario; the file is empty"))
     return builder.root, builder.problems
@@ -134,6 +137,7 @@ class _Builder:
         self.problems: list[Problem] = []
         self._open: list[Node] = []
         self._keys: list[tuple[str, int] | None] = []  # of each open node: the key whose value comes next
+        self._ways: list[tuple[str | int, ...]] = []  # of each open node: how one gets there
         self._documents = 0
 
     def take(self, event: Event) -> None:
@@ -144,6 +148,7 @@ class _Builder:
         elif isinstance(event, MappingEndEvent | SequenceEndEvent):
             self._open.pop()
             self._keys.pop()
+            self._ways.pop()
         elif isinstance(event, NodeEvent):
             self._node(event)
 
@@ -162,33 +167,37 @@ class _Builder:
             self._place(Node(line, _scalar(event)))
             return
         node = Node(line, {} if isinstance(event, MappingStartEvent) else [])
-        self._place(node)
+        way = self._place(node)
         if len(self._open) == MOST_DEPTH:
             raise self._refused(event, f"expected at most {MOST_DEPTH} levels")
         self._open.append(node)
         self._keys.append(None)
+        self._ways.append(way)
 
     def _key(self, event: NodeEvent) -> str:
         if not isinstance(event, ScalarEvent):
             raise self._refused(event, "expected a word before the colon")
         return str(event.value)
 
-    def _place(self, node: Node) -> None:
+    def _place(self, node: Node) -> tuple[str | int, ...]:
+        """Put it into the innermost open node; how one gets there from the root."""
         if not self._open:
             self.root = node
-            return
-        into, pending = self._open[-1], self._keys[-1]
+            return ()
+        into, pending, way = self._open[-1], self._keys[-1], self._ways[-1]
         if pending is None:
             into.value.append(node)
-            return
+            return (*way, len(into.value) - 1)
         self._keys[-1] = None
         key, line = pending
+        way = (*way, key)
         if key in into.value:
-            first = into.keys[key]
-            self.problems.append(Problem(self._file, line, key, f"expected once; it is on line {first} already"))
-            return
-        into.value[key] = node
-        into.keys[key] = line
+            expected = f"expected once; it is on line {into.keys[key]} already"
+            self.problems.append(Problem(self._file, line, way_text(way), expected))
+        else:
+            into.value[key] = node
+            into.keys[key] = line
+        return way
 
     def _refused(self, event: Event, why: str) -> Unreadable:
         return Unreadable(Problem(self._file, event.start_mark.line + 1, "", why))

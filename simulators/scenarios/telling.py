@@ -10,6 +10,7 @@ from domain.finding import Severity
 from domain.vocabulary import SEVERITY_WORDS, rule_words
 from simulators.alarm_lines import Language
 from simulators.district import District
+from simulators.far_ends import Mode
 from simulators.orders import Op, Order
 from simulators.scenarios.happening import DUTY, Happening, HappeningKind
 from simulators.scenarios.script import (
@@ -96,6 +97,16 @@ _REPORTED: dict[str, tuple[str, str]] = {
     "patrol_checked": ("巡更打卡", "patrol checked"),
     "receipt": ("回执", "receipt"),
 }
+#: How far ends behave, by the words of `Mode`.
+_MODES: dict[Mode, tuple[str, str]] = {
+    Mode.OK: ("正常", "ok"),
+    Mode.SLOW: ("应答缓慢", "slow"),
+    Mode.REFUSE: ("拒收", "refuse"),
+    Mode.HANG: ("无应答", "hang"),
+    Mode.ERROR500: ("报错 500", "error500"),
+    Mode.WRONG_RECEIPT: ("回执不符", "wrong_receipt"),
+    Mode.LOSE: ("应答中断", "lose"),
+}
 
 
 class Told(NamedTuple):
@@ -134,7 +145,9 @@ class Telling:
                 where = act.township or self.place(act.site, act.device)
                 return Told(self.word(act.op.value), self._kind_reported(act), where, self._ordered(act))
             case LinkAct():
-                mode = f"{act.mode.value} {act.seconds:g}s" if act.mode.value in ("slow", "hang") else act.mode.value
+                mode = _MODES[act.mode][self._second]
+                if act.mode in (Mode.SLOW, Mode.HANG):
+                    mode += f" {lasting(act.seconds)}"
                 return Told(self.word("link"), self.word(act.link.value), "", mode)
             case OperatorAct():
                 beside = "".join((act.actor, f" “{act.note}”" if act.note else ""))

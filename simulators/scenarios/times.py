@@ -95,6 +95,13 @@ def short_clock(at_s: float) -> str:
     return clock(at_s).removesuffix(".000")
 
 
+def minute_clock(at_s: float, *, day: bool = False) -> str:
+    """As people write it: ``10:20``, with what is not zero behind it; with ``day`` the date before it (``03-11``)."""
+    text = short_clock(at_s)
+    shown = text.removesuffix(":00") if len(text) == len("10:20:00") else text
+    return f"{clock(at_s, day=True)[5:10]} {shown}" if day else shown
+
+
 def lasting(seconds: float) -> str:
     """A duration as people would write it: ``1h30m``, ``2.5s``."""
     if seconds < 60:

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import click
 
-from campuswatch.commands.sim.options import plain_errors
+from campuswatch.commands.sim.options import plain_errors, secret_given
 
 
 @click.command()
@@ -18,9 +18,13 @@ from campuswatch.commands.sim.options import plain_errors
     "--secret",
     envvar="CAMPUSWATCH_SIM_SECRET",
     required=True,
-    help="The links' signing secret, whsec_... [env: CAMPUSWATCH_SIM_SECRET]",
+    callback=secret_given,
+    help="The links' signing secret, whsec_..., as in the control room's settings; `campuswatch secret` makes one. "
+    "[env: CAMPUSWATCH_SIM_SECRET]",
 )
-@click.option("--education-secret", help="When education's link has another secret than police's.")
+@click.option(
+    "--education-secret", callback=secret_given, help="When education's link has another secret than police's."
+)
 @click.option("--wall", help="The control room's pages, http://127.0.0.1:8000: acknowledged notices go there too.")
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
 @plain_errors

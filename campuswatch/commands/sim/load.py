@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from campuswatch.commands.sim.options import broker_options, plain_errors
+from campuswatch.commands.sim.options import broker_options, plain_errors, secret_given
 from campuswatch.commands.sim.report_file import STANDARD_OUTPUT, report_option, write_report
 from simulators.broker import BrokerAddress
 from simulators.district import DISTRICT_SITES, build_district
@@ -49,7 +49,10 @@ from simulators.receipts import ReceiptBook
     help="Play the links' far ends here, on this port of loopback, and time presses until their receipt.",
 )
 @click.option(
-    "--secret", envvar="CAMPUSWATCH_SIM_SECRET", help="--receivers: the links' secret. [env: CAMPUSWATCH_SIM_SECRET]"
+    "--secret",
+    envvar="CAMPUSWATCH_SIM_SECRET",
+    callback=secret_given,
+    help="--receivers: the links' secret. [env: CAMPUSWATCH_SIM_SECRET]",
 )
 @report_option("Write the summary to a file too;")
 @click.option("--wait", type=click.FloatRange(min=0.0), default=0.0, help="Seconds to wait for the broker to appear.")

@@ -92,6 +92,19 @@ def broker_from(
     )
 
 
+def secret_given(ctx: click.Context, param: click.Parameter, secret: str | None) -> str | None:
+    """A link's secret that is one. It is not shown: it may be a real one with a slip in it."""
+    from simulators.errors import SimulatorError
+    from simulators.signature import Seal
+
+    if secret is not None:
+        try:
+            Seal(secret)
+        except SimulatorError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+    return secret
+
+
 def plain_errors(command: Callable[P, T]) -> Callable[P, T]:
     """Our own errors end a command with their message and exit code 1, without a traceback."""
 

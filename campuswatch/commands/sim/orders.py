@@ -15,8 +15,18 @@ from simulators.district import build_district
 from simulators.interventions import Interventions
 from simulators.orders import Op, Order
 
+
+def _of_site(ctx: click.Context, param: click.Parameter, device: str) -> str:
+    """A device in the place of the site, such as s001-btn-02, names its site too."""
+    named: str = ctx.params["site"]
+    if not device and "-" in named:
+        ctx.params["site"] = named.partition("-")[0]
+        return named
+    return device
+
+
 _SITE = click.argument("site")
-_DEVICE = click.argument("device", default="")
+_DEVICE = click.argument("device", default="", callback=_of_site)
 _TEST = click.option("--test", "is_test", is_flag=True, help="Mark it as a test (测试).")
 _DRILL = click.option("--drill", is_flag=True, help="Mark it as a drill (演练).")
 
@@ -30,12 +40,13 @@ _DRILL = click.option("--drill", is_flag=True, help="Mark it as a drill (演练)
 @broker_options
 def press(site: str, device: str, is_test: bool, drill: bool, broker: BrokerAddress) -> None:
     """Press a one-key alarm: SITE like s001, DEVICE like s001-btn-02 (without one: the guardroom's).
+    A device alone will do, here and in the other commands.
 
     Works without a running fleet. Ends once the broker has acknowledged the alarm.
 
     \b
       campuswatch sim press s001                      the guardroom's
-      campuswatch sim press s001 s001-btn-02 --drill
+      campuswatch sim press s001-btn-02 --drill
     """
     order = Order(op=Op.PRESS, site=site, device=device, test=is_test, drill=drill)
     click.echo(_publish(order, broker))

@@ -35,12 +35,13 @@ def list_(lang: str) -> None:
 def check(scenarios: tuple[str, ...]) -> None:
     """Read scenarios without running them; name every fault with its line.
 
-    SCENARIO is a file, or the name of one that ships. Exit code 1: a fault was found.
+    SCENARIO is a file, or the name of one that ships. Faults are told in English. Exit code 2: there is one.
 
     \b
       campuswatch sim check my-scenario.yaml
     """
     from simulators.scenarios.reading import load
+    from simulators.scenarios.times import spoken
 
     wrong = False
     for name in scenarios:
@@ -50,15 +51,15 @@ def check(scenarios: tuple[str, ...]) -> None:
             click.echo(str(error), err=True)
             wrong = True
             continue
-        minutes = (script.ends_s - script.start_s) / 60
         start = datetime.fromtimestamp(script.start_s, CHINA_TIME)
         click.echo(
-            f"{script.name}: {len(script.steps)} steps, {len(script.wants)} wants, {len(script.quiets)} quiet times, "
-            f"from {start:%Y-%m-%d %H:%M:%S} for {round(minutes, 2):g} min, {len(script.district.sites)} site(s), "
-            f"seed {script.seed}"
+            f"{script.name}: {_counted(len(script.steps), 'step')}, {_counted(len(script.wants), 'want')}, "
+            f"{_counted(len(script.quiets), 'quiet time')}, from {start:%Y-%m-%d %H:%M:%S} for "
+            f"{spoken(script.ends_s - script.start_s, english=True)}, "
+            f"{_counted(len(script.district.sites), 'site')}, seed {script.seed}"
         )
     if wrong:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(2)
 
 
 @click.command()
@@ -76,3 +77,7 @@ def schema(out: Path | None) -> None:
         click.echo(text)
     else:
         out.write_text(text + "\n", "utf-8")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

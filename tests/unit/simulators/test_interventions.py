@@ -120,7 +120,7 @@ def test_no_reading_is_missed_or_doubled_between_slices(interventions: Intervent
         (Op.CUT, "s099", "", "s001 to s002"),
         (Op.CUT, "s001", "s001-cam-99", "no device"),
         (Op.PRESS, "s001", "s002-btn-01", "s001-btn-01"),
-        (Op.PRESS, "s001", "s001-cam-01", "one_key_alarm"),
+        (Op.PRESS, "s001", "s001-cam-01", "one-key alarm"),
         (Op.HEAT, "s001", "s001-smk-01", "temperature"),
     ],
 )

@@ -40,6 +40,7 @@ def test_the_broker_is_taken_from_the_environment() -> None:
     [
         (["press", "s999"], "s001 to s184"),
         (["press", "s001", "s001-btn-77"], "s001-btn-01"),
+        (["press", "s001-btn-77"], "no device 's001-btn-77' at s001; there are s001-btn-01"),
         (["ignite", "s001", "s001-btn-01"], "smoke"),
     ],
 )
@@ -124,9 +125,10 @@ def test_check_names_every_fault_with_its_line_and_goes_on(tmp_path: Path) -> No
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("title: {zh: 甲, en: A}\nlasts: soon\n", "utf-8")
     result = CliRunner().invoke(sim, ["check", str(wrong), "impatient-finger"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "wrong.yaml:2" in result.output
-    assert "impatient-finger: " in result.output
+    assert "impatient-finger: 5 steps, " in result.output
+    assert " for 30 min, 1 site, seed 1" in result.output
 
 
 def test_the_schema_is_json(tmp_path: Path) -> None:
@@ -161,3 +163,11 @@ def test_all_scenarios_are_not_for_real_time() -> None:
     result = CliRunner().invoke(sim, ["run", "--all", "--live"])
     assert result.exit_code == 2
     assert "--all" in result.output
+
+
+@pytest.mark.parametrize("secret", ["", "geheim", "cG9saWNlLXBvbGljZQ==", "whsec_x"])
+def test_receivers_refuse_what_is_no_secret_and_say_where_to_get_one(secret: str) -> None:
+    result = CliRunner().invoke(sim, ["receivers", "--secret", secret])
+    assert result.exit_code == 2
+    assert "campuswatch secret" in result.output
+    assert not secret or secret not in result.output

@@ -63,10 +63,10 @@ def test_a_time_of_day_goes_on_after_midnight() -> None:
 
 def test_times_ascend() -> None:
     assert problems_of(PRESS + "  - at: 21:49:59\n    press: s001-btn-02\n") == [
-        (10, "steps[2].at", "expected not before the step before it (line 9) at 21:50:00")
+        (10, "steps[2].at", "21:49:59 is before line 9's 21:50; times never go back")
     ]
     assert problems_of("  - at: 2026-03-10 21:00\n    press: s001-btn-02\n") == [
-        (8, "steps[1].at", "expected not before the step before it (line 5) at 21:40:00")
+        (8, "steps[1].at", "21:00 is before line 5's 21:40; times never go back")
     ]
 
 
@@ -81,6 +81,19 @@ def test_the_end_of_a_scenario_that_ends_on_another_day_is_told_with_its_date() 
     assert problems_of("  - at: +9h\n    press: s001-btn-02\n", HEAD.replace("30m", "8h")) == [
         (8, "steps[1].at", "expected inside the scenario, which ends at 2026-03-11 05:40:00")
     ]
+
+
+def test_a_time_of_day_before_the_beginning_means_the_next_day() -> None:
+    assert problems_of("  - at: 21:30\n    press: s001-btn-02\n") == [
+        (8, "steps[1].at", "21:30 is before the beginning, so it means 03-11 21:30, after the end (03-10 22:10)")
+    ]
+
+
+def test_a_want_after_a_wrong_action_is_not_told_of_it() -> None:
+    assert problems_of("  - alarm: gas\n  - want: {incident: gas_alarm, by: 1s}\n") == [
+        (8, "steps[1].alarm.kind", "missing; expected what is reported")
+    ]
+    assert len(problems_of("  - at: 22:11\n    press:\n  - want: {incident: one_key_alarm, by: 1s}\n")) == 1
 
 
 def test_the_very_end_is_inside() -> None:
@@ -149,10 +162,10 @@ def test_a_want_needs_an_action_before_it() -> None:
 @pytest.mark.parametrize(
     ("want", "field", "expected"),
     [
-        ("by: 21:49:59", "by", "expected not before its action (line 9) at 21:50:00"),
+        ("by: 21:49:59", "by", "21:49:59 is before its action (line 9) at 21:50"),
         ("by: 21m", "by", "expected inside the scenario, which ends at 22:10:00"),
         ("by: 1s, not_before: 2s", "not_before", "expected not after by (21:50:01)"),
-        ("by: 1s, not_before: 21:40", "not_before", "expected not before its action (line 9) at 21:50:00"),
+        ("by: 1s, not_before: 21:40", "not_before", "21:40 is before its action (line 9) at 21:50"),
         ("by: 1s, site: s003", "site", f"no site 's003' {TWO_SITES}; `sites: 3` has a site s003"),
         ("by: 1s, site: x", "site", f"no site 'x' {TWO_SITES}; {NAMES}"),
         ("by: 1s, device: s001-btn-9", "device", f"no device 's001-btn-9' in this scenario; {BUTTONS}"),
@@ -200,18 +213,18 @@ def test_each_action_on_devices_becomes_the_order_of_its_name() -> None:
 
 def test_the_usual_one_is_meant_where_none_is_named() -> None:
     assert acts("  - press:\n  - press: s002\n  - press: s002-btn-03\n  - press: {}\n") == [
-        Order(op=Op.PRESS, site="s001"),
-        Order(op=Op.PRESS, site="s002"),
+        Order(op=Op.PRESS, site="s001", device="s001-btn-01"),
+        Order(op=Op.PRESS, site="s002", device="s002-btn-01"),
         Order(op=Op.PRESS, site="s002", device="s002-btn-03"),
-        Order(op=Op.PRESS, site="s001"),
+        Order(op=Op.PRESS, site="s001", device="s001-btn-01"),
     ]
 
 
 @pytest.mark.parametrize(
     ("step", "field", "expected"),
     [
-        ("press: s001-smk-01", "press.device", "press needs a one_key_alarm device; s001-smk-01 is a smoke"),
-        ("ignite: s001-tmp-01", "ignite.device", "ignite needs a smoke device; s001-tmp-01 is a temperature"),
+        ("press: s001-smk-01", "press.device", "press needs a one-key alarm; s001-smk-01 is a smoke detector"),
+        ("ignite: s001-tmp-01", "ignite.device", "ignite needs a smoke detector; s001-tmp-01 is a temperature sensor"),
         ("press: s001-btn-06", "press.device", f"no device 's001-btn-06' in this scenario; {BUTTONS}"),
         ("press: s003-btn-01", "press.device", "no device 's003-btn-01' in this scenario; `sites: 3` has a site s003"),
         ("press: s184-x", "press.device", "no device 's184-x' in this scenario; `sites: 184` has a site s184"),
@@ -219,7 +232,7 @@ def test_the_usual_one_is_meant_where_none_is_named() -> None:
         ("press: s000-x", "press.device", f"no device 's000-x' in this scenario; {NAMES}"),
         ("cut: s9", "cut.site", f"no site 's9' {TWO_SITES}; {NAMES}"),
         ("cut: {township: 双桥镇, site: s001}", "cut", "expected a township, or a site or a device, not both"),
-        ("alarm: {kind: gas}", "alarm", "s001 has no gas device; name the one that is meant"),
+        ("alarm: {kind: gas}", "alarm", "s001 has no gas detector; name who reports it, such as s001-gw-01"),
     ],
 )  # fmt: skip
 def test_what_is_not_in_the_district_or_does_not_fit_is_told(step: str, field: str, expected: str) -> None:
@@ -231,6 +244,13 @@ def test_an_unknown_township_is_told_with_those_that_are_there() -> None:
     assert (line, field) == (8, "steps[1].cut.township")
     assert "桃花镇" in expected
     assert "双桥镇" in expected
+    assert "sites:" not in expected
+
+
+def test_a_township_of_a_larger_district_is_told_with_its_number_of_sites() -> None:
+    for name in ("锦河街道", "Jinhe"):
+        [(_, _, expected)] = problems_of(f"  - cut: {{township: {name}}}\n")
+        assert expected.endswith("; `sites: 4` has one in 锦河街道")
 
 
 def test_what_is_cut_cannot_be_pressed() -> None:
@@ -243,6 +263,11 @@ def test_what_is_cut_cannot_be_pressed() -> None:
 def test_a_district_may_have_but_a_few_devices() -> None:
     script = script_of("  - press:\n", HEAD.replace("sites: 2", "devices: [s001-gw-01, s001-btn-04]"))
     assert [device.device_id for device in script.district.devices] == ["s001-gw-01", "s001-btn-04"]
+
+
+def test_the_gateway_of_chosen_devices_comes_along() -> None:
+    script = script_of("  - press: s002-btn-04\n", HEAD.replace("sites: 2", "sites: 2\ndevices: [s002-btn-04]"))
+    assert [device.device_id for device in script.district.devices] == ["s002-gw-01", "s002-btn-04"]
 
 
 def test_every_order_of_a_script_is_one_that_its_district_carries_out() -> None:

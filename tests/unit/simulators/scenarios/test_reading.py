@@ -121,6 +121,13 @@ def test_a_step_of_the_wrong_form_is_told_by_its_field(step: str, field: str, ex
             "devices[2]",
             "no device 's009-btn-01' in this district; `sites: 9` has a site s009",
         ),
+        (
+            "sites: 2",
+            "devices: [s001-btn-77]",
+            4,
+            "devices[1]",
+            "no device 's001-btn-77' in this district; there are s001-btn-01 to s001-btn-05",
+        ),
     ],
 )
 def test_what_stands_above_the_steps_is_checked(old: str, new: str, line: int, field: str, expected: str) -> None:

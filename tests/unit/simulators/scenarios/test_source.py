@@ -62,7 +62,7 @@ def test_what_is_not_there_has_the_line_of_what_should_hold_it() -> None:
 def test_a_key_that_is_there_twice_is_told_with_the_line_of_the_first() -> None:
     root, problems = parse("a: 1\nb: {c: 1, c: 2}\na: 3\n", "f")
     assert [(problem.line, problem.field, problem.expected) for problem in problems] == [
-        (2, "c", "expected once; it is on line 2 already"),
+        (2, "b.c", "expected once; it is on line 2 already"),
         (3, "a", "expected once; it is on line 1 already"),
     ]
     assert root.plain() == {"a": 1, "b": {"c": 1}}

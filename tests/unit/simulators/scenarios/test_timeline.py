@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simulators.alarm_lines import Language
+from simulators.far_ends import Mode
 from simulators.scenarios.happening import CHANGES, Happening, HappeningKind
 from simulators.scenarios.judge import judge
 from simulators.scenarios.telling import Telling, aligned, width
@@ -98,13 +99,25 @@ def test_what_an_action_does_to_a_device_stands_beside_it() -> None:
         "battery s001-smk-03 食堂储藏室烟感 14 %",
         "state s001-door-01 正门门禁 door=open, locked=1",
         "alarm [TEST] intrusion (over) s001-zone-01 东围墙入侵防区",
-        "link police hang 60s",
+        "link police hang 1m",
         f"acknowledge Tamper s002 {script.district.sites[1].name_en} 张三 “误报”",
         "restart bulk",
         "duty leader nobody",
         "database away",
         "database back",
     ]
+
+
+def test_how_a_link_behaves_is_told_in_chinese() -> None:
+    script = script_of("".join(f"  - link: {{link: police, mode: {mode}}}\n" for mode in Mode))
+    lines = judge(script, []).timeline.splitlines()[1:]
+    assert len(lines) == len(Mode)
+    assert not [line for line in lines for mode in Mode if f" {mode} " in line]
+
+
+def test_the_button_that_is_pressed_is_named_where_the_file_names_none() -> None:
+    [_, line] = judge(script_of("  - press:\n"), []).timeline.splitlines()
+    assert "s001-btn-01 门卫室一键报警" in line
 
 
 def test_every_word_that_can_be_told_is_there_in_both_languages() -> None:
