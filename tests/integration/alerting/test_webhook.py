@@ -143,7 +143,7 @@ async def test_a_refusal_is_final_and_says_why(
     far_side: FarSide, link: WebhookLink, delivery: Delivery, status: str
 ) -> None:
     far_side.answers(reply(status, "签名不对".encode()))
-    with pytest.raises(PermanentFailure, match=status[:3]):
+    with pytest.raises(PermanentFailure, match=f"^refused with HTTP {status[:3]}: 签名不对$"):
         await link.send(delivery)
 
 

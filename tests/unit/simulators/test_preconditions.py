@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -95,6 +96,14 @@ async def test_a_site_of_another_name_is_refused(said: io.StringIO) -> None:
     room.names = {"s001": "另一所学校"}
     with pytest.raises(WallRefused, match=f"does not know s001 as {SITE.name}"):
         await before(room, said).hold()
+
+
+async def test_a_wall_that_does_not_answer_is_told_with_the_option_that_led_there(said: io.StringIO) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    async with Operator(url) as operator:
+        with pytest.raises(WallRefused, match=f"^--wall: {url}"):
+            await Preconditions(SCRIPT, operator, Progress(said), asyncio.Event()).hold()
 
 
 async def test_who_had_been_heard_before_must_be_heard_again(
