@@ -103,11 +103,14 @@ class AlarmPath:
     async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
         roster = Roster(conn, now)
         patience = Patience(self._carrier.calm)
+        # A detector that flutters by the hundred is one call behind those under way: the newest.
+        newest = {finding.key: finding.finding_id for finding in findings if finding.finding_id in self._left_out}
         for finding in findings:
             await patience.give_way()
             self._written.pop(finding.finding_id, None)  # of a try that was rolled back
             carried = finding.finding_id not in self._left_out
-            case = await self._desk.take(conn, finding, now=now, lease_links=carried, roster=roster)
+            told = carried or newest[finding.key] == finding.finding_id
+            case = await self._desk.take(conn, finding, now=now, lease_links=carried, call_again=told, roster=roster)
             if _matters(finding):
                 self._written[finding.finding_id] = case
 

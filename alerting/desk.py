@@ -95,14 +95,18 @@ class Desk:
         *,
         now: datetime,
         lease_links: bool = False,
+        call_again: bool = True,
         roster: Roster | None = None,
     ) -> Case:
-        """Handle one finding. With ``lease_links`` the caller carries the deliveries to links itself; with ``roster``
-        several findings of one transaction ask but once who is on duty.
+        """Handle one finding. With ``lease_links`` the caller carries the deliveries to links itself; without
+        ``call_again`` links are not told that an incident came back, because a newer finding tells them; with
+        ``roster`` several findings of one transaction ask but once who is on duty.
         """
         roster = roster or Roster(conn, now)
         if finding.kind is FindingKind.RAISED:
-            return await self._raise(conn, finding, now=now, lease_links=lease_links, roster=roster)
+            return await self._raise(
+                conn, finding, now=now, lease_links=lease_links, call_again=call_again, roster=roster
+            )
         incident = await incidents.lock_open_incident(conn, finding.key)
         if incident is None:
             # Its end or its update came when no incident was open any more: nothing to tell anybody.
@@ -155,7 +159,7 @@ class Desk:
         )
 
     async def _raise(
-        self, conn: Connection, finding: Finding, *, now: datetime, lease_links: bool, roster: Roster
+        self, conn: Connection, finding: Finding, *, now: datetime, lease_links: bool, call_again: bool, roster: Roster
     ) -> Case:
         incident_id = incident_id_of(finding)
         opened = None
@@ -163,7 +167,9 @@ class Desk:
             # Look first: an INSERT that meets an open one would still use up a number that people then miss.
             incident = await incidents.lock_open_incident(conn, finding.key)
             if incident is not None:
-                return await self._raise_again(conn, incident, finding, now=now, lease_links=lease_links, roster=roster)
+                return await self._raise_again(
+                    conn, incident, finding, now=now, lease_links=lease_links, call_again=call_again, roster=roster
+                )
             if await incidents.incident_known(conn, incident_id):
                 # What this finding had opened is over: the finding is an old one, seen again.
                 return Case(incident_id=incident_id, opened=False)
@@ -197,6 +203,7 @@ class Desk:
         *,
         now: datetime,
         lease_links: bool,
+        call_again: bool,
         roster: Roster,
     ) -> Case:
         if incident.incident_id == incident_id_of(finding):
@@ -223,7 +230,8 @@ class Desk:
                 conn, incident.incident_id, at=finding.at, kind="raised_again", actor=SYSTEM, detail=finding.detail
             )
             # It had been over: for the links it is a new call, and for whoever had taken it too.
-            links = await self._tell_links(conn, finding, standing, now=now, lease_links=lease_links)
+            if call_again:
+                links = await self._tell_links(conn, finding, standing, now=now, lease_links=lease_links)
         if incident.state is IncidentState.NORMAL:
             await self._tell_duty_leader(conn, incident, finding, now=now, roster=roster)
         return Case(incident_id=incident.incident_id, opened=False, leased=links, after=standing)
