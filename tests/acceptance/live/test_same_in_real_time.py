@@ -105,3 +105,21 @@ def test_another_district_than_the_control_rooms_is_refused_before_anything_star
     assert running.returncode == 1
     assert "does not know s001" in said
     assert "--seed 7" in said
+
+
+@pytest.mark.timeout(120)
+def test_an_incident_that_is_still_open_is_named_before_anything_starts(silent_demo: RunningDemo) -> None:
+    pressed = sim("press", "s001-btn-04", "--test", "--mqtt-url", f"mqtt://127.0.0.1:{silent_demo.mqtt_port}")
+    said, _ = pressed.communicate(timeout=60)
+    assert pressed.returncode == 0, said
+
+    def opened() -> bool:
+        reply = httpx.get(f"{silent_demo.url}/api/v1/incidents?state=open", timeout=10, trust_env=False).json()
+        return any(one["device_id"] == "s001-btn-04" for one in reply["items"])
+
+    wait_for(opened, "the press is an incident", within_s=30)
+    running = sim("run", str(SCENARIOS[0]), *live(silent_demo))
+    said, _ = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "s001-btn-04 has an open one-key alarm since" in said
+    assert "on the wall" in said

@@ -55,7 +55,8 @@ def test_every_shipped_scenario_is_described_in_the_document(name: str) -> None:
 
 
 def test_the_document_describes_no_scenario_that_does_not_ship() -> None:
-    described = re.findall(r"^\| `([a-z-]+)` \| [\u4e00-\u9fff]", DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    table = DOCUMENT.read_text("utf-8").partition("## The scenarios that ship")[2]
+    described = re.findall(r"^\| `([a-z-]+)` \| [\u4e00-\u9fff]", table, re.MULTILINE)
     assert sorted(described) == NAMES
 
 
