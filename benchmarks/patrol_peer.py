@@ -1,0 +1,91 @@
+"""The PyPI package camera-health at its best: both references, the picture before, and the dwell that we have too."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import cv2
+import numpy as np
+from camera_health import check, load_frame
+
+from detectors.pictures.diagnosis import CLEAN, DWELL
+from detectors.pictures.memory import Light
+from simulators.pictures.faults import FaultKind
+
+#: Its words that count as a find, generously: also what it would say of the same picture by another name.
+PEER_KINDS: dict[FaultKind, frozenset[str]] = {
+    FaultKind.NO_SIGNAL: frozenset({"obstruction", "tampering", "drift", "darkness", "overexposure", "noise", "defocus"}),
+    FaultKind.BLACK: frozenset({"darkness"}),
+    FaultKind.OVEREXPOSED: frozenset({"overexposure"}),
+    FaultKind.SNOW: frozenset({"noise", "tampering", "drift"}),
+    FaultKind.NOISE: frozenset({"noise"}),
+    FaultKind.STRIPES: frozenset({"noise", "tampering", "drift", "obstruction"}),
+    FaultKind.COVERED: frozenset({"obstruction", "tampering", "drift", "darkness"}),
+    FaultKind.BLURRED: frozenset({"defocus", "obstruction"}),
+    FaultKind.MOVED: frozenset({"tampering", "drift"}),
+    FaultKind.COLOUR_CAST: frozenset({"colour_cast"}),
+    FaultKind.FROZEN: frozenset({"frozen"}),
+}
+#: In which row of the table a false alarm of it is counted.
+PEER_ROW = {
+    "obstruction": FaultKind.COVERED,
+    "defocus": FaultKind.BLURRED,
+    "darkness": FaultKind.BLACK,
+    "overexposure": FaultKind.OVEREXPOSED,
+    "frozen": FaultKind.FROZEN,
+    "tampering": FaultKind.MOVED,
+    "drift": FaultKind.MOVED,
+    "colour_cast": FaultKind.COLOUR_CAST,
+    "noise": FaultKind.NOISE,
+}
+
+
+class Peer:
+    """Its state beside ours: references, the frame before, how long each word stood."""
+
+    def __init__(self) -> None:
+        self.references: dict[Light, Any] = {}
+        self.previous: Any = None
+        self.row: Counter[str] = Counter()
+        self.clean: Counter[str] = Counter()
+        self.standing: set[str] = set()
+
+    def copy(self) -> Peer:
+        other = Peer()
+        other.references = dict(self.references)
+        other.previous = self.previous
+        other.row, other.clean, other.standing = Counter(self.row), Counter(self.clean), set(self.standing)
+        return other
+
+    def seen(self, jpeg: bytes, light: Light, *, learn: bool) -> list[str]:
+        """One more picture. Returns the rows of the table in which something is raised anew."""
+        pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        frame = load_frame(np.ascontiguousarray(np.asarray(pixels)[:, :, ::-1]))
+        if learn:
+            self.references[light] = frame
+        said: set[str] | None = None
+        for reference in self.references.values():
+            words = {
+                fault.kind for fault in check(frame, reference=reference, previous=self.previous).faults
+            }
+            said = words if said is None or len(words) < len(said) else said
+        self.previous = frame
+        return [] if learn else [PEER_ROW[word] for word in self._dwell(said or set())]
+
+    def _dwell(self, said: Iterable[str]) -> list[str]:
+        raised = []
+        for word in PEER_ROW:
+            if word in said:
+                self.row[word] += 1
+                self.clean[word] = 0
+                if self.row[word] >= DWELL and word not in self.standing:
+                    self.standing.add(word)
+                    raised.append(word)
+            else:
+                self.row[word] = 0
+                self.clean[word] += 1
+                if self.clean[word] >= CLEAN:
+                    self.standing.discard(word)
+        return raised

@@ -1,0 +1,254 @@
+"""One step of the patrol of one camera: what was remembered, a picture and its time in; the same and findings out.
+
+::
+
+                 over its limit                dwell reached
+    (unsuspected) ───────────► suspected ─────────────────────► raised
+          ▲                        │ within limits                 │ within limits, `CLEAN` pictures long
+          └────────────────────────┴───────────────────────────────┘
+
+A picture is suspect of a fault where its score is over the camera's own limit, by day or by night, and where no graver
+fault hides it. What is hidden stays as it was: it is neither confirmed nor denied. Only pictures without any suspicion
+teach the view and the limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import numpy as np
+
+from detectors.pictures.faults import HIDES, PictureFault
+from detectors.pictures.limits import Limit, learnt, limit, taught
+from detectors.pictures.look import Look
+from detectors.pictures.memory import Light, Memory, Suspicion
+from detectors.pictures.scores import Scores, against, alone
+from detectors.pictures.view import Comparison, View, compared, seen
+from domain.finding import FindingKind
+
+#: Good pictures of a light before anything is compared with its view.
+LEARNING = 6
+#: Pictures in a row that show a fault before it is raised: a person at the lens, headlights and a dirty decode pass.
+DWELL = 3
+#: Pictures in a row without it before it is cleared.
+CLEAN = 2
+#: Mean grey below which it is night.
+NIGHT_LIGHT = 58.0
+#: A first picture by night (or day) has to look at least this much like the other view to be learnt.
+KINSHIP = 0.12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one picture says of one fault. ``score`` None: it cannot be told from this picture."""
+
+    fault: PictureFault
+    score: float | None
+    limit: float
+    hidden: bool = False
+
+    @property
+    def suspect(self) -> bool:
+        return self.score is not None and self.score > self.limit and not self.hidden
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureFinding:
+    """A fault of a camera's picture was raised, or is over.
+
+    ``since`` the first picture that showed it, ``at`` the picture that decided; ``region`` (left, top, right, bottom)
+    in shares of the picture, where it has a place; ``light`` whose reference it was compared with.
+    """
+
+    kind: FindingKind
+    fault: PictureFault
+    since: datetime
+    at: datetime
+    score: float | None
+    limit: float
+    region: tuple[float, float, float, float] | None
+    light: Light
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """``learnt``: the picture is good and may be kept as the reference that people are shown for ``light``."""
+
+    memory: Memory
+    verdicts: tuple[Verdict, ...]
+    findings: tuple[PictureFinding, ...]
+    light: Light
+    comparison: Comparison | None
+    learnt: bool
+
+    @property
+    def suspect(self) -> bool:
+        return any(verdict.suspect for verdict in self.verdicts)
+
+
+def step(memory: Memory, shown: Look, at: datetime) -> Step:
+    """Look at one picture that was taken at ``at``. A picture that is no newer than the last changes nothing."""
+    light = light_of(memory, shown)
+    if memory.size is not None and memory.size != (shown.width, shown.height):
+        # Another resolution: what was learnt of detail and grain holds no more. What stands, stands.
+        memory = msgspec.structs.replace(memory, views={}, limits={}, grain=b"")
+    verdicts, comparison, judged_by = _judged(memory, shown, light)
+    if memory.at is not None and at <= memory.at:
+        return Step(
+            memory=memory, verdicts=verdicts, findings=(), light=judged_by, comparison=comparison, learnt=False
+        )
+    suspicions, findings = _followed(memory.suspicions, verdicts, comparison, judged_by, at)
+    after = msgspec.structs.replace(
+        memory, at=at, size=(shown.width, shown.height), grain=shown.grain.tobytes(), suspicions=suspicions
+    )
+    good = not suspicions and not any(verdict.suspect for verdict in verdicts) and _akin(memory, shown, light)
+    if good:
+        after = _taught_by(after, shown, light, judged_by, verdicts)
+    return Step(
+        memory=after, verdicts=verdicts, findings=findings, light=judged_by, comparison=comparison, learnt=good
+    )
+
+
+def light_of(memory: Memory, shown: Look) -> Light:
+    """By night it is dark, or the camera sees infrared and no colours."""
+    if shown.light < NIGHT_LIGHT:
+        return Light.NIGHT
+    day = memory.views.get(Light.DAY)
+    if shown.mono and day is not None and not _mono(day):
+        return Light.NIGHT
+    return Light.DAY
+
+
+def rejected(memory: Memory, fault: PictureFault, score: float, light: Light) -> Memory:
+    """A person saw no ``fault`` in a picture of this score: the camera's limit rises above it, and it is over."""
+    limits = dict(memory.limits.get(light, {}))
+    limits[fault] = taught(fault, limits.get(fault), score)
+    return msgspec.structs.replace(
+        memory,
+        limits={**memory.limits, light: limits},
+        suspicions={other: held for other, held in memory.suspicions.items() if other is not fault},
+    )
+
+
+def adopted(memory: Memory, shown: Look) -> Memory:
+    """A person says that this is how the camera is meant to look from now on: both views begin anew with it."""
+    light = Light.NIGHT if shown.light < NIGHT_LIGHT else Light.DAY
+    view = msgspec.structs.replace(seen(None, shown), pictures=LEARNING)
+    return msgspec.structs.replace(memory, views={light: view}, limits={}, suspicions={})
+
+
+def _mono(view: View) -> bool:
+    return bool(np.abs(np.frombuffer(view.colour, np.float16)).max() < 0.04)
+
+
+def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, ...], Comparison | None, Light]:
+    """By the view of this light; where that one finds fault, by the other as well: dusk belongs to both, and a picture
+    that is good by either is good.
+    """
+    by_itself = alone(shown, memory.grain)
+    best: tuple[tuple[Verdict, ...], Comparison | None, Light] | None = None
+    for candidate in sorted(Light, key=lambda other: other is not light):
+        view = memory.views.get(candidate)
+        if view is None or view.pictures < LEARNING:
+            continue
+        comparison = compared(view, shown)
+        verdicts = _verdicts(by_itself | against(comparison), memory.limits.get(candidate, {}))
+        if best is None or _doubts(verdicts) < _doubts(best[0]):
+            best = verdicts, comparison, candidate
+        if not _doubts(verdicts):
+            break
+    return best or (_verdicts(by_itself, memory.limits.get(light, {})), None, light)
+
+
+def _doubts(verdicts: tuple[Verdict, ...]) -> int:
+    return sum(verdict.suspect for verdict in verdicts)
+
+
+def _verdicts(scores: Scores, limits: Mapping[PictureFault, Limit]) -> tuple[Verdict, ...]:
+    hidden: set[PictureFault] = set()
+    verdicts = []
+    for fault in PictureFault:
+        if fault not in scores:
+            continue
+        verdict = Verdict(
+            fault=fault, score=scores[fault], limit=limit(fault, limits.get(fault)), hidden=fault in hidden
+        )
+        if verdict.suspect:
+            hidden |= HIDES[fault]
+        verdicts.append(verdict)
+    return tuple(verdicts)
+
+
+def _followed(
+    suspicions: Mapping[PictureFault, Suspicion],
+    verdicts: tuple[Verdict, ...],
+    comparison: Comparison | None,
+    light: Light,
+    at: datetime,
+) -> tuple[dict[PictureFault, Suspicion], tuple[PictureFinding, ...]]:
+    held = dict(suspicions)
+    findings: list[PictureFinding] = []
+
+    def conclude(kind: FindingKind, verdict: Verdict, since: datetime) -> None:
+        findings.append(
+            PictureFinding(
+                kind=kind,
+                fault=verdict.fault,
+                since=since,
+                at=at,
+                score=verdict.score,
+                limit=verdict.limit,
+                region=comparison.region if comparison and verdict.fault in _PLACED else None,
+                light=light,
+            )
+        )
+
+    for verdict in verdicts:
+        known = held.get(verdict.fault)
+        if verdict.suspect:
+            pictures = min(known.pictures + 1, DWELL) if known else 1
+            since = known.since if known else at
+            raised = known.raised if known else False
+            if not raised and pictures >= DWELL:
+                conclude(FindingKind.RAISED, verdict, since)
+                raised = True
+            held[verdict.fault] = Suspicion(since, pictures, 0, raised)
+        elif known and not verdict.hidden and verdict.score is not None:
+            if not known.raised:
+                del held[verdict.fault]
+            elif known.clean + 1 >= CLEAN:
+                conclude(FindingKind.CLEARED, verdict, known.since)
+                del held[verdict.fault]
+            else:
+                held[verdict.fault] = Suspicion(known.since, known.pictures, known.clean + 1, True)
+    return held, tuple(findings)
+
+
+_PLACED = frozenset({PictureFault.COVERED, PictureFault.MOVED})
+
+
+def _akin(memory: Memory, shown: Look, light: Light) -> bool:
+    """A light that is being learnt has to show the place that the other light shows."""
+    view = memory.views.get(light)
+    other = memory.views.get(Light.NIGHT if light is Light.DAY else Light.DAY)
+    if (view is not None and view.pictures >= LEARNING) or other is None or other.pictures < LEARNING:
+        return True
+    return compared(other, shown).match >= KINSHIP
+
+
+def _taught_by(
+    memory: Memory, shown: Look, light: Light, judged_by: Light, verdicts: tuple[Verdict, ...]
+) -> Memory:
+    view = seen(memory.views.get(light), shown)
+    limits = dict(memory.limits.get(judged_by, {}))
+    for verdict in verdicts:
+        if verdict.score is not None:
+            limits[verdict.fault] = learnt(limits.get(verdict.fault), verdict.score)
+    return msgspec.structs.replace(
+        memory, views={**memory.views, light: view}, limits={**memory.limits, judged_by: limits}
+    )
+
+

@@ -1,0 +1,84 @@
+"""The score above which a picture is suspect: for each camera and fault, learnt from the camera's own good pictures.
+
+Every fault has a score that grows with it, in its own unit. A camera starts at ``start`` and learns what its good
+pictures score; its limit lies a margin above the highest of them, which fades by one part in ``FADE`` with each good
+picture. ``most`` is where learning ends: a picture beyond it shows the fault on any camera.
+The numbers were chosen on the training scenes of `benchmarks.patrol_scenes` and on no others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from detectors.pictures.faults import PictureFault
+
+FADE = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Where a camera's limit may lie, and how far above its own good pictures."""
+
+    start: float
+    most: float
+    margin: float
+    factor: float = 1.0
+
+
+RANGES: dict[PictureFault, Range] = {
+    # Share of what speaks for a drawn screen.
+    PictureFault.NO_SIGNAL: Range(start=0.80, most=0.98, margin=0.08),
+    # 40 grey levels over the level that one pixel in a hundred exceeds.
+    PictureFault.BLACK: Range(start=1.0, most=6.0, margin=0.2, factor=1.3),
+    # Share of the pixels without a shade left.
+    PictureFault.OVEREXPOSED: Range(start=0.25, most=0.85, margin=0.12),
+    # Share of the pixels that stand alone.
+    PictureFault.SNOW: Range(start=0.006, most=0.05, margin=0.004, factor=1.3),
+    # Grey levels of grain more than usual.
+    PictureFault.NOISE: Range(start=5.0, most=16.0, margin=2.0, factor=1.2),
+    # Grey levels of a pattern across the whole picture.
+    PictureFault.STRIPES: Range(start=3.0, most=12.0, margin=1.0, factor=1.25),
+    # Share of the detail that is hidden behind one smooth thing.
+    PictureFault.COVERED: Range(start=0.10, most=0.6, margin=0.05),
+    # Octaves of fine detail lost.
+    PictureFault.BLURRED: Range(start=0.8, most=2.5, margin=0.3, factor=1.1),
+    # 1 = the outline agrees nowhere; or the shift, of which 4% of the width counts as 1.
+    PictureFault.MOVED: Range(start=0.55, most=0.9, margin=0.08),
+    # Logarithm of the channels' ratio: 0.25 is 28% too much of one colour.
+    PictureFault.COLOUR_CAST: Range(start=0.22, most=0.6, margin=0.06),
+    # Share of the places in which not one pixel changed.
+    PictureFault.FROZEN: Range(start=0.85, most=0.985, margin=0.10),
+}
+
+
+class Limit(msgspec.Struct, frozen=True, array_like=True):
+    """``highest`` score of good pictures, fading; ``taught`` what a person said is no fault."""
+
+    highest: float = 0.0
+    taught: float = 0.0
+
+
+def limit(fault: PictureFault, learnt: Limit | None) -> float:
+    """The score at which ``fault`` is suspected."""
+    span = RANGES[fault]
+    if learnt is None:
+        return span.start
+    own = learnt.highest * span.factor + span.margin
+    # What a person said weighs more than what we think no camera may do.
+    return max(min(max(span.start, own), span.most), learnt.taught)
+
+
+def learnt(old: Limit | None, score: float) -> Limit:
+    """``old`` with the score of one more good picture."""
+    if old is None:
+        return Limit(highest=score)
+    return Limit(highest=max(score, old.highest * (1 - 1 / FADE)), taught=old.taught)
+
+
+def taught(fault: PictureFault, old: Limit | None, score: float) -> Limit:
+    """A person looked at a picture of this score and saw no fault: such a score raises no more suspicion."""
+    span = RANGES[fault]
+    known = old or Limit()
+    return Limit(highest=known.highest, taught=max(known.taught, score * span.factor + span.margin / 2))

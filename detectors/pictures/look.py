@@ -1,0 +1,134 @@
+"""A look at one picture: everything that is measured of its pixels, once, before anything is compared.
+
+All later steps work on the few kilobytes of a `Look`; the pixels are read here and nowhere else. Grey levels are
+0 to 255, shares are 0 to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.pictures.decoding import Pixels
+
+Floats: TypeAlias = NDArray[np.float32]
+Bytes: TypeAlias = NDArray[np.uint8]
+
+#: The outline: the picture in grey, so small that sensor noise averages out. Width, height.
+OUTLINE = (96, 54)
+#: Cells in which detail and colour are measured. Width, height.
+CELLS = (32, 18)
+#: Profiles along which stripes show: the picture's rows, its columns.
+ROWS, COLUMNS = 240, 320
+#: Strips a stripe has to cross before it counts: what is local is no stripe.
+STRIPS = 8
+#: Places where the finest grain is kept to be found again: across, down, and the side of each in pixels.
+SAMPLES = (16, 12, 4)
+
+_CLIPPED, _IMPULSE = 250, 40
+#: Mean absolute value of Gaussian noise of deviation 1 behind `_fine`: measured on noise.
+NOISE_GAIN = 0.70
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one picture shows.
+
+    ``light`` mean grey; ``high`` the level that one pixel in a hundred exceeds; ``clipped`` share of pixels without a
+    shade left; ``plain`` share of the outline that is exactly flat, as no lens draws it; ``levels`` share of the pixels
+    on the eight commonest of 64 levels; ``noise`` deviation in the flattest cells; ``impulses`` share of single pixels
+    far from their neighbours; ``rows`` and ``columns`` what repeats across the whole picture, in grey levels.
+    """
+
+    width: int
+    height: int
+    light: float
+    high: float
+    clipped: float
+    plain: float
+    levels: float
+    noise: float
+    impulses: float
+    mono: bool
+    outline: Bytes
+    fine: Floats
+    coarse: Floats
+    colour: Floats
+    rows: Floats
+    columns: Floats
+    grain: Bytes
+
+
+def look(pixels: Pixels) -> Look:
+    """Measure ``pixels`` (height x width x blue, green, red)."""
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+    height, width = grey.shape
+    histogram = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel() / grey.size
+    outline = np.asarray(cv2.resize(grey, OUTLINE, interpolation=cv2.INTER_AREA), np.uint8)
+    cells = np.asarray(cv2.resize(pixels, CELLS, interpolation=cv2.INTER_AREA), np.float32)
+    fine = _fine(grey)
+    colour = np.log((cells[:, :, (2, 0)] + 8) / (cells[:, :, 1:2] + 8))
+    return Look(
+        width=width,
+        height=height,
+        light=float(histogram @ np.arange(256)),
+        high=float(np.searchsorted(np.cumsum(histogram), 0.99)),
+        clipped=float(histogram[_CLIPPED:].sum()),
+        plain=_plain(outline),
+        levels=float(np.sort(histogram.reshape(64, 4).sum(axis=1))[-8:].sum()),
+        noise=float(np.percentile(fine, 15)) / NOISE_GAIN,
+        impulses=_impulses(grey),
+        mono=bool(np.abs(colour).max() < 0.04),
+        outline=outline,
+        fine=fine,
+        coarse=_coarse(outline),
+        colour=colour,
+        rows=_profile(np.asarray(cv2.resize(grey, (STRIPS, ROWS), interpolation=cv2.INTER_AREA), np.float32)),
+        columns=_profile(np.asarray(cv2.resize(grey, (COLUMNS, STRIPS), interpolation=cv2.INTER_AREA), np.float32).T),
+        grain=_grain(grey),
+    )
+
+
+def _fine(grey: Bytes) -> Floats:
+    """How much the pixels of each cell differ from their near neighbours."""
+    detail = cv2.absdiff(grey, cv2.GaussianBlur(grey, (5, 5), 1.1))
+    # Means of whole numbers below one would be lost in bytes.
+    return np.asarray(cv2.resize(detail.astype(np.float32), CELLS, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _coarse(outline: Bytes) -> Floats:
+    shapes = outline.astype(np.float32)
+    detail = np.abs(shapes - cv2.GaussianBlur(shapes, (0, 0), 2.0))
+    return np.asarray(cv2.resize(detail, CELLS, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _plain(outline: Bytes) -> float:
+    shapes = outline.astype(np.int16)
+    across = np.abs(np.diff(shapes, axis=1))[1:, :]
+    down = np.abs(np.diff(shapes, axis=0))[:, 1:]
+    return float(((across <= 1) & (down <= 1)).mean())
+
+
+def _impulses(grey: Bytes) -> float:
+    apart = cv2.absdiff(grey, cv2.medianBlur(grey, 3))
+    return cv2.countNonZero(cv2.threshold(apart, _IMPULSE, 255, cv2.THRESH_BINARY)[1]) / grey.size
+
+
+def _profile(strips: Floats) -> Floats:
+    """What the strips (one a column) have in common along their length, without slow changes of light."""
+    slow = cv2.blur(strips, (1, max(3, len(strips) // 10) | 1), borderType=cv2.BORDER_REFLECT)
+    return np.median(strips - slow, axis=1).astype(np.float32)
+
+
+def _grain(grey: Bytes) -> Bytes:
+    across, down, side = SAMPLES
+    height, width = grey.shape
+    lines = (np.arange(down) * 2 + 1) * height // (2 * down)
+    places = (np.arange(across) * 2 + 1) * width // (2 * across)
+    inner = np.arange(side)
+    picked = grey[(lines[:, None] + inner).ravel()][:, (places[:, None] + inner).ravel()]
+    return picked.reshape(down, side, across, side).swapaxes(1, 2).reshape(down * across, side * side)

@@ -1,0 +1,59 @@
+"""What is remembered of one camera between two pictures: about 25 kB, as bytes in the database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from detectors.pictures.faults import PictureFault
+from detectors.pictures.limits import Limit
+from detectors.pictures.view import View
+
+#: Memories of another version are not read: the camera learns anew, within a day.
+VERSION = 1
+
+
+class Light(StrEnum):
+    DAY = "day"
+    NIGHT = "night"
+
+
+class Suspicion(msgspec.Struct, frozen=True, array_like=True):
+    """A fault that was seen in the last ``pictures``, since ``since``; ``clean`` counts those without it after that.
+    ``raised``: it has been reported and stands.
+    """
+
+    since: datetime
+    pictures: int
+    clean: int
+    raised: bool
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one camera's pictures. An empty one is a camera that was never looked at."""
+
+    version: int = VERSION
+    at: datetime | None = None
+    size: tuple[int, int] | None = None
+    views: dict[Light, View] = {}
+    limits: dict[Light, dict[PictureFault, Limit]] = {}
+    grain: bytes = b""
+    suspicions: dict[PictureFault, Suspicion] = {}
+
+    def packed(self) -> bytes:
+        return _ENCODER.encode(self)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Memory)
+
+
+def unpacked(content: bytes) -> Memory:
+    """The memory that was packed; an empty one where ``content`` is of another version or spoilt."""
+    try:
+        memory = _DECODER.decode(content)
+    except msgspec.DecodeError:
+        return Memory()
+    return memory if memory.version == VERSION else Memory()

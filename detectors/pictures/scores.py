@@ -1,0 +1,68 @@
+"""How much of each fault one picture shows: a score that grows with the fault, or None where it cannot be told."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.pictures.faults import PictureFault
+from detectors.pictures.look import SAMPLES, Look
+from detectors.pictures.view import Comparison
+
+#: A shift of this share of the width scores 1.
+WHOLE_SHIFT = 0.04
+#: Of fewer living places than this, stillness proves nothing.
+FEWEST_PLACES = 24
+
+Scores = dict[PictureFault, float | None]
+
+#: What can be told of a picture by itself; all else needs a view of the camera.
+ALONE = (PictureFault.NO_SIGNAL, PictureFault.BLACK, PictureFault.OVEREXPOSED, PictureFault.FROZEN)
+
+
+def alone(shown: Look, previous_grain: bytes) -> Scores:
+    """Scores that need no view: the picture itself, and the grain of the picture before."""
+    return {
+        PictureFault.NO_SIGNAL: _drawn(shown),
+        PictureFault.BLACK: 40.0 / (shown.high + 1.0),
+        PictureFault.OVEREXPOSED: shown.clipped,
+        PictureFault.FROZEN: _still(shown, previous_grain),
+    }
+
+
+def against(comparison: Comparison) -> Scores:
+    """Scores of a picture beside what the camera is known to show."""
+    turned = 1.0 - max(comparison.match, 0.0)
+    return {
+        PictureFault.SNOW: comparison.impulses,
+        PictureFault.NOISE: comparison.noise,
+        PictureFault.STRIPES: comparison.stripes,
+        PictureFault.COVERED: comparison.covered,
+        # Where the outline is another one, its sharpness says nothing about the lens.
+        PictureFault.BLURRED: comparison.softness if comparison.match > 0.25 else None,
+        PictureFault.MOVED: max(turned, min(1.0, comparison.shift / WHOLE_SHIFT)),
+        PictureFault.COLOUR_CAST: comparison.cast,
+    }
+
+
+def _drawn(shown: Look) -> float:
+    """A screen that a machine draws is flat to the last bit and has few levels. White and black are other faults."""
+    if shown.clipped > 0.5 or shown.high < 40:
+        return 0.0
+    return min(shown.plain, shown.levels)
+
+
+def _still(shown: Look, previous: bytes) -> float | None:
+    """Share of the places that did not change in one pixel. A living sensor has grain."""
+    if len(previous) != shown.grain.size:
+        return None
+    before = np.frombuffer(previous, np.uint8).reshape(shown.grain.shape)
+    # Where all is black or white, there is no grain to see.
+    level = shown.grain.mean(axis=1)
+    living = (level > 6) & (level < 248)
+    if int(living.sum()) < FEWEST_PLACES:
+        return None
+    apart = np.abs(shown.grain.astype(np.int16) - before).max(axis=1)
+    return float((apart[living] <= 1).mean())
+
+
+assert SAMPLES[0] * SAMPLES[1] > 4 * FEWEST_PLACES

@@ -1,0 +1,275 @@
+"""What a camera is known to show, by day or by night: the running mean of its good pictures, about 10 kB.
+
+And how a new picture compares with it. Light may change as it likes: what is compared is where edges are, how sharp
+they are beside how coarse they are, and what the colours of the same places are to each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import msgspec
+import numpy as np
+
+from detectors.pictures.look import CELLS, COLUMNS, NOISE_GAIN, OUTLINE, ROWS, Floats, Look
+
+#: How much the newest good picture counts in the running mean once the view is learnt: autumn takes weeks.
+NEWEST = 1 / 16
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Arrays as bytes: the outline as uint8, all others as float16."""
+
+    pictures: int
+    noise: float
+    impulses: float
+    outline: bytes
+    fine: bytes
+    coarse: bytes
+    colour: bytes
+    rows: bytes
+    columns: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How a picture differs from a view.
+
+    ``match`` of the outlines, 1 = the same edges everywhere, about 0 = another scene. ``shift`` in shares of the width,
+    0 unless the outlines fit better so; ``softness`` in octaves of fine detail lost; ``covered`` share of what the view
+    shows that is hidden behind one smooth thing, ``region`` its place as (left, top, right, bottom) in shares, or of
+    what does not match; ``cast`` as the logarithm of the channels' ratio; ``stripes`` and ``noise`` in grey levels;
+    None = the view has too little detail to tell.
+    """
+
+    match: float
+    shift: float
+    softness: float | None
+    covered: float | None
+    region: tuple[float, float, float, float] | None
+    cast: float
+    stripes: float
+    noise: float
+    impulses: float
+
+
+def seen(view: View | None, new: Look) -> View:
+    """``view`` with one more good picture in it."""
+    if view is None:
+        return _packed(
+            1,
+            new.noise,
+            new.impulses,
+            new.outline.astype(np.float32),
+            new.fine,
+            new.coarse,
+            new.colour,
+            new.rows,
+            new.columns,
+        )
+    share = np.float32(max(NEWEST, 1 / (view.pictures + 1)))
+
+    def mean(old: Floats, latest: Floats) -> Floats:
+        return old + (latest - old) * share
+
+    return _packed(
+        view.pictures + 1,
+        view.noise + (new.noise - view.noise) * float(share),
+        view.impulses + (new.impulses - view.impulses) * float(share),
+        mean(outline(view), new.outline.astype(np.float32)),
+        mean(_floats(view.fine, CELLS), new.fine),
+        mean(_floats(view.coarse, CELLS), new.coarse),
+        mean(_colour(view), new.colour),
+        mean(_line(view.rows), new.rows),
+        mean(_line(view.columns), new.columns),
+    )
+
+
+def outline(view: View) -> Floats:
+    """The view as a small grey picture, `OUTLINE` in size."""
+    return np.frombuffer(view.outline, np.uint8).reshape(OUTLINE[::-1]).astype(np.float32)
+
+
+def compared(view: View, new: Look) -> Comparison:
+    known, shown = outline(view), new.outline.astype(np.float32)
+    agreement, weight = _agreement(known, shown)
+    match = _mean(agreement, weight)
+    fine, coarse = _floats(view.fine, CELLS), _floats(view.coarse, CELLS)
+    fine_known, fine_shown = _above(fine, view.noise), _above(new.fine, min(new.noise, _floor(new)))
+    covered, region = _covered(agreement, fine_known, fine_shown, view.noise)
+    return Comparison(
+        match=match,
+        shift=_shift(known, shown, match),
+        softness=_softness(fine_known, coarse, fine_shown, new.coarse),
+        covered=covered,
+        region=region or _strange(agreement, weight),
+        cast=_cast(_colour(view), new.colour, shown),
+        stripes=max(_added(_line(view.rows), new.rows), _added(_line(view.columns), new.columns)),
+        noise=float(np.sqrt(max(new.noise**2 - view.noise**2, 0.0))),
+        impulses=max(new.impulses - view.impulses, 0.0),
+    )
+
+
+def agreement(view: View, new: Look) -> Floats:
+    """Where the picture agrees with the view, for people to look at: `OUTLINE` in size, -1 to 1."""
+    return _agreement(outline(view), new.outline.astype(np.float32))[0]
+
+
+def _agreement(known: Floats, shown: Floats) -> tuple[Floats, Floats]:
+    """Normalised correlation about each place, and how much each place has to say."""
+
+    def near(values: Floats) -> Floats:
+        return np.asarray(cv2.blur(values, (7, 7), borderType=cv2.BORDER_REFLECT), np.float32)
+
+    known_mean, shown_mean = near(known), near(shown)
+    known_var = np.maximum(near(known * known) - known_mean**2, 0)
+    shown_var = np.maximum(near(shown * shown) - shown_mean**2, 0)
+    both = near(known * shown) - known_mean * shown_mean
+    agreement = both / np.sqrt((known_var + 1) * (shown_var + 1))
+    deviation = np.sqrt(known_var)
+    return agreement, np.where(deviation > 2, np.minimum(deviation, 12), 0).astype(np.float32)
+
+
+def _mean(values: Floats, weight: Floats) -> float:
+    total = float(weight.sum())
+    return float((values * weight).sum()) / total if total > 0 else 1.0
+
+
+_WINDOW = np.asarray(cv2.createHanningWindow(OUTLINE, cv2.CV_32F), np.float32)
+
+
+def _shift(known: Floats, shown: Floats, match: float) -> float:
+    """How far the picture has moved, in shares of its width; 0 where no shift makes the outlines fit much better."""
+    (right, down), _ = cv2.phaseCorrelate(_edges(known), _edges(shown), _WINDOW)
+    if abs(right) > OUTLINE[0] / 3 or abs(down) > OUTLINE[1] / 3:
+        return 0.0
+    way = np.float32([[1, 0, right], [0, 1, down]])  # type: ignore[arg-type]
+    moved = np.asarray(cv2.warpAffine(known, way, OUTLINE, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    inside = cv2.warpAffine(np.ones_like(known), way, OUTLINE) > 0.99
+    agreement, weight = _agreement(moved, shown)
+    gain = _mean(agreement, weight * inside) - match
+    # Diagonals of a wide picture count as people see them: a pixel of the outline is as high as it is wide at 16:9.
+    return float(np.hypot(right, down)) / OUTLINE[0] if gain > 0.08 else 0.0
+
+
+def _edges(values: Floats) -> Floats:
+    mean = cv2.blur(values, (9, 9), borderType=cv2.BORDER_REFLECT)
+    var = cv2.blur(values * values, (9, 9), borderType=cv2.BORDER_REFLECT) - mean**2
+    return np.asarray((values - mean) / np.sqrt(np.maximum(var, 0) + 4), np.float32)
+
+
+def _floor(new: Look) -> float:
+    """The noise of this picture's flattest cells: behind a cover even a scene without flat places has some."""
+    return float(np.percentile(new.fine, 5)) / NOISE_GAIN
+
+
+def _above(fine: Floats, noise: float) -> Floats:
+    return np.sqrt(np.maximum(fine**2 - (noise * NOISE_GAIN) ** 2, 0))
+
+
+def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: Floats) -> float | None:
+    """Octaves of fine detail lost beside the coarse, in the cells where there was most of it, and over the whole."""
+    told = (known > 0.8) & (known_coarse > 0.8) & (shown_coarse > 0.5)
+    if int(told.sum()) < 24:
+        return None
+    sharpest = told & (known >= np.percentile(known[told], 50))
+    ratio = (shown[sharpest] / shown_coarse[sharpest]) / (known[sharpest] / known_coarse[sharpest])
+    here = float(np.median(ratio))
+    whole = float(shown[told].sum() / shown_coarse[told].sum()) / float(known[told].sum() / known_coarse[told].sum())
+    return max(0.0, -float(np.log2(max(here, whole, 1e-3))))
+
+
+def _covered(
+    agreement: Floats, known: Floats, shown: Floats, noise: float
+) -> tuple[float | None, tuple[float, float, float, float] | None]:
+    """A cover is near the lens and out of focus: where the outline is another one, all fine detail is gone.
+
+    A bus that parks there brings edges of its own; fog takes some detail everywhere and leaves the outline.
+    """
+    told = known > max(0.7, 0.35 * noise * NOISE_GAIN)
+    if int(told.sum()) < 24:
+        return None, None
+    cells = cv2.resize(agreement, CELLS, interpolation=cv2.INTER_AREA)
+    left = shown[told] / known[told]
+    typical = float(np.clip(np.percentile(left, 75), 0.3, 1.0))
+    lost = told & (shown < 0.35 * typical * known)
+    other = (cells < 0.45) & (lost | ~told | (shown < 0.5 * known))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(other.astype(np.uint8), connectivity=8)
+    best, where = 0.0, 0
+    for label in range(1, count):
+        share = float((lost & (labels == label)).sum()) / float(told.sum())
+        if share > best:
+            best, where = share, label
+    if not where:
+        return 0.0, None
+    x, y, wide, high, _ = (int(value) for value in stats[where])
+    return best, (x / CELLS[0], y / CELLS[1], (x + wide) / CELLS[0], (y + high) / CELLS[1])
+
+
+def _strange(agreement: Floats, weight: Floats) -> tuple[float, float, float, float] | None:
+    """The box around the largest part that does not match."""
+    strange = ((agreement < 0.3) & (weight > 0)).astype(np.uint8)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(strange, connectivity=8)
+    if count < 2:
+        return None
+    x, y, wide, high, _ = (int(value) for value in stats[1 + int(np.argmax(stats[1:, 4]))])
+    return x / OUTLINE[0], y / OUTLINE[1], (x + wide) / OUTLINE[0], (y + high) / OUTLINE[1]
+
+
+def _cast(known: Floats, shown: Floats, outline: Floats) -> float:
+    """The change of colour that most places share."""
+    light = cv2.resize(outline, CELLS, interpolation=cv2.INTER_AREA)
+    told = (light > 20) & (light < 242)
+    if int(told.sum()) < 40:
+        return 0.0
+    red, blue = np.median((shown - known)[told], axis=0)
+    return float(np.hypot(red, blue))
+
+
+def _added(known: Floats, shown: Floats) -> float:
+    """Grey levels of what repeats across the picture and did not before.
+
+    Another scene has other lines, but hardly more of them: so the least of two ways to reckon counts.
+    """
+    apart = float(np.sqrt(np.mean((shown - known) ** 2)))
+    more = float(np.sqrt(max(float(np.mean(shown**2) - np.mean(known**2)), 0.0)))
+    return min(apart, more)
+
+
+def _floats(packed: bytes, shape: tuple[int, int]) -> Floats:
+    return np.frombuffer(packed, np.float16).reshape(shape[::-1]).astype(np.float32)
+
+
+def _colour(view: View) -> Floats:
+    return np.frombuffer(view.colour, np.float16).reshape((*CELLS[::-1], 2)).astype(np.float32)
+
+
+def _line(packed: bytes) -> Floats:
+    return np.frombuffer(packed, np.float16).astype(np.float32)
+
+
+def _packed(
+    pictures: int,
+    noise: float,
+    impulses: float,
+    outline: Floats,
+    fine: Floats,
+    coarse: Floats,
+    colour: Floats,
+    rows: Floats,
+    columns: Floats,
+) -> View:
+    assert rows.shape == (ROWS,)
+    assert columns.shape == (COLUMNS,)
+    return View(
+        pictures=pictures,
+        noise=noise,
+        impulses=impulses,
+        outline=np.rint(outline).astype(np.uint8).tobytes(),
+        fine=fine.astype(np.float16).tobytes(),
+        coarse=coarse.astype(np.float16).tobytes(),
+        colour=colour.astype(np.float16).tobytes(),
+        rows=rows.astype(np.float16).tobytes(),
+        columns=columns.astype(np.float16).tobytes(),
+    )
