@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 from detectors.pictures.faults import HIDES, PictureFault
-from detectors.pictures.limits import Limit, learnt, limit, taught
+from detectors.pictures.limits import SETTLED, Limit, learnt, limit, taught
 from detectors.pictures.look import Look
 from detectors.pictures.memory import Light, Memory, Suspicion
 from detectors.pictures.scores import Scores, against, alone
@@ -155,26 +155,44 @@ def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, .
         if view is None or view.pictures < LEARNING:
             continue
         comparison = compared(view, shown)
-        verdicts = _verdicts(by_itself | against(comparison), memory.limits.get(candidate, {}))
+        limits, settled = _limits(memory, candidate)
+        verdicts = _verdicts(by_itself | against(comparison), limits, settled)
         if best is None or _doubts(verdicts) < _doubts(best[0]):
             best = verdicts, comparison, candidate
         if not _doubts(verdicts):
             break
-    return best or (_verdicts(by_itself, memory.limits.get(light, {})), None, light)
+    return best or (_verdicts(by_itself, memory.limits.get(light, {}), False), None, light)
+
+
+def _limits(memory: Memory, light: Light) -> tuple[Mapping[PictureFault, Limit], bool]:
+    """The limits by ``light``, and whether the camera is settled. A light that is seldom seen borrows of the other."""
+    own, view = memory.limits.get(light, {}), memory.views[light]
+    if view.pictures >= SETTLED:
+        return own, True
+    if sum(other.pictures for other in memory.views.values()) < 2 * SETTLED:
+        return own, False
+    limits = dict(own)
+    for other in memory.limits.values():
+        for fault, known in other.items():
+            limits[fault] = max(limits.get(fault, known), known, key=lambda one: one.highest)
+    return limits, True
 
 
 def _doubts(verdicts: tuple[Verdict, ...]) -> int:
     return sum(verdict.suspect for verdict in verdicts)
 
 
-def _verdicts(scores: Scores, limits: Mapping[PictureFault, Limit]) -> tuple[Verdict, ...]:
+def _verdicts(scores: Scores, limits: Mapping[PictureFault, Limit], settled: bool) -> tuple[Verdict, ...]:
     hidden: set[PictureFault] = set()
     verdicts = []
     for fault in PictureFault:
         if fault not in scores:
             continue
         verdict = Verdict(
-            fault=fault, score=scores[fault], limit=limit(fault, limits.get(fault)), hidden=fault in hidden
+            fault=fault,
+            score=scores[fault],
+            limit=limit(fault, limits.get(fault), settled=settled),
+            hidden=fault in hidden,
         )
         if verdict.suspect:
             hidden |= HIDES[fault]

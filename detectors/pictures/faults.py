@@ -11,9 +11,9 @@ class PictureFault(StrEnum):
     NO_SIGNAL = "no_signal"  # a test screen, a blue or grey field, a text that a recorder draws
     BLACK = "black"
     OVEREXPOSED = "overexposed"
+    STRIPES = "stripes"
     SNOW = "snow"  # single pixels of a failing sensor or cable
     NOISE = "noise"  # grain over the whole picture
-    STRIPES = "stripes"
     COVERED = "covered"  # in part or whole
     BLURRED = "blurred"  # out of focus, a greasy dome
     MOVED = "moved"  # shifted, turned away
@@ -39,17 +39,24 @@ HIDES: dict[PictureFault, frozenset[PictureFault]] = {
         {
             PictureFault.NOISE,
             PictureFault.BLURRED,
-            PictureFault.STRIPES,
             PictureFault.COVERED,
             PictureFault.MOVED,
             PictureFault.COLOUR_CAST,
         }
     ),
     PictureFault.NOISE: frozenset({PictureFault.BLURRED, PictureFault.COVERED}),
-    PictureFault.STRIPES: frozenset({PictureFault.MOVED, PictureFault.COVERED, PictureFault.BLURRED}),
+    PictureFault.STRIPES: frozenset(
+        {
+            PictureFault.SNOW,
+            PictureFault.NOISE,
+            PictureFault.MOVED,
+            PictureFault.COVERED,
+            PictureFault.BLURRED,
+        }
+    ),
     PictureFault.COVERED: frozenset({PictureFault.MOVED, PictureFault.BLURRED, PictureFault.COLOUR_CAST}),
     PictureFault.BLURRED: frozenset({PictureFault.MOVED}),
-    PictureFault.MOVED: frozenset({PictureFault.COLOUR_CAST, PictureFault.STRIPES}),
+    PictureFault.MOVED: frozenset({PictureFault.COLOUR_CAST}),
     PictureFault.COLOUR_CAST: frozenset(),
     PictureFault.FROZEN: frozenset(),
 }

@@ -15,6 +15,9 @@ import msgspec
 from detectors.pictures.faults import PictureFault
 
 FADE = 512
+#: So many good pictures of a light settle a camera. Until then only what is beyond ``most`` is suspect: it is put up by
+#: people who see what it shows, and has to see a morning, a noon and an evening before it knows what is usual.
+SETTLED = 36
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,7 @@ class Range:
 
 RANGES: dict[PictureFault, Range] = {
     # Share of what speaks for a drawn screen.
-    PictureFault.NO_SIGNAL: Range(start=0.80, most=0.98, margin=0.08),
+    PictureFault.NO_SIGNAL: Range(start=0.62, most=0.90, margin=0.10),
     # 40 grey levels over the level that one pixel in a hundred exceeds.
     PictureFault.BLACK: Range(start=1.0, most=6.0, margin=0.2, factor=1.3),
     # Share of the pixels without a shade left.
@@ -37,9 +40,9 @@ RANGES: dict[PictureFault, Range] = {
     # Share of the pixels that stand alone.
     PictureFault.SNOW: Range(start=0.006, most=0.05, margin=0.004, factor=1.3),
     # Grey levels of grain more than usual.
-    PictureFault.NOISE: Range(start=5.0, most=16.0, margin=2.0, factor=1.2),
+    PictureFault.NOISE: Range(start=3.5, most=16.0, margin=2.0, factor=1.2),
     # Grey levels of a pattern across the whole picture.
-    PictureFault.STRIPES: Range(start=3.0, most=12.0, margin=1.0, factor=1.25),
+    PictureFault.STRIPES: Range(start=4.0, most=12.0, margin=1.5, factor=1.2),
     # Share of the detail that is hidden behind one smooth thing.
     PictureFault.COVERED: Range(start=0.10, most=0.6, margin=0.05),
     # Octaves of fine detail lost.
@@ -60,9 +63,11 @@ class Limit(msgspec.Struct, frozen=True, array_like=True):
     taught: float = 0.0
 
 
-def limit(fault: PictureFault, learnt: Limit | None) -> float:
+def limit(fault: PictureFault, learnt: Limit | None, *, settled: bool = True) -> float:
     """The score at which ``fault`` is suspected."""
     span = RANGES[fault]
+    if not settled:
+        return max(span.most, learnt.taught if learnt else 0.0)
     if learnt is None:
         return span.start
     own = learnt.highest * span.factor + span.margin

@@ -102,15 +102,19 @@ def _fine(grey: Bytes) -> Floats:
 
 def _coarse(outline: Bytes) -> Floats:
     shapes = outline.astype(np.float32)
-    detail = np.abs(shapes - cv2.GaussianBlur(shapes, (0, 0), 2.0))
+    detail = np.abs(shapes - cv2.GaussianBlur(shapes, (0, 0), 4.0))
     return np.asarray(cv2.resize(detail, CELLS, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _plain(outline: Bytes) -> float:
+    """Flat beside its neighbour, less what rises slowly: a cover near the lens is smooth, and never as even as that."""
     shapes = outline.astype(np.int16)
     across = np.abs(np.diff(shapes, axis=1))[1:, :]
     down = np.abs(np.diff(shapes, axis=0))[:, 1:]
-    return float(((across <= 1) & (down <= 1)).mean())
+    even = float(((across <= 1) & (down <= 1)).mean())
+    far = np.abs(shapes[:, 8:] - shapes[:, :-8]), np.abs(shapes[8:] - shapes[:-8])
+    slopes = max(float(((apart >= 2) & (apart <= 6)).mean()) for apart in far)
+    return max(0.0, even - 1.5 * slopes)
 
 
 def _impulses(grey: Bytes) -> float:

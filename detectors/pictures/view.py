@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import cv2
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.pictures.look import CELLS, COLUMNS, NOISE_GAIN, OUTLINE, ROWS, Floats, Look
 
 #: How much the newest good picture counts in the running mean once the view is learnt: autumn takes weeks.
 NEWEST = 1 / 16
+#: A shift of so much of the width is no wind.
+SHIFTED = 0.02
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -49,7 +52,7 @@ class Comparison:
     covered: float | None
     region: tuple[float, float, float, float] | None
     cast: float
-    stripes: float
+    stripes: float | None
     noise: float
     impulses: float
 
@@ -96,16 +99,22 @@ def compared(view: View, new: Look) -> Comparison:
     agreement, weight = _agreement(known, shown)
     match = _mean(agreement, weight)
     fine, coarse = _floats(view.fine, CELLS), _floats(view.coarse, CELLS)
-    fine_known, fine_shown = _above(fine, view.noise), _above(new.fine, min(new.noise, _floor(new)))
-    covered, region = _covered(agreement, fine_known, fine_shown, view.noise)
+    fine_known, fine_shown = _above(fine, view.noise), _above(new.fine, new.noise)
+    shift = _shift(known, shown, match)
+    bare = new.fine < 1.12 * NOISE_GAIN * new.noise
+    covered, region = _covered(agreement, fine_known, fine_shown, bare, view.noise, match)
+    stripes = max(_added(_line(view.rows), new.rows), _added(_line(view.columns), new.columns))
+    # What is left of grain and of single pixels in a mean over a strip.
+    grain = 0.06 * (new.noise + 150.0 * float(np.sqrt(new.impulses)))
+    same = shift < SHIFTED and match > 0.2
     return Comparison(
         match=match,
-        shift=_shift(known, shown, match),
+        shift=shift,
         softness=_softness(fine_known, coarse, fine_shown, new.coarse),
-        covered=covered,
+        covered=covered if shift < SHIFTED else None,
         region=region or _strange(agreement, weight),
         cast=_cast(_colour(view), new.colour, shown),
-        stripes=max(_added(_line(view.rows), new.rows), _added(_line(view.columns), new.columns)),
+        stripes=max(stripes - grain, 0.0) if same or stripes > 20 else None,
         noise=float(np.sqrt(max(new.noise**2 - view.noise**2, 0.0))),
         impulses=max(new.impulses - view.impulses, 0.0),
     )
@@ -159,33 +168,30 @@ def _edges(values: Floats) -> Floats:
     return np.asarray((values - mean) / np.sqrt(np.maximum(var, 0) + 4), np.float32)
 
 
-def _floor(new: Look) -> float:
-    """The noise of this picture's flattest cells: behind a cover even a scene without flat places has some."""
-    return float(np.percentile(new.fine, 5)) / NOISE_GAIN
-
-
 def _above(fine: Floats, noise: float) -> Floats:
-    return np.sqrt(np.maximum(fine**2 - (noise * NOISE_GAIN) ** 2, 0))
+    """Detail that noise cannot have made; it varies by a few parts in a hundred from cell to cell."""
+    return np.sqrt(np.maximum(fine**2 - (1.05 * noise * NOISE_GAIN) ** 2, 0))
 
 
 def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: Floats) -> float | None:
-    """Octaves of fine detail lost beside the coarse, in the cells where there was most of it, and over the whole."""
-    told = (known > 0.8) & (known_coarse > 0.8) & (shown_coarse > 0.5)
+    """Octaves of fine detail lost beside the coarse, where there was most of it. A median: the clock that the camera
+    draws into its picture stays sharp.
+    """
+    told = (known > 0.7) & (known_coarse > 0.8) & (shown_coarse > 0.5)
     if int(told.sum()) < 24:
         return None
-    sharpest = told & (known >= np.percentile(known[told], 50))
+    sharpest = told & (known >= np.percentile(known[told], 40))
     ratio = (shown[sharpest] / shown_coarse[sharpest]) / (known[sharpest] / known_coarse[sharpest])
-    here = float(np.median(ratio))
-    whole = float(shown[told].sum() / shown_coarse[told].sum()) / float(known[told].sum() / known_coarse[told].sum())
-    return max(0.0, -float(np.log2(max(here, whole, 1e-3))))
+    return max(0.0, -float(np.log2(max(float(np.median(ratio)), 1e-2))))
 
 
 def _covered(
-    agreement: Floats, known: Floats, shown: Floats, noise: float
+    agreement: Floats, known: Floats, shown: Floats, bare: NDArray[np.bool_], noise: float, match: float
 ) -> tuple[float | None, tuple[float, float, float, float] | None]:
     """A cover is near the lens and out of focus: where the outline is another one, all fine detail is gone.
 
-    A bus that parks there brings edges of its own; fog takes some detail everywhere and leaves the outline.
+    A bus that parks there brings edges of its own; fog takes some detail everywhere and leaves the outline; so does a
+    lens that is out of focus. ``bare`` are cells in which grain is all there is.
     """
     told = known > max(0.7, 0.35 * noise * NOISE_GAIN)
     if int(told.sum()) < 24:
@@ -193,7 +199,9 @@ def _covered(
     cells = cv2.resize(agreement, CELLS, interpolation=cv2.INTER_AREA)
     left = shown[told] / known[told]
     typical = float(np.clip(np.percentile(left, 75), 0.3, 1.0))
-    lost = told & (shown < 0.35 * typical * known)
+    lost = told & ((shown < 0.35 * typical * known) | bare)
+    if float(lost[told].mean()) > 0.7 and match > 0.3:
+        return 0.0, None
     other = (cells < 0.45) & (lost | ~told | (shown < 0.5 * known))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(other.astype(np.uint8), connectivity=8)
     best, where = 0.0, 0
@@ -203,6 +211,10 @@ def _covered(
             best, where = share, label
     if not where:
         return 0.0, None
+    rest = told & (labels != where)
+    if rest.sum() > 0.25 * told.sum() and float(cells[rest].mean()) < 0.4:
+        # The rest is not what it was either: the camera looks elsewhere.
+        return None, None
     x, y, wide, high, _ = (int(value) for value in stats[where])
     return best, (x / CELLS[0], y / CELLS[1], (x + wide) / CELLS[0], (y + high) / CELLS[1])
 

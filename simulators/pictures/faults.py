@@ -113,7 +113,7 @@ def _covered(canvas: Canvas, fault: Fault) -> Canvas:
     bulge = 0.08 * np.sin(fixed.uniform(4, 9) * (across * np.float32(-np.sin(way)) + down * np.float32(np.cos(way))))
     depth = depth + bulge.astype(np.float32)
     edge = np.float32(np.percentile(depth, 100 * (1 - share)) if share < 1 else -9.0)
-    mask = 1 / (1 + np.exp(-(depth - edge) / 0.012))
+    mask = 0.5 + 0.5 * np.tanh((depth - edge) / 0.024)
     tone = fixed.uniform(10, 170) * np.array([1.0, 1.0, 1.0]) + fixed.uniform(-25, 25, 3)
     # By night a cover is as dark as its surroundings.
     tone = tone * min(1.0, float(canvas.mean()) / 90)
@@ -166,13 +166,13 @@ def _no_signal(canvas: Canvas, fault: Fault, chance: np.random.Generator) -> Can
     """What a recorder or a camera draws when it has nothing to show; milder ones come over a noisy cable."""
     high, wide = canvas.shape[:2]
     fixed = fault.fixed()
-    screen = np.zeros((high, wide, 3), np.float32)
+    screen = np.zeros((high, wide, 3), np.uint8)
     kind = int(fixed.integers(0, 4))
     if kind == 0:
         bars = [(235, 235, 235), (16, 235, 235), (235, 235, 16), (16, 235, 16), (235, 16, 235), (16, 16, 235), (235, 16, 16)]
         for place, bar in enumerate(bars):
             screen[:, place * wide // 7 : (place + 1) * wide // 7] = bar
-        screen[high * 3 // 4 :] *= 0.3
+        screen[high * 3 // 4 :] //= 3
     elif kind == 1:
         screen[:] = (200, 40, 20)
     elif kind == 2:
@@ -181,7 +181,7 @@ def _no_signal(canvas: Canvas, fault: Fault, chance: np.random.Generator) -> Can
         says = str(fixed.choice(["NO SIGNAL", "VIDEO LOSS", "NO VIDEO"]))
         scale = wide / 350
         at = (int(wide * fixed.uniform(0.15, 0.4)), int(high * fixed.uniform(0.3, 0.7)))
-        cv2.putText(screen, says, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (240.0, 240.0, 240.0), max(1, int(2 * scale)))
+        cv2.putText(screen, says, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (240, 240, 240), max(1, int(2 * scale)))
     sigma = fault.between(mild=3.0, moderate=1.0, strong=0.0)
     return np.asarray(screen + np.float32(sigma) * chance.standard_normal(screen.shape, np.float32), np.float32)
 
