@@ -14,14 +14,14 @@ teach the view and the limits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
 import numpy as np
 
-from detectors.pictures.faults import HIDES, PictureFault
+from detectors.pictures.faults import ADDED, HIDES, PictureFault
 from detectors.pictures.limits import SETTLED, Limit, learnt, limit, taught
 from detectors.pictures.look import Look
 from detectors.pictures.memory import Light, Memory, Suspicion
@@ -145,11 +145,13 @@ def _mono(view: View) -> bool:
 
 
 def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, ...], Comparison | None, Light]:
-    """By the view of this light; where that one finds fault, by the other as well: dusk belongs to both, and a picture
-    that is good by either is good.
+    """By the view of this light; where that one finds fault, by the other as well: dusk belongs to both.
+
+    What is added to a picture (grain, stripes, colour) is suspect only where neither view explains it; what became of
+    the scene is judged by the view that fits better.
     """
     by_itself = alone(shown, memory.grain)
-    best: tuple[tuple[Verdict, ...], Comparison | None, Light] | None = None
+    found: list[tuple[tuple[Verdict, ...], Comparison, Light]] = []
     for candidate in sorted(Light, key=lambda other: other is not light):
         view = memory.views.get(candidate)
         if view is None or view.pictures < LEARNING:
@@ -157,11 +159,19 @@ def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, .
         comparison = compared(view, shown)
         limits, settled = _limits(memory, candidate)
         verdicts = _verdicts(by_itself | against(comparison), limits, settled)
-        if best is None or _doubts(verdicts) < _doubts(best[0]):
-            best = verdicts, comparison, candidate
-        if not _doubts(verdicts):
-            break
-    return best or (_verdicts(by_itself, memory.limits.get(light, {}), False), None, light)
+        if not any(verdict.suspect for verdict in verdicts):
+            return verdicts, comparison, candidate
+        found.append((verdicts, comparison, candidate))
+    if not found:
+        return _verdicts(by_itself, memory.limits.get(light, {}), False), None, light
+    verdicts, comparison, judged_by = max(found, key=lambda one: one[1].match)
+    mildest = [min(both, key=_share) for both in zip(*(one[0] for one in found), strict=True)]
+    merged = (mild if mild.fault in ADDED else verdict for verdict, mild in zip(verdicts, mildest, strict=True))
+    return _hidden(merged), comparison, judged_by
+
+
+def _share(verdict: Verdict) -> float:
+    return float("inf") if verdict.score is None else verdict.score / verdict.limit
 
 
 def _limits(memory: Memory, light: Light) -> tuple[Mapping[PictureFault, Limit], bool]:
@@ -178,26 +188,24 @@ def _limits(memory: Memory, light: Light) -> tuple[Mapping[PictureFault, Limit],
     return limits, True
 
 
-def _doubts(verdicts: tuple[Verdict, ...]) -> int:
-    return sum(verdict.suspect for verdict in verdicts)
-
-
 def _verdicts(scores: Scores, limits: Mapping[PictureFault, Limit], settled: bool) -> tuple[Verdict, ...]:
+    return _hidden(
+        Verdict(fault=fault, score=scores[fault], limit=limit(fault, limits.get(fault), settled=settled))
+        for fault in PictureFault
+        if fault in scores
+    )
+
+
+def _hidden(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    """The same, gravest first, with those marked that a graver one hides."""
     hidden: set[PictureFault] = set()
-    verdicts = []
-    for fault in PictureFault:
-        if fault not in scores:
-            continue
-        verdict = Verdict(
-            fault=fault,
-            score=scores[fault],
-            limit=limit(fault, limits.get(fault), settled=settled),
-            hidden=fault in hidden,
-        )
+    marked = []
+    for verdict in verdicts:
+        verdict = replace(verdict, hidden=verdict.fault in hidden)
         if verdict.suspect:
-            hidden |= HIDES[fault]
-        verdicts.append(verdict)
-    return tuple(verdicts)
+            hidden |= HIDES[verdict.fault]
+        marked.append(verdict)
+    return tuple(marked)
 
 
 def _followed(

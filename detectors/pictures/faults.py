@@ -21,6 +21,9 @@ class PictureFault(StrEnum):
     FROZEN = "frozen"
 
 
+#: What a fault puts on top of the scene; the others change what the scene shows.
+ADDED = frozenset({PictureFault.STRIPES, PictureFault.SNOW, PictureFault.NOISE, PictureFault.COLOUR_CAST})
+
 #: A standing suspicion of the key says nothing can be learnt about the values from this picture.
 HIDES: dict[PictureFault, frozenset[PictureFault]] = {
     PictureFault.NO_SIGNAL: frozenset(PictureFault) - {PictureFault.NO_SIGNAL},

@@ -44,13 +44,13 @@ RANGES: dict[PictureFault, Range] = {
     # Grey levels of a pattern across the whole picture.
     PictureFault.STRIPES: Range(start=4.0, most=12.0, margin=1.5, factor=1.2),
     # Share of the detail that is hidden behind one smooth thing.
-    PictureFault.COVERED: Range(start=0.10, most=0.6, margin=0.05),
+    PictureFault.COVERED: Range(start=0.06, most=0.5, margin=0.03),
     # Octaves of fine detail lost.
-    PictureFault.BLURRED: Range(start=0.8, most=2.5, margin=0.3, factor=1.1),
+    PictureFault.BLURRED: Range(start=0.5, most=2.0, margin=0.15, factor=1.1),
     # 1 = the outline agrees nowhere; or the shift, of which 4% of the width counts as 1.
-    PictureFault.MOVED: Range(start=0.55, most=0.9, margin=0.08),
-    # Logarithm of the channels' ratio: 0.25 is 28% too much of one colour.
-    PictureFault.COLOUR_CAST: Range(start=0.22, most=0.6, margin=0.06),
+    PictureFault.MOVED: Range(start=0.45, most=0.9, margin=0.08),
+    # Logarithm of the channels' ratio: 0.25 is 28% too much of green.
+    PictureFault.COLOUR_CAST: Range(start=0.15, most=0.45, margin=0.05),
     # Share of the places in which not one pixel changed.
     PictureFault.FROZEN: Range(start=0.85, most=0.985, margin=0.10),
 }

@@ -40,7 +40,8 @@ class Look:
 
     ``light`` mean grey; ``high`` the level that one pixel in a hundred exceeds; ``clipped`` share of pixels without a
     shade left; ``plain`` share of the outline that is exactly flat, as no lens draws it; ``levels`` share of the pixels
-    on the eight commonest of 64 levels; ``noise`` deviation in the flattest cells; ``impulses`` share of single pixels
+    on the eight commonest of 64 levels; ``noise`` deviation in the flattest cells; ``floor``
+    the fine detail that grain alone makes in those; ``impulses`` share of single pixels
     far from their neighbours; ``rows`` and ``columns`` what repeats across the whole picture, in grey levels.
     """
 
@@ -52,6 +53,7 @@ class Look:
     plain: float
     levels: float
     noise: float
+    floor: float
     impulses: float
     mono: bool
     outline: Bytes
@@ -70,7 +72,7 @@ def look(pixels: Pixels) -> Look:
     histogram = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel() / grey.size
     outline = np.asarray(cv2.resize(grey, OUTLINE, interpolation=cv2.INTER_AREA), np.uint8)
     cells = np.asarray(cv2.resize(pixels, CELLS, interpolation=cv2.INTER_AREA), np.float32)
-    fine = _fine(grey)
+    fine = _fine(np.asarray(cv2.resize(grey, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8))
     colour = np.log((cells[:, :, (2, 0)] + 8) / (cells[:, :, 1:2] + 8))
     return Look(
         width=width,
@@ -80,7 +82,8 @@ def look(pixels: Pixels) -> Look:
         clipped=float(histogram[_CLIPPED:].sum()),
         plain=_plain(outline),
         levels=float(np.sort(histogram.reshape(64, 4).sum(axis=1))[-8:].sum()),
-        noise=float(np.percentile(fine, 15)) / NOISE_GAIN,
+        noise=float(np.percentile(_fine(grey), 15)) / NOISE_GAIN,
+        floor=float(np.percentile(fine, 15)),
         impulses=_impulses(grey),
         mono=bool(np.abs(colour).max() < 0.04),
         outline=outline,
@@ -94,7 +97,9 @@ def look(pixels: Pixels) -> Look:
 
 
 def _fine(grey: Bytes) -> Floats:
-    """How much the pixels of each cell differ from their near neighbours."""
+    """How much the pixels of each cell differ from their near neighbours. Detail is measured at half scale, where edges
+    are as strong as before and grain is half as strong.
+    """
     detail = cv2.absdiff(grey, cv2.GaussianBlur(grey, (5, 5), 1.1))
     # Means of whole numbers below one would be lost in bytes.
     return np.asarray(cv2.resize(detail.astype(np.float32), CELLS, interpolation=cv2.INTER_AREA), np.float32)

@@ -13,10 +13,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.pictures.look import CELLS, COLUMNS, NOISE_GAIN, OUTLINE, ROWS, Floats, Look
+from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look
 
 #: How much the newest good picture counts in the running mean once the view is learnt: autumn takes weeks.
 NEWEST = 1 / 16
+#: What a change of colour between red and blue counts.
+DAYLIGHT = 0.4
 #: A shift of so much of the width is no wind.
 SHIFTED = 0.02
 
@@ -26,6 +28,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     pictures: int
     noise: float
+    floor: float
     impulses: float
     outline: bytes
     fine: bytes
@@ -63,6 +66,7 @@ def seen(view: View | None, new: Look) -> View:
         return _packed(
             1,
             new.noise,
+            new.floor,
             new.impulses,
             new.outline.astype(np.float32),
             new.fine,
@@ -79,6 +83,7 @@ def seen(view: View | None, new: Look) -> View:
     return _packed(
         view.pictures + 1,
         view.noise + (new.noise - view.noise) * float(share),
+        view.floor + (new.floor - view.floor) * float(share),
         view.impulses + (new.impulses - view.impulses) * float(share),
         mean(outline(view), new.outline.astype(np.float32)),
         mean(_floats(view.fine, CELLS), new.fine),
@@ -99,10 +104,10 @@ def compared(view: View, new: Look) -> Comparison:
     agreement, weight = _agreement(known, shown)
     match = _mean(agreement, weight)
     fine, coarse = _floats(view.fine, CELLS), _floats(view.coarse, CELLS)
-    fine_known, fine_shown = _above(fine, view.noise), _above(new.fine, new.noise)
+    fine_known, fine_shown = _above(fine, view.floor), _above(new.fine, new.floor)
     shift = _shift(known, shown, match)
-    bare = new.fine < 1.12 * NOISE_GAIN * new.noise
-    covered, region = _covered(agreement, fine_known, fine_shown, bare, view.noise, match)
+    bare = new.fine < 1.12 * new.floor
+    covered, region = _covered(agreement, fine_known, fine_shown, bare, view.floor)
     stripes = max(_added(_line(view.rows), new.rows), _added(_line(view.columns), new.columns))
     # What is left of grain and of single pixels in a mean over a strip.
     grain = 0.06 * (new.noise + 150.0 * float(np.sqrt(new.impulses)))
@@ -168,9 +173,9 @@ def _edges(values: Floats) -> Floats:
     return np.asarray((values - mean) / np.sqrt(np.maximum(var, 0) + 4), np.float32)
 
 
-def _above(fine: Floats, noise: float) -> Floats:
+def _above(fine: Floats, floor: float) -> Floats:
     """Detail that noise cannot have made; it varies by a few parts in a hundred from cell to cell."""
-    return np.sqrt(np.maximum(fine**2 - (1.05 * noise * NOISE_GAIN) ** 2, 0))
+    return np.sqrt(np.maximum(fine**2 - (1.05 * floor) ** 2, 0))
 
 
 def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: Floats) -> float | None:
@@ -186,22 +191,26 @@ def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: 
 
 
 def _covered(
-    agreement: Floats, known: Floats, shown: Floats, bare: NDArray[np.bool_], noise: float, match: float
+    agreement: Floats, known: Floats, shown: Floats, bare: NDArray[np.bool_], floor: float
 ) -> tuple[float | None, tuple[float, float, float, float] | None]:
     """A cover is near the lens and out of focus: where the outline is another one, all fine detail is gone.
 
     A bus that parks there brings edges of its own; fog takes some detail everywhere and leaves the outline; so does a
-    lens that is out of focus. ``bare`` are cells in which grain is all there is.
+    lens that is out of focus, and what is lost agrees all the same. ``bare`` are cells in which grain is all there is.
     """
-    told = known > max(0.7, 0.35 * noise * NOISE_GAIN)
+    told = known > max(0.7, 0.35 * floor)
     if int(told.sum()) < 24:
         return None, None
     cells = cv2.resize(agreement, CELLS, interpolation=cv2.INTER_AREA)
     left = shown[told] / known[told]
     typical = float(np.clip(np.percentile(left, 75), 0.3, 1.0))
     lost = told & ((shown < 0.35 * typical * known) | bare)
-    if float(lost[told].mean()) > 0.7 and match > 0.3:
+    if int((lost & (cells >= 0.45)).sum()) > 0.5 * int(lost.sum()):
         return 0.0, None
+    novel = (shown > 0.5 * float(np.median(known[told]))) & (cells < 0.3)
+    if int(novel.sum()) > 0.25 * int(told.sum()):
+        # There is detail in other places than before: the camera looks elsewhere.
+        return None, None
     other = (cells < 0.45) & (lost | ~told | (shown < 0.5 * known))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(other.astype(np.uint8), connectivity=8)
     best, where = 0.0, 0
@@ -230,13 +239,18 @@ def _strange(agreement: Floats, weight: Floats) -> tuple[float, float, float, fl
 
 
 def _cast(known: Floats, shown: Floats, outline: Floats) -> float:
-    """The change of colour that most places share."""
+    """The change of colour that most places share.
+
+    Between the noon sky and a lamp, light goes from blue to red and leaves green alone, so that way counts less than
+    across it. A failing channel goes across.
+    """
     light = cv2.resize(outline, CELLS, interpolation=cv2.INTER_AREA)
     told = (light > 20) & (light < 242)
     if int(told.sum()) < 40:
         return 0.0
     red, blue = np.median((shown - known)[told], axis=0)
-    return float(np.hypot(red, blue))
+    along, across = (red - blue) / np.sqrt(2), (red + blue) / np.sqrt(2)
+    return float(np.hypot(along * DAYLIGHT, across))
 
 
 def _added(known: Floats, shown: Floats) -> float:
@@ -264,6 +278,7 @@ def _line(packed: bytes) -> Floats:
 def _packed(
     pictures: int,
     noise: float,
+    floor: float,
     impulses: float,
     outline: Floats,
     fine: Floats,
@@ -277,6 +292,7 @@ def _packed(
     return View(
         pictures=pictures,
         noise=noise,
+        floor=floor,
         impulses=impulses,
         outline=np.rint(outline).astype(np.uint8).tobytes(),
         fine=fine.astype(np.float16).tobytes(),
