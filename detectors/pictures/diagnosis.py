@@ -23,7 +23,7 @@ import numpy as np
 
 from detectors.pictures.faults import ADDED, HIDES, PictureFault
 from detectors.pictures.limits import SETTLED, Limit, learnt, limit, taught
-from detectors.pictures.look import Look
+from detectors.pictures.look import Look, vivid
 from detectors.pictures.memory import Light, Memory, Suspicion
 from detectors.pictures.scores import Scores, against, alone
 from detectors.pictures.view import Comparison, View, compared, seen
@@ -113,13 +113,13 @@ def step(memory: Memory, shown: Look, at: datetime) -> Step:
 
 
 def light_of(memory: Memory, shown: Look) -> Light:
-    """By night it is dark, or the camera sees infrared and no colours."""
-    if shown.light < NIGHT_LIGHT:
-        return Light.NIGHT
-    day = memory.views.get(Light.DAY)
-    if shown.mono and day is not None and not _mono(day):
-        return Light.NIGHT
-    return Light.DAY
+    """By night it is dark; where the camera sees colours by day and infrared by night, that tells better."""
+    day, night = (_vivid(memory.views[light]) if light in memory.views else None for light in (Light.DAY, Light.NIGHT))
+    if day is not None and day > 0.05:
+        grey = night if night is not None else 0.0
+        if grey < 0.3 * day and (night is not None or shown.vivid < 0.01):
+            return Light.NIGHT if shown.vivid < (grey + day) / 2 else Light.DAY
+    return Light.NIGHT if shown.light < NIGHT_LIGHT else Light.DAY
 
 
 def rejected(memory: Memory, fault: PictureFault, score: float, light: Light) -> Memory:
@@ -140,8 +140,8 @@ def adopted(memory: Memory, shown: Look) -> Memory:
     return msgspec.structs.replace(memory, views={light: view}, limits={}, suspicions={})
 
 
-def _mono(view: View) -> bool:
-    return bool(np.abs(np.frombuffer(view.colour, np.float16)).max() < 0.04)
+def _vivid(view: View) -> float:
+    return vivid(np.frombuffer(view.colour, np.float16).astype(np.float32))
 
 
 def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, ...], Comparison | None, Light]:
@@ -269,12 +269,13 @@ def _taught_by(
     memory: Memory, shown: Look, light: Light, judged_by: Light, verdicts: tuple[Verdict, ...]
 ) -> Memory:
     view = seen(memory.views.get(light), shown)
-    limits = dict(memory.limits.get(judged_by, {}))
-    for verdict in verdicts:
+    limits = dict(memory.limits.get(light, {}))
+    # A first night is seen beside the day's view, and says nothing about days.
+    for verdict in verdicts if light is judged_by else ():
         if verdict.score is not None:
             limits[verdict.fault] = learnt(limits.get(verdict.fault), verdict.score)
     return msgspec.structs.replace(
-        memory, views={**memory.views, light: view}, limits={**memory.limits, judged_by: limits}
+        memory, views={**memory.views, light: view}, limits={**memory.limits, light: limits}
     )
 
 

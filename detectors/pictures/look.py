@@ -55,7 +55,7 @@ class Look:
     noise: float
     floor: float
     impulses: float
-    mono: bool
+    vivid: float
     outline: Bytes
     fine: Floats
     coarse: Floats
@@ -85,7 +85,7 @@ def look(pixels: Pixels) -> Look:
         noise=float(np.percentile(_fine(grey), 15)) / NOISE_GAIN,
         floor=float(np.percentile(fine, 15)),
         impulses=_impulses(grey),
-        mono=bool(np.abs(colour).max() < 0.04),
+        vivid=vivid(colour),
         outline=outline,
         fine=fine,
         coarse=_coarse(outline),
@@ -94,6 +94,11 @@ def look(pixels: Pixels) -> Look:
         columns=_profile(np.asarray(cv2.resize(grey, (COLUMNS, STRIPS), interpolation=cv2.INTER_AREA), np.float32).T),
         grain=_grain(grey),
     )
+
+
+def vivid(colour: Floats) -> float:
+    """How far from grey: 0 in infrared, some 0.2 by day."""
+    return float(np.abs(colour).mean())
 
 
 def _fine(grey: Bytes) -> Floats:

@@ -106,7 +106,7 @@ def compared(view: View, new: Look) -> Comparison:
     fine, coarse = _floats(view.fine, CELLS), _floats(view.coarse, CELLS)
     fine_known, fine_shown = _above(fine, view.floor), _above(new.fine, new.floor)
     shift = _shift(known, shown, match)
-    bare = new.fine < 1.12 * new.floor
+    bare = new.fine < 1.3 * new.floor
     covered, region = _covered(agreement, fine_known, fine_shown, bare, view.floor)
     stripes = max(_added(_line(view.rows), new.rows), _added(_line(view.columns), new.columns))
     # What is left of grain and of single pixels in a mean over a strip.
@@ -174,8 +174,8 @@ def _edges(values: Floats) -> Floats:
 
 
 def _above(fine: Floats, floor: float) -> Floats:
-    """Detail that noise cannot have made; it varies by a few parts in a hundred from cell to cell."""
-    return np.sqrt(np.maximum(fine**2 - (1.05 * floor) ** 2, 0))
+    """Detail that noise cannot have made; it varies by a tenth or two from cell to cell."""
+    return np.sqrt(np.maximum(fine**2 - (1.15 * floor) ** 2, 0))
 
 
 def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: Floats) -> float | None:
@@ -207,7 +207,7 @@ def _covered(
     lost = told & ((shown < 0.35 * typical * known) | bare)
     if int((lost & (cells >= 0.45)).sum()) > 0.5 * int(lost.sum()):
         return 0.0, None
-    novel = (shown > 0.5 * float(np.median(known[told]))) & (cells < 0.3)
+    novel = (shown > 0.5 * float(np.median(known[told]))) & (cells < 0.3) & ~bare
     if int(novel.sum()) > 0.25 * int(told.sum()):
         # There is detail in other places than before: the camera looks elsewhere.
         return None, None
