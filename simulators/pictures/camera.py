@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import cv2
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simulators.pictures import faults, passers, weather
 from simulators.pictures.canvas import Canvas, finished, view
-from simulators.pictures.conditions import Conditions, NightKind, conditions
+from simulators.pictures.conditions import Conditions, NightKind, Sky, conditions
 from simulators.pictures.faults import Fault, FaultKind
 
 #: The scenery at a moment: film of a place has another frame at each time, a photo is always the same.
@@ -30,6 +30,7 @@ class Camera:
     size: tuple[int, int] = (640, 360)
     begun: datetime
     clock_ahead: timedelta = timedelta(hours=8)
+    indoors: bool = False
 
     def picture(self, at: datetime, fault: Fault | None = None, *, since: datetime | None = None) -> bytes:
         """The JPEG of the moment ``at``. A frozen camera shows that of ``since``, when it froze."""
@@ -42,6 +43,8 @@ class Camera:
     def pixels(self, at: datetime, fault: Fault | None = None) -> tuple[NDArray[np.uint8], Conditions]:
         local = at + self.clock_ahead
         now = conditions(self.number, (at - self.begun).days, local.hour + local.minute / 60 + local.second / 3600)
+        if self.indoors:
+            now = replace(now, sky=Sky.CLOUDED, bus=None, headlights=False, wind=0.0)
         chance = np.random.default_rng([self.number, int(at.timestamp())])
         turn = faults.turn(fault)
         scene = self.scenery(at)
