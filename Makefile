@@ -56,6 +56,10 @@ wheel-test: $(TESTABLE) $(PAGES) ## Install the wheel in a directory far from he
 bench: debian-packages timescale $(TESTABLE) ## Measure (ARGS= goes to python -m benchmarks)
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
+.PHONY: bench-patrol
+bench-patrol: footage $(TESTABLE) ## Judge the diagnosis of pictures on scenes that it was not tuned on (a quarter of an hour)
+	$(VENV)/bin/python -m benchmarks patrol $(ARGS)
+
 .PHONY: chaos
 chaos: debian-packages $(TESTABLE) $(PAGES) ## Kill, cut and fill everything, and account for every message (ARGS='--seed 7')
 	@$(VENV)/bin/python -m tests.chaos $(ARGS)
@@ -63,6 +67,10 @@ chaos: debian-packages $(TESTABLE) $(PAGES) ## Kill, cut and fill everything, an
 .PHONY: debian-packages
 debian-packages: ## Install the Debian packages that the tests need
 	@scripts/debian-packages.sh
+
+.PHONY: footage
+footage:
+	@scripts/footage.sh .bench/footage
 
 .PHONY: timescale
 timescale: debian-packages ## Build the TimescaleDB server that the tests run on

@@ -22,6 +22,7 @@ BENCHMARKS = {
     "day": "a site's day on a virtual clock: what devices say, and what the rules make of it, beside a bare loop",
     "rehearsal": "a school day, a month of a site, an hour of the district in virtual time, with roles and database",
     "load": "the simulators: connections held and messages acknowledged by one process, beside mosquitto_pub and paho",
+    "patrol": "diagnosis of cameras' pictures: recall and false alarms on held-out scenes, beside camera-health; cost",
     "neighbour": "what one device that sends 2,000 messages a second does to everybody else",
 }
 

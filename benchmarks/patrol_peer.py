@@ -66,13 +66,17 @@ class Peer:
         if learn:
             self.references[light] = frame
         said: set[str] | None = None
-        for reference in self.references.values():
-            words = {
-                fault.kind for fault in check(frame, reference=reference, previous=self.previous).faults
-            }
+        # The reference of this light; where the view seems another one, that of the other light may explain it.
+        for known in sorted(self.references, key=lambda other: other is not light):
+            words = self._words(frame, self.references[known])
             said = words if said is None or len(words) < len(said) else said
+            if "tampering" not in said:
+                break
         self.previous = frame
         return [] if learn else [PEER_ROW[word] for word in self._dwell(said or set())]
+
+    def _words(self, frame: Any, reference: Any) -> set[str]:
+        return {fault.kind for fault in check(frame, reference=reference, previous=self.previous).faults}
 
     def _dwell(self, said: Iterable[str]) -> list[str]:
         raised = []

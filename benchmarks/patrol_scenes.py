@@ -15,12 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.sheet import Failed
+from benchmarks.sheet import FOLDER, Failed
 from simulators.pictures.camera import Scenery
 from simulators.pictures.canvas import AROUND, Canvas
 
-#: Where the Debian package puts them.
-FOOTAGE = Path("/usr/share/doc/opencv-doc")
+#: Where `scripts/footage.sh` unpacks them.
+FOOTAGE = FOLDER / "footage"
 
 TRAINING = (
     "examples/data/leuvenA.jpg",
@@ -74,7 +74,7 @@ def _frames(file: Path, count: int = 20) -> Sequence[np.ndarray]:
     if file.suffix != ".avi":
         picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
         if picture is None:
-            raise Failed(f"{file.name} of the Debian package opencv-doc is missing: make debian-packages")
+            raise Failed(f"{file.name} of the Debian package opencv-doc is missing: make footage")
         return [picture]
     film = cv2.VideoCapture(str(file))
     total = int(film.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -85,7 +85,7 @@ def _frames(file: Path, count: int = 20) -> Sequence[np.ndarray]:
             frames.append(film.retrieve()[1])
     film.release()
     if not frames:
-        raise Failed(f"{file.name} of the Debian package opencv-doc is missing: make debian-packages")
+        raise Failed(f"{file.name} of the Debian package opencv-doc is missing: make footage")
     return frames
 
 

@@ -32,27 +32,27 @@ class Range:
 
 RANGES: dict[PictureFault, Range] = {
     # Share of what speaks for a drawn screen.
-    PictureFault.NO_SIGNAL: Range(start=0.62, most=0.90, margin=0.10),
+    PictureFault.NO_SIGNAL: Range(start=0.50, most=0.90, margin=0.15),
     # 40 grey levels over the level that one pixel in a hundred exceeds.
-    PictureFault.BLACK: Range(start=1.0, most=6.0, margin=0.2, factor=1.3),
+    PictureFault.BLACK: Range(start=0.75, most=6.0, margin=0.2, factor=1.4),
     # Share of the pixels without a shade left.
-    PictureFault.OVEREXPOSED: Range(start=0.25, most=0.85, margin=0.12),
+    PictureFault.OVEREXPOSED: Range(start=0.16, most=0.85, margin=0.10),
     # Share of the pixels that stand alone.
-    PictureFault.SNOW: Range(start=0.006, most=0.05, margin=0.004, factor=1.3),
+    PictureFault.SNOW: Range(start=0.005, most=0.05, margin=0.003, factor=1.3),
     # Grey levels of grain more than usual.
-    PictureFault.NOISE: Range(start=3.5, most=16.0, margin=2.0, factor=1.2),
+    PictureFault.NOISE: Range(start=3.2, most=16.0, margin=1.5, factor=1.2),
     # Grey levels of a pattern across the whole picture.
-    PictureFault.STRIPES: Range(start=4.0, most=12.0, margin=1.5, factor=1.2),
+    PictureFault.STRIPES: Range(start=3.8, most=12.0, margin=1.0, factor=1.15),
     # Share of the detail that is hidden behind one smooth thing.
-    PictureFault.COVERED: Range(start=0.06, most=0.5, margin=0.03),
+    PictureFault.COVERED: Range(start=0.055, most=0.5, margin=0.025, factor=1.1),
     # Octaves of fine detail lost.
-    PictureFault.BLURRED: Range(start=0.5, most=2.0, margin=0.15, factor=1.1),
+    PictureFault.BLURRED: Range(start=0.42, most=2.0, margin=0.15, factor=1.1),
     # 1 = the outline agrees nowhere; or the shift, of which 4% of the width counts as 1.
-    PictureFault.MOVED: Range(start=0.45, most=0.9, margin=0.08),
+    PictureFault.MOVED: Range(start=0.42, most=0.9, margin=0.08),
     # Logarithm of the channels' ratio: 0.25 is 28% too much of green.
-    PictureFault.COLOUR_CAST: Range(start=0.15, most=0.45, margin=0.05),
+    PictureFault.COLOUR_CAST: Range(start=0.12, most=0.45, margin=0.035, factor=1.05),
     # Share of the places in which not one pixel changed.
-    PictureFault.FROZEN: Range(start=0.85, most=0.985, margin=0.10),
+    PictureFault.FROZEN: Range(start=0.75, most=0.985, margin=0.15),
 }
 
 

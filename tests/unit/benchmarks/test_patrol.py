@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import cv2
+import numpy as np
+
+from benchmarks.patrol import FIRST_NUMBER, table
+from benchmarks.patrol_peer import Peer
+from benchmarks.patrol_scenes import HELD_OUT, TRAINING, Half
+from benchmarks.patrol_trial import FOUND_AS, Outcome
+from detectors.pictures.memory import Light
+from simulators.pictures.faults import FaultKind
+from tests.unit.simulators.pictures.test_camera import NOON, camera
+
+
+def test_no_scene_and_no_camera_is_in_both_halves() -> None:
+    assert not set(TRAINING) & set(HELD_OUT)
+    numbers = [set(range(FIRST_NUMBER[half], FIRST_NUMBER[half] + len(half.names))) for half in Half]
+    assert not numbers[0] & numbers[1]
+    # The clip of surveillance footage judges.
+    assert any(name.endswith("vtest.avi") for name in HELD_OUT)
+
+
+def test_every_fault_has_its_row_and_misses_and_false_alarms_fail_the_run() -> None:
+    tried = Counter({(kind.value, name): 20 for kind in FaultKind for name in ("mild", "moderate", "strong")})
+    found = Counter(tried)
+    one = Outcome(scene="a", days=100.0, tried=tried, found=found, memory_bytes=1000)
+    assert table([one]).faults == []
+    assert [row[0] for row in table([one]).rows] == [*(kind.value for kind in FaultKind), "all"]
+    found["blurred", "moderate"] = 18
+    one.false["moved"] = 2
+    assert len(table([one]).faults) == 2
+
+
+def test_every_simulated_fault_has_a_diagnosis() -> None:
+    assert set(FOUND_AS) == set(FaultKind)
+
+
+def test_the_peer_has_its_dwell_and_its_references() -> None:
+    peer, one = Peer(), camera(2)
+    good = one.picture(NOON)
+    assert peer.seen(good, Light.DAY, learn=True) == []
+    black = bytes(cv2.imencode(".jpg", np.zeros((180, 320, 3), np.uint8))[1])
+    raised = [peer.seen(black, Light.DAY, learn=False) for _ in range(4)]
+    assert "black" not in raised[0] + raised[1]
+    assert "black" in raised[2]
+    assert raised[3].count("black") == 0
+
