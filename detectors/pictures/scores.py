@@ -6,7 +6,7 @@ import numpy as np
 
 from detectors.pictures.faults import PictureFault
 from detectors.pictures.look import SAMPLES, Look
-from detectors.pictures.view import Comparison
+from detectors.pictures.view import SHIFTED, Comparison
 
 #: A shift of this share of the width scores 1.
 WHOLE_SHIFT = 0.04
@@ -38,7 +38,7 @@ def against(comparison: Comparison) -> Scores:
         PictureFault.STRIPES: comparison.stripes,
         PictureFault.COVERED: comparison.covered,
         # Where the outline is another one, its sharpness says nothing about the lens.
-        PictureFault.BLURRED: comparison.softness if comparison.match > 0.25 else None,
+        PictureFault.BLURRED: comparison.softness if comparison.match > 0.25 and comparison.shift < SHIFTED else None,
         PictureFault.MOVED: max(turned, min(1.0, comparison.shift / WHOLE_SHIFT)),
         PictureFault.COLOUR_CAST: comparison.cast,
     }
