@@ -7,11 +7,12 @@ were chosen with; it prints the same, and the scores of good pictures beside the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import numpy as np
@@ -23,7 +24,9 @@ from benchmarks.sheet import Plan, Sheet
 from detectors.pictures.limits import RANGES
 from simulators.pictures.faults import FaultKind
 
-#: What the issue asks for.
+Key = TypeVar("Key", bound=Hashable)
+
+#: What is asked for.
 LEAST_RECALL = 0.95
 MOST_FALSE = 1.0
 #: Cameras of the held-out half have other numbers, and so other habits, than those of the training half.
@@ -50,8 +53,9 @@ def table(scenes: Sequence[Outcome]) -> Sheet:
     names = list(STRENGTHS)
     columns = ["fault", *names, "false/100 d", *(f"peer {name}" for name in names), "peer false/100 d", "ahead"]
     sheet = Sheet(columns=columns)
-    tried, found, peer_found = (_sum(getattr(one, which) for one in scenes) for which in ("tried", "found", "peer_found"))
-    false, peer_false = (_sum(getattr(one, which) for one in scenes) for which in ("false", "peer_false"))
+    tried, found = _sum(one.tried for one in scenes), _sum(one.found for one in scenes)
+    false, peer_false = _sum(one.false for one in scenes), _sum(one.peer_false for one in scenes)
+    peer_found = _sum(one.peer_found for one in scenes)
     hundreds = sum(one.days for one in scenes) / 100
     for kind in FaultKind:
         ours = [found[kind.value, name] / max(1, tried[kind.value, name]) for name in names]
@@ -67,7 +71,9 @@ def table(scenes: Sequence[Outcome]) -> Sheet:
             "peer_false_per_100_days": peer_wrong,
         }
         if ours[1] < LEAST_RECALL:
-            sheet.faults.append(f"recall of {kind.value} at moderate strength is {ours[1]:.1%}, {LEAST_RECALL:.0%} asked for")
+            sheet.faults.append(
+                f"recall of {kind.value} at moderate strength is {ours[1]:.1%}, {LEAST_RECALL:.0%} asked for"
+            )
     total, peer_total = false.total() / hundreds, peer_false.total() / hundreds
     sheet.rows.append(["all", "", "", "", total, "", "", "", peer_total, "yes" if total < peer_total else "no"])
     sheet.notes.append(
@@ -86,9 +92,9 @@ def _ahead(ours: Sequence[float], theirs: Sequence[float]) -> str:
     return "yes" if level and any(a > b for a, b in zip(ours, theirs, strict=True)) else "level" if level else "no"
 
 
-def _sum(counters: object) -> Counter[object]:
-    total: Counter[object] = Counter()
-    for counter in counters:  # type: ignore[attr-defined]
+def _sum(counters: Iterable[Counter[Key]]) -> Counter[Key]:
+    total: Counter[Key] = Counter()
+    for counter in counters:
         total.update(counter)
     return total
 
@@ -98,7 +104,9 @@ def _percent(share: float) -> str:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--half", type=click.Choice([half.value for half in Half]), default=Half.TRAINING.value, show_default=True)
+@click.option(
+    "--half", type=click.Choice([half.value for half in Half]), default=Half.TRAINING.value, show_default=True
+)
 @click.option("--days", default=10, show_default=True, help="Camera-days of each scene that are counted.")
 @click.option("--trials", default=3, show_default=True, help="Of each fault and strength in each scene.")
 @click.option("--peer/--no-peer", default=False, help="camera-health beside it.")
@@ -110,7 +118,7 @@ def main(half: str, days: int, trials: int, peer: bool, processes: int, footage:
     scenes = outcomes(Half(half), course, footage, processes=processes)
     click.echo(table(scenes).text())
     click.echo("\nfound instead:")
-    for (kind, strength, said), count in sorted(_sum(one.instead for one in scenes).items()):  # type: ignore[misc]
+    for (kind, strength, said), count in sorted(_sum(one.instead for one in scenes).items()):
         click.echo(f"  {kind:12} {strength:9} {count:3}  {said}")
     click.echo("\nfalse alarms:")
     for line in (line for one in scenes for line in one.false_at):

@@ -16,7 +16,9 @@ from simulators.pictures.faults import FaultKind
 
 #: Its words that count as a find, generously: also what it would say of the same picture by another name.
 PEER_KINDS: dict[FaultKind, frozenset[str]] = {
-    FaultKind.NO_SIGNAL: frozenset({"obstruction", "tampering", "drift", "darkness", "overexposure", "noise", "defocus"}),
+    FaultKind.NO_SIGNAL: frozenset(
+        {"obstruction", "tampering", "drift", "darkness", "overexposure", "noise", "defocus"}
+    ),
     FaultKind.BLACK: frozenset({"darkness"}),
     FaultKind.OVEREXPOSED: frozenset({"overexposure"}),
     FaultKind.SNOW: frozenset({"noise", "tampering", "drift"}),

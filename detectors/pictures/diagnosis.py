@@ -97,9 +97,7 @@ def step(memory: Memory, shown: Look, at: datetime) -> Step:
         memory = msgspec.structs.replace(memory, views={}, limits={}, grain=b"")
     verdicts, comparison, judged_by = _judged(memory, shown, light)
     if memory.at is not None and at <= memory.at:
-        return Step(
-            memory=memory, verdicts=verdicts, findings=(), light=judged_by, comparison=comparison, learnt=False
-        )
+        return Step(memory=memory, verdicts=verdicts, findings=(), light=judged_by, comparison=comparison, learnt=False)
     suspicions, findings = _followed(memory.suspicions, verdicts, comparison, judged_by, at)
     after = msgspec.structs.replace(
         memory, at=at, size=(shown.width, shown.height), grain=shown.grain.tobytes(), suspicions=suspicions
@@ -107,9 +105,7 @@ def step(memory: Memory, shown: Look, at: datetime) -> Step:
     good = not suspicions and not any(verdict.suspect for verdict in verdicts) and _akin(memory, shown, light)
     if good:
         after = _taught_by(after, shown, light, judged_by, verdicts)
-    return Step(
-        memory=after, verdicts=verdicts, findings=findings, light=judged_by, comparison=comparison, learnt=good
-    )
+    return Step(memory=after, verdicts=verdicts, findings=findings, light=judged_by, comparison=comparison, learnt=good)
 
 
 def light_of(memory: Memory, shown: Look) -> Light:
@@ -265,17 +261,11 @@ def _akin(memory: Memory, shown: Look, light: Light) -> bool:
     return compared(other, shown).match >= KINSHIP
 
 
-def _taught_by(
-    memory: Memory, shown: Look, light: Light, judged_by: Light, verdicts: tuple[Verdict, ...]
-) -> Memory:
+def _taught_by(memory: Memory, shown: Look, light: Light, judged_by: Light, verdicts: tuple[Verdict, ...]) -> Memory:
     view = seen(memory.views.get(light), shown)
     limits = dict(memory.limits.get(light, {}))
     # A first night is seen beside the day's view, and says nothing about days.
     for verdict in verdicts if light is judged_by else ():
         if verdict.score is not None:
             limits[verdict.fault] = learnt(limits.get(verdict.fault), verdict.score)
-    return msgspec.structs.replace(
-        memory, views={**memory.views, light: view}, limits={**memory.limits, light: limits}
-    )
-
-
+    return msgspec.structs.replace(memory, views={**memory.views, light: view}, limits={**memory.limits, light: limits})

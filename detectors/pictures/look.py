@@ -7,6 +7,7 @@ All later steps work on the few kilobytes of a `Look`; the pixels are read here 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import cv2
@@ -149,7 +150,7 @@ def _strips(grey: Bytes) -> Floats:
     edges = np.linspace(0, grey.shape[1], STRIPS + 1).astype(int)
     lines = [
         cv2.reduce(grey[:, left:right], 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)
-        for left, right in zip(edges[:-1], edges[1:], strict=True)
+        for left, right in pairwise(edges)
     ]
     return np.asarray(cv2.resize(np.hstack(lines), (STRIPS, ROWS), interpolation=cv2.INTER_AREA), np.float32)
 
@@ -157,7 +158,7 @@ def _strips(grey: Bytes) -> Floats:
 def _profile(strips: Floats) -> Floats:
     """What the strips (one a column) have in common along their length, without slow changes of light."""
     slow = cv2.blur(strips, (1, max(3, len(strips) // 10) | 1), borderType=cv2.BORDER_REFLECT)
-    return np.median(strips - slow, axis=1).astype(np.float32)
+    return np.asarray(np.median(strips - slow, axis=1), np.float32)
 
 
 def _grain(grey: Bytes) -> Bytes:
@@ -167,4 +168,5 @@ def _grain(grey: Bytes) -> Bytes:
     places = (np.arange(across) * 2 + 1) * width // (2 * across)
     inner = np.arange(side)
     picked = grey[(lines[:, None] + inner).ravel()][:, (places[:, None] + inner).ravel()]
-    return picked.reshape(down, side, across, side).swapaxes(1, 2).reshape(down * across, side * side)
+    blocks = picked.reshape(down, side, across, side).swapaxes(1, 2)
+    return np.asarray(blocks.reshape(down * across, side * side), np.uint8)

@@ -158,7 +158,7 @@ def _shift(known: Floats, shown: Floats, match: float) -> float:
     (right, down), _ = cv2.phaseCorrelate(_edges(known), _edges(shown), _WINDOW)
     if abs(right) > OUTLINE[0] / 3 or abs(down) > OUTLINE[1] / 3:
         return 0.0
-    way = np.float32([[1, 0, right], [0, 1, down]])  # type: ignore[arg-type]
+    way = np.array([[1, 0, right], [0, 1, down]], np.float32)
     moved = np.asarray(cv2.warpAffine(known, way, OUTLINE, borderMode=cv2.BORDER_REPLICATE), np.float32)
     inside = cv2.warpAffine(np.ones_like(known), way, OUTLINE) > 0.99
     agreement, weight = _agreement(moved, shown)
@@ -175,7 +175,7 @@ def _edges(values: Floats) -> Floats:
 
 def _above(fine: Floats, floor: float) -> Floats:
     """Detail that noise cannot have made; it varies by a tenth or two from cell to cell."""
-    return np.sqrt(np.maximum(fine**2 - (1.15 * floor) ** 2, 0))
+    return np.asarray(np.sqrt(np.maximum(fine**2 - (1.15 * floor) ** 2, 0)), np.float32)
 
 
 def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: Floats) -> float | None:

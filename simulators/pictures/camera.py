@@ -1,4 +1,4 @@
-"""A simulated camera: its scenery, the time and perhaps a fault in, a JPEG out. The same again for the same question."""
+"""A simulated camera: scenery, the time and perhaps a fault in, a JPEG out. The same again for the same question."""
 
 from __future__ import annotations
 

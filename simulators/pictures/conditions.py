@@ -49,7 +49,7 @@ class Conditions:
 
 
 def conditions(camera: int, day: int, hour: float) -> Conditions:
-    """The same for all pictures of a day where it should be (weather, a parked bus), anew for each picture where not."""
+    """The same for all pictures of a day where that is so (weather, a parked bus), anew for each where not."""
     whole_day = np.random.default_rng([camera, day])
     now = np.random.default_rng([camera, day, int(hour * 3600)])
     sky = Sky(whole_day.choice(list(Sky), p=[0.4, 0.25, 0.1, 0.17, 0.08]))

@@ -169,7 +169,15 @@ def _no_signal(canvas: Canvas, fault: Fault, chance: np.random.Generator) -> Can
     screen = np.zeros((high, wide, 3), np.uint8)
     kind = int(fixed.integers(0, 4))
     if kind == 0:
-        bars = [(235, 235, 235), (16, 235, 235), (235, 235, 16), (16, 235, 16), (235, 16, 235), (16, 16, 235), (235, 16, 16)]
+        bars = [
+            (235, 235, 235),
+            (16, 235, 235),
+            (235, 235, 16),
+            (16, 235, 16),
+            (235, 16, 235),
+            (16, 16, 235),
+            (235, 16, 16),
+        ]
         for place, bar in enumerate(bars):
             screen[:, place * wide // 7 : (place + 1) * wide // 7] = bar
         screen[high * 3 // 4 :] //= 3

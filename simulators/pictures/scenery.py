@@ -54,7 +54,9 @@ def _yard(width: int, height: int, chance: np.random.Generator) -> Drawing:
         y = horizon + (height - horizon) * line * line // 81
         cv2.line(scene, (0, y), (width, y), (80, 84, 88), 1)
     for line in range(-12, 13):
-        cv2.line(scene, (width // 2 + line * width // 40, horizon), (width // 2 + line * width // 8, height), (80, 84, 88), 1)
+        cv2.line(
+            scene, (width // 2 + line * width // 40, horizon), (width // 2 + line * width // 8, height), (80, 84, 88), 1
+        )
     for bar in range(30):
         x = right + (width - right) * bar // 30
         cv2.line(scene, (x, horizon - height // 14), (x, horizon + height // 14), (60, 60, 70), 2)
@@ -80,8 +82,8 @@ def _corridor(width: int, height: int, chance: np.random.Generator) -> Drawing:
             near_x, far_x = outer[side][0], inner[side][0]
             x1, x2 = int(far_x + (near_x - far_x) * near), int(far_x + (near_x - far_x) * (near + 0.1))
             low = int(inner[3][1] + (height - inner[3][1]) * near)
-            door = np.array([[x1, low - int(height * (0.15 + 0.5 * near))], [x2, low - int(height * (0.17 + 0.55 * near))],
-                             [x2, low], [x1, low]], np.int32)  # fmt: skip
+            tops = low - int(height * (0.15 + 0.5 * near)), low - int(height * (0.17 + 0.55 * near))
+            door = np.array([[x1, tops[0]], [x2, tops[1]], [x2, low], [x1, low]], np.int32)
             cv2.fillPoly(scene, [door], _paint(chance, 60, 130))
         y = int(inner[3][1] + (height - inner[3][1]) * near)
         cv2.line(scene, (0, y), (width, y), (90, 90, 95), 1)
@@ -107,7 +109,7 @@ def _textured(scene: Drawing, chance: np.random.Generator) -> Canvas:
     """Walls and paving have a grain of their own, which stays from picture to picture."""
     grain = chance.normal(0, 6, scene.shape[:2]).astype(np.float32)
     grain += 2 * cv2.GaussianBlur(chance.normal(0, 8, scene.shape[:2]).astype(np.float32), (0, 0), 1.5)
-    return np.clip(scene.astype(np.float32) + grain[:, :, None], 0, 255).astype(np.float32)
+    return np.asarray(np.clip(scene.astype(np.float32) + grain[:, :, None], 0, 255), np.float32)
 
 
 def _paint(chance: np.random.Generator, low: int, high: int) -> tuple[int, int, int]:

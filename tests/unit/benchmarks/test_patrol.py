@@ -46,4 +46,3 @@ def test_the_peer_has_its_dwell_and_its_references() -> None:
     assert "black" not in raised[0] + raised[1]
     assert "black" in raised[2]
     assert raised[3].count("black") == 0
-

@@ -84,10 +84,9 @@ def test_spoilt_bytes_give_pixels_or_one_kind_of_error(places: list[tuple[int, i
         spoilt[place] = value
     try:
         pixels = decoded(bytes(spoilt))
-    except UnreadablePicture as error:
-        assert error.reason
-    else:
-        assert pixels.ndim == 3
+    except UnreadablePicture:
+        return
+    assert pixels.ndim == 3
 
 
 @given(content=st.binary(max_size=300))
