@@ -21,6 +21,8 @@ Pixels: TypeAlias = NDArray[np.uint8]
 MOST_PIXELS = 25_000_000
 #: A 4K picture at the best quality has some 8 MB.
 MOST_BYTES = 16 * 2**20
+#: A progressive picture has some ten scans. Each costs a pass over all pixels, and fits into a dozen bytes.
+MOST_SCANS = 64
 #: Smaller than this is a thumbnail, and no verdict on it would hold.
 LEAST_SIDE = 64
 #: The long side that is decoded is never reduced below this: 1080p is decoded at half scale, 4K at a quarter.
@@ -107,6 +109,8 @@ def decoded(jpeg: bytes, *, working_side: int = WORKING_SIDE) -> Pixels:
         raise UnreadablePicture("too_large", f"{width} x {height} pixels, at most {MOST_PIXELS}")
     if min(width, height) < LEAST_SIDE:
         raise UnreadablePicture("too_small", f"{width} x {height} pixels, each side at least {LEAST_SIDE}")
+    if jpeg.count(b"\xff\xda") > MOST_SCANS:
+        raise UnreadablePicture("malformed", f"more than {MOST_SCANS} scans")
     # Some cameras pad with zeros; what follows an end of image within the last bytes is harmless.
     if b"\xff\xd9" not in jpeg[-4096:]:
         raise UnreadablePicture("truncated", "it has no end")

@@ -72,6 +72,12 @@ def test_a_truncated_picture_is_refused(share: float) -> None:
     assert reason(PICTURE[: int(len(PICTURE) * share)]) == "truncated"
 
 
+def test_a_picture_of_endless_scans_is_refused_before_the_first() -> None:
+    progressive = jpeg(320, 180, progressive=True)
+    scan = progressive.rindex(b"\xff\xda")
+    assert reason(progressive[:-2] + progressive[scan:-2] * 100 + b"\xff\xd9") == "malformed"
+
+
 def test_zeros_after_the_end_do_no_harm() -> None:
     assert decoded(PICTURE + b"\0" * 512).shape == (180, 320, 3)
 

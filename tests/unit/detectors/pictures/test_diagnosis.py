@@ -43,8 +43,11 @@ def test_each_fault_of_moderate_strength_is_found(camera: Camera, learnt: Memory
 
 
 def test_three_days_of_people_weather_and_light_raise_nothing(camera: Camera, learnt: Memory) -> None:
-    _, findings = found(camera, learnt, None, LEARNT, pictures=72)
+    assert not learnt.suspicions
+    memory, findings = found(camera, learnt, None, LEARNT, pictures=72)
     assert findings == []
+    assert not memory.suspicions
+    assert sum(view.pictures for view in memory.views.values()) > 130
 
 
 def test_one_bad_picture_raises_nothing_and_is_forgotten(camera: Camera, learnt: Memory) -> None:
@@ -74,6 +77,10 @@ def test_a_standing_fault_teaches_nothing(camera: Camera, learnt: Memory) -> Non
     memory, _ = found(camera, learnt, fault, MORNING + 24 * HOUR)
     assert memory.views == learnt.views
     assert memory.limits == learnt.limits
+    # Nor does one good picture among them.
+    memory, findings = found(camera, memory, None, MORNING + 28 * HOUR, pictures=1)
+    assert not findings
+    assert memory.views == learnt.views
 
 
 def test_what_is_hidden_is_neither_confirmed_nor_denied(camera: Camera, learnt: Memory) -> None:
