@@ -29,8 +29,6 @@ Key = TypeVar("Key", bound=Hashable)
 #: What is asked for.
 LEAST_RECALL = 0.95
 MOST_FALSE = 1.0
-#: Cameras of the held-out half have other numbers, and so other habits, than those of the training half.
-FIRST_NUMBER = {Half.TRAINING: 0, Half.HELD_OUT: 100}
 
 
 def measure(plan: Plan) -> Sheet:
@@ -44,7 +42,7 @@ def measure(plan: Plan) -> Sheet:
 
 
 def outcomes(half: Half, course: Course, folder: Path, *, processes: int) -> list[Outcome]:
-    numbers = range(FIRST_NUMBER[half], FIRST_NUMBER[half] + len(half.names))
+    numbers = range(half.first, half.first + len(half.names))
     if processes == 1:
         return list(map(run, numbers, half.names, repeat(course), repeat(folder)))
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:

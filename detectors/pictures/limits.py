@@ -42,7 +42,7 @@ RANGES: dict[PictureFault, Range] = {
     # Grey levels of grain more than usual.
     PictureFault.NOISE: Range(start=3.2, most=16.0, margin=1.5, factor=1.2),
     # Grey levels of a pattern across the whole picture.
-    PictureFault.STRIPES: Range(start=2.4, most=12.0, margin=0.8, factor=1.2),
+    PictureFault.STRIPES: Range(start=2.8, most=9.0, margin=1.0, factor=1.3),
     # Share of the detail that is hidden behind one smooth thing.
     PictureFault.COVERED: Range(start=0.055, most=0.5, margin=0.025, factor=1.1),
     # Octaves of fine detail lost.

@@ -148,10 +148,7 @@ def _impulses(grey: Bytes) -> float:
 def _strips(grey: Bytes) -> Floats:
     """Means of each line within each of the strips, `ROWS` x `STRIPS`."""
     edges = np.linspace(0, grey.shape[1], STRIPS + 1).astype(int)
-    lines = [
-        cv2.reduce(grey[:, left:right], 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)
-        for left, right in pairwise(edges)
-    ]
+    lines = [cv2.reduce(grey[:, left:right], 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F) for left, right in pairwise(edges)]
     return np.asarray(cv2.resize(np.hstack(lines), (STRIPS, ROWS), interpolation=cv2.INTER_AREA), np.float32)
 
 

@@ -17,6 +17,8 @@ from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look
 
 #: How much the newest good picture counts in the running mean once the view is learnt: autumn takes weeks.
 NEWEST = 1 / 16
+#: Of fewer cells with detail than this (of 576) sharpness is not told.
+ENOUGH = 60
 #: What a change of colour between red and blue counts.
 DAYLIGHT = 0.4
 #: A shift of so much of the width is no wind.
@@ -107,7 +109,9 @@ def compared(view: View, new: Look) -> Comparison:
     fine_known, fine_shown = _above(fine, view.floor), _above(new.fine, new.floor)
     shift = _shift(known, shown, match)
     bare = new.fine < 1.3 * new.floor
-    covered, region = _covered(agreement, fine_known, fine_shown, bare, view.floor)
+    # Grain alone is about the same everywhere; a scene is not.
+    empty = _evenly(new.fine, new.floor) < 2.0 and _evenly(fine, view.floor) > 2.5
+    covered, region = _covered(agreement, fine_known, fine_shown, bare, view.floor, empty)
     stripes = max(_added(_line(view.rows), new.rows), _added(_line(view.columns), new.columns))
     # What is left of grain and of single pixels in a mean over a strip.
     grain = 0.06 * (new.noise + 150.0 * float(np.sqrt(new.impulses)))
@@ -173,6 +177,11 @@ def _edges(values: Floats) -> Floats:
     return np.asarray((values - mean) / np.sqrt(np.maximum(var, 0) + 4), np.float32)
 
 
+def _evenly(fine: Floats, floor: float) -> float:
+    """How much more detail the richer cells have than the poorest."""
+    return float(np.percentile(fine, 85)) / max(floor, 0.2)
+
+
 def _above(fine: Floats, floor: float) -> Floats:
     """Detail that noise cannot have made; it varies by a tenth or two from cell to cell."""
     return np.asarray(np.sqrt(np.maximum(fine**2 - (1.15 * floor) ** 2, 0)), np.float32)
@@ -182,8 +191,13 @@ def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: 
     """Octaves of fine detail lost beside the coarse, where there was most of it. A median: the clock that the camera
     draws into its picture stays sharp.
     """
-    told = (known > 0.7) & (known_coarse > 0.8) & (shown_coarse > 0.5)
-    if int(told.sum()) < 24:
+    # In fog and dusk JPEG leaves out what has become too faint, and that says nothing about the lens.
+    told = (
+        (known_coarse > 0.8)
+        & (shown_coarse > 0.5)
+        & (known * np.minimum(shown_coarse / np.maximum(known_coarse, 0.8), 1) > 0.8)
+    )
+    if int(told.sum()) < ENOUGH:
         return None
     sharpest = told & (known >= np.percentile(known[told], 40))
     ratio = (shown[sharpest] / shown_coarse[sharpest]) / (known[sharpest] / known_coarse[sharpest])
@@ -191,12 +205,13 @@ def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: 
 
 
 def _covered(
-    agreement: Floats, known: Floats, shown: Floats, bare: NDArray[np.bool_], floor: float
+    agreement: Floats, known: Floats, shown: Floats, bare: NDArray[np.bool_], floor: float, empty: bool
 ) -> tuple[float | None, tuple[float, float, float, float] | None]:
     """A cover is near the lens and out of focus: where the outline is another one, all fine detail is gone.
 
     A bus that parks there brings edges of its own; fog takes some detail everywhere and leaves the outline; so does a
-    lens that is out of focus, and what is lost agrees all the same. ``bare`` are cells in which grain is all there is.
+    lens that is out of focus, and what is lost agrees all the same. ``bare`` are cells in which grain is all there is;
+    ``empty``: so it is in nearly all of them.
     """
     told = known > max(0.7, 0.35 * floor)
     if int(told.sum()) < 24:
@@ -205,6 +220,8 @@ def _covered(
     left = shown[told] / known[told]
     typical = float(np.clip(np.percentile(left, 75), 0.3, 1.0))
     lost = told & ((shown < 0.35 * typical * known) | bare)
+    if (empty or float(lost[told].mean()) > 0.8) and float(cells[told].mean()) < 0.35:
+        return 1.0, (0.0, 0.0, 1.0, 1.0)
     if int((lost & (cells >= 0.45)).sum()) > 0.5 * int(lost.sum()):
         return 0.0, None
     novel = (shown > 0.5 * float(np.median(known[told]))) & (cells < 0.3) & ~bare

@@ -5,9 +5,9 @@ from collections import Counter
 import cv2
 import numpy as np
 
-from benchmarks.patrol import FIRST_NUMBER, table
+from benchmarks.patrol import table
 from benchmarks.patrol_peer import Peer
-from benchmarks.patrol_scenes import HELD_OUT, TRAINING, Half
+from benchmarks.patrol_scenes import TRAINING, Half
 from benchmarks.patrol_trial import FOUND_AS, Outcome
 from detectors.pictures.memory import Light
 from simulators.pictures.faults import FaultKind
@@ -15,11 +15,12 @@ from tests.unit.simulators.pictures.test_camera import NOON, camera
 
 
 def test_no_scene_and_no_camera_is_in_both_halves() -> None:
-    assert not set(TRAINING) & set(HELD_OUT)
-    numbers = [set(range(FIRST_NUMBER[half], FIRST_NUMBER[half] + len(half.names))) for half in Half]
-    assert not numbers[0] & numbers[1]
+    for judging in (Half.HELD_OUT, Half.FRESH):
+        assert not set(TRAINING) & set(judging.names)
+        assert Half.TRAINING.first + len(TRAINING) <= judging.first
+    assert set(Half.FRESH.names) < set(Half.HELD_OUT.names)
     # The clip of surveillance footage judges.
-    assert any(name.endswith("vtest.avi") for name in HELD_OUT)
+    assert any(name.endswith("vtest.avi") for name in Half.HELD_OUT.names)
 
 
 def test_every_fault_has_its_row_and_misses_and_false_alarms_fail_the_run() -> None:
