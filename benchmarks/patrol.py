@@ -18,8 +18,9 @@ import click
 import numpy as np
 
 from benchmarks.patrol_cost import costs
+from benchmarks.patrol_peer import PEER_KINDS
 from benchmarks.patrol_scenes import FOOTAGE, Half
-from benchmarks.patrol_trial import STRENGTHS, Course, Outcome, run
+from benchmarks.patrol_trial import FOUND_AS, STRENGTHS, Course, Outcome, run
 from benchmarks.sheet import Plan, Sheet
 from detectors.pictures.limits import RANGES
 from simulators.pictures.faults import FaultKind
@@ -61,7 +62,9 @@ def table(scenes: Sequence[Outcome]) -> Sheet:
     for kind in FaultKind:
         ours = [found[kind.value, name] / max(1, tried[kind.value, name]) for name in names]
         theirs = [peer_found[kind.value, name] / max(1, tried[kind.value, name]) for name in names]
-        wrong, peer_wrong = false[kind.value] / hundreds, peer_false[kind.value] / hundreds
+        # Whatever counts as a find in this row counts as a false alarm in it.
+        wrong = sum(false[word.value] for word in FOUND_AS[kind]) / hundreds
+        peer_wrong = sum(peer_false[word] for word in PEER_KINDS[kind]) / hundreds
         ahead = _ahead((*ours, -wrong), (*theirs, -peer_wrong))
         sheet.rows.append([kind.value, *map(_percent, ours), wrong, *map(_percent, theirs), peer_wrong, ahead])
         sheet.figures[kind.value] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
 import cv2
@@ -30,18 +29,8 @@ PEER_KINDS: dict[FaultKind, frozenset[str]] = {
     FaultKind.COLOUR_CAST: frozenset({"colour_cast"}),
     FaultKind.FROZEN: frozenset({"frozen"}),
 }
-#: In which row of the table a false alarm of it is counted.
-PEER_ROW = {
-    "obstruction": FaultKind.COVERED,
-    "defocus": FaultKind.BLURRED,
-    "darkness": FaultKind.BLACK,
-    "overexposure": FaultKind.OVEREXPOSED,
-    "frozen": FaultKind.FROZEN,
-    "tampering": FaultKind.MOVED,
-    "drift": FaultKind.MOVED,
-    "colour_cast": FaultKind.COLOUR_CAST,
-    "noise": FaultKind.NOISE,
-}
+#: All it says.
+WORDS = frozenset().union(*PEER_KINDS.values())
 
 
 class Peer:
@@ -62,7 +51,7 @@ class Peer:
         return other
 
     def seen(self, jpeg: bytes, light: Light, *, learn: bool) -> list[str]:
-        """One more picture. Returns the rows of the table in which something is raised anew."""
+        """One more picture. Returns the words that are raised anew."""
         pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
         frame = load_frame(np.ascontiguousarray(np.asarray(pixels)[:, :, ::-1]))
         if learn:
@@ -75,14 +64,14 @@ class Peer:
             if "tampering" not in said:
                 break
         self.previous = frame
-        return [] if learn else [PEER_ROW[word] for word in self._dwell(said or set())]
+        return [] if learn else self._dwell(said or set())
 
     def _words(self, frame: Any, reference: Any) -> set[str]:
         return {fault.kind for fault in check(frame, reference=reference, previous=self.previous).faults}
 
-    def _dwell(self, said: Iterable[str]) -> list[str]:
+    def _dwell(self, said: set[str]) -> list[str]:
         raised = []
-        for word in PEER_ROW:
+        for word in sorted(WORDS):
             if word in said:
                 self.row[word] += 1
                 self.clean[word] = 0

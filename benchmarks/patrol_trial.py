@@ -93,8 +93,7 @@ def run(number: int, scene: str, course: Course, folder: Path) -> Outcome:
             if finding.kind is FindingKind.RAISED:
                 outcome.false[finding.fault] += 1
                 outcome.false_at.append(f"{scene} {at:%d %Hh} {finding.fault} {finding.score:.2f}>{finding.limit:.2f}")
-        for row in raised:
-            outcome.peer_false[row] += 1
+        outcome.peer_false.update(raised)
         for verdict in now.verdicts:
             if verdict.score is not None and not verdict.hidden:
                 outcome.highest.setdefault(verdict.fault, []).append(verdict.score)

@@ -44,6 +44,6 @@ def test_the_peer_has_its_dwell_and_its_references() -> None:
     assert peer.seen(good, Light.DAY, learn=True) == []
     black = bytes(cv2.imencode(".jpg", np.zeros((180, 320, 3), np.uint8))[1])
     raised = [peer.seen(black, Light.DAY, learn=False) for _ in range(4)]
-    assert "black" not in raised[0] + raised[1]
-    assert "black" in raised[2]
-    assert raised[3].count("black") == 0
+    assert "darkness" not in raised[0] + raised[1]
+    assert "darkness" in raised[2]
+    assert "darkness" not in raised[3]
