@@ -16,7 +16,7 @@ its incident has heard of it, and not stored. For a new press may hide among a t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import NamedTuple
@@ -77,9 +77,11 @@ class Admission:
     # -- coming -------------------------------------------------------------------------------------------------------
 
     def place(
-        self, message: Inbound, devices: Collection[int], findings: Sequence[Finding], stays: list[Stay]
+        self, message: Inbound, devices: Mapping[int, int], findings: Sequence[Finding], stays: list[Stay]
     ) -> Place:
-        """Where a readable ``message`` of these ``devices`` goes; what it is charged is added to ``stays``."""
+        """Where a readable ``message`` goes; what it is charged is added to ``stays``. ``devices``: how many alarms of
+        each are in it, for a gateway's message may hold a thousand.
+        """
         self._count(devices, message.received_at)
         size = _size(message)
         fresh = [finding for finding in findings if not self._is_known(finding)]
@@ -108,7 +110,7 @@ class Admission:
         self._charge(Stay(sender, size), stays)
         return Place.KEPT
 
-    def take_up(self, message: Inbound, devices: Collection[int], sender: int, stays: list[Stay]) -> None:
+    def take_up(self, message: Inbound, devices: Mapping[int, int], sender: int, stays: list[Stay]) -> None:
         """An earlier process had kept ``message``; without ``devices`` it is unreadable."""
         self._count(devices, message.received_at)
         self._charge(Stay(None if devices else sender, _size(message)), stays)
@@ -165,7 +167,7 @@ class Admission:
             self._junk_bytes += stay.size
         stays.append(stay)
 
-    def _count(self, devices: Collection[int], at: datetime) -> None:
+    def _count(self, devices: Mapping[int, int], at: datetime) -> None:
         hour = hour_of(at)
         if hour != self._hour:
             self._hour = hour

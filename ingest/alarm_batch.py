@@ -24,14 +24,20 @@ FINGERS = 10
 
 @dataclass(slots=True)
 class Part:
-    """What goes into one transaction. ``causes``: the observation that a finding rests on; ``keys``: of the findings
-    that are waited for (`ingest.admission`).
+    """What a message of ``sender`` (`ingest.journal.site_of`) has for the database, or a piece of it; together with
+    others, as ``of`` tells, it goes into one transaction.
+
+    :ivar causes: the observation that a finding rests on.
+    :ivar keys: of the findings that are waited for (`ingest.admission`).
     """
 
     parcel: Parcel = field(default_factory=Parcel)
+    sender: bytes = b""
+    message: Inbound | None = None
     causes: dict[UUID, UUID] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
+    of: list[Part] = field(default_factory=list)
 
     def belongs_to(self, batch: Batch) -> None:
         self.batches.append(batch)
@@ -40,8 +46,31 @@ class Part:
     def absorb(self, other: Part) -> None:
         self.parcel.absorb(other.parcel)
         self.causes |= other.causes
-        self.keys += other.keys
         self.batches.extend(other.batches)
+        self.of.append(other)
+
+    def cut(self, most: int) -> Part:
+        """Take out the first ``most`` findings as a part of its own; itself where there are no more.
+
+        What was said goes with what follows from it: whoever dies between the two repeats nothing and loses nothing.
+        The message itself stays with the last piece.
+        """
+        causes, findings = self.causes, self.parcel.findings
+        while most < len(findings) and (cause := causes.get(findings[most].finding_id)) is not None:
+            if cause != causes.get(findings[most - 1].finding_id):
+                break
+            most += 1
+        if most >= len(findings):
+            return self
+        taken, self.parcel.findings = findings[:most], findings[most:]
+        taken_causes = {f.finding_id: causes.pop(f.finding_id) for f in taken if f.finding_id in causes}
+        piece = Part(self.parcel.cut(set(taken_causes.values())), self.sender, self.message, taken_causes)
+        piece.parcel.findings = taken
+        # As long as one waits, its key does.
+        left = {finding.key for finding in self.parcel.findings}
+        piece.keys = [key for key in self.keys if key not in left]
+        self.keys = [key for key in self.keys if key in left]
+        return piece
 
 
 class Batch:
@@ -60,8 +89,8 @@ class Batch:
         self.stays: list[Stay] = []
         self.losses: list[Loss] = []
         self.stored = asyncio.Event()
-        self.understood = Part()
-        self.unreadable = Part()
+        self.understood: list[Part] = []
+        self.unreadable: list[Part] = []
         self.timeless = False
         self.parts = 0
 

@@ -12,23 +12,23 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from devices.formats.decode import Decoder
 from domain.clock import Clock
 from domain.errors import StorageError, StorageUnavailable
 from domain.finding import Finding
-from domain.observation import Alarm
 from ingest.alarm_batch import Part, told_once
 from ingest.books import Counts
 from ingest.meters import LaneMeters
-from ingest.parcel import Parcel, Share
-from ingest.session import Inbound
+from ingest.parcel import Parcel
 from storage.pool import Connection, connect, patience, wrapped_errors
 
 log = structlog.get_logger("ingest.alarm")
 
 LANE = "alarm"
-#: A database that takes longer is away: it may hang, and others wait behind this alarm.
+#: A database that takes longer is away, or has too much to do at once.
 COMMIT_PATIENCE_S = 8.0
+#: Findings in one transaction: of a thousand a slow database would manage none in time, however often it tried.
+MOST_FINDINGS = 200
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 
 
 class IncidentWriter(Protocol):
@@ -37,60 +37,83 @@ class IncidentWriter(Protocol):
 
 
 class AlarmCommit:
-    """One connection of its own, which comes and goes with the database."""
+    """One connection of its own, which comes and goes with the database.
 
-    def __init__(
-        self, dsn: str, *, decoder: Decoder, share: Share, writer: IncidentWriter, clock: Clock, meters: LaneMeters
-    ) -> None:
+    :ivar most: how many findings to commit at once. Fewer after a try that failed, down to one, so that a database that
+        is only slow gets on with them.
+    """
+
+    def __init__(self, dsn: str, *, writer: IncidentWriter, clock: Clock, meters: LaneMeters) -> None:
         self._dsn = dsn
-        self._decoder = decoder
-        self._share = share
         self._writer = writer
         self._clock = clock
         self._meters = meters
         self._conn: Connection | None = None
+        self._away = False
+        self._pause_s = FIRST_PAUSE_S
+        self.most = MOST_FINDINGS
 
     async def commit(self, part: Part) -> Counts:
-        """Commit, however long the database is away."""
-        wait_s, away = 0.05, False
-        while True:
+        """Commit, however long the database cannot be reached.
+
+        :raises StorageUnavailable: it was reached and did not manage. Nothing is lost where the same comes again, in
+            other company and in smaller pieces.
+        """
+        await self._reach()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
             try:
-                try:
-                    counts = await self._try_commit(part.parcel, part.causes)
-                except StorageUnavailable:
-                    raise
-                except StorageError as error:
-                    log.error("database refused alarms", error=str(error), messages=len(part.parcel.messages))
-                    counts = await self._commit_singly(part)
-                break
-            except StorageUnavailable as error:
-                if not away:
-                    log.warning("database away; alarms go to the links all the same", error=str(error))
-                    self._meters.database(False)
-                away = True
-                await self.close()
-            await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 2, 1.0)
-        if away:
+                counts = await self._try_commit(part.parcel, part.causes)
+            except StorageUnavailable:
+                raise
+            except StorageError as error:
+                log.error("database refused alarms", error=str(error), messages=len(part.parcel.messages))
+                counts = await self._commit_singly(part)
+        except StorageUnavailable as error:
+            self.most = max(1, min(self.most, len(part.parcel.findings)) // 2)
+            await self._wait_for_it(error)
+            raise
+        if loop.time() - began < COMMIT_PATIENCE_S / 4:
+            self.most = min(self.most + self.most // 8 + 1, MOST_FINDINGS)
+        self._pause_s = FIRST_PAUSE_S
+        if self._away:
             log.info("database back")
+            self._away = False
             self._meters.database(True)
         return counts
+
+    async def _reach(self) -> None:
+        while self._conn is None:
+            try:
+                async with wrapped_errors(), patience(COMMIT_PATIENCE_S):
+                    self._conn = await connect(self._dsn, name="alarm lane")
+            except StorageUnavailable as error:
+                await self._wait_for_it(error)
+
+    async def _wait_for_it(self, error: StorageUnavailable) -> None:
+        if not self._away:
+            log.warning("database away; alarms go to the links all the same", error=str(error))
+            self._meters.database(False)
+        self._away = True
+        await self.close()
+        await asyncio.sleep(self._pause_s)
+        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
 
     async def _try_commit(self, parcel: Parcel, causes: Mapping[UUID, UUID]) -> Counts:
         """Commit ``parcel``. A finding whose cause had been stored before was handled then: a message that comes again,
         however late, repeats nothing and opens nothing.
         """
-        async with wrapped_errors(), patience(COMMIT_PATIENCE_S):
-            if self._conn is None:
-                self._conn = await connect(self._dsn, name="alarm lane")
-            async with self._conn.transaction():
-                # The findings become incidents right here, so they take no detour through the finding table.
-                stored = replace(parcel, findings=[])
-                counts = await stored.write(self._conn, LANE)
-                # Batches that are committed together may hold the same message: sent twice, it is one finding.
-                once = {finding.finding_id: finding for finding in parcel.findings}.values()
-                fresh = [f for f in once if causes.get(f.finding_id) not in stored.known]
-                await self._writer.write(self._conn, told_once(fresh), now=self._clock.now())
+        conn = self._conn
+        assert conn is not None
+        async with wrapped_errors(), patience(COMMIT_PATIENCE_S), conn.transaction():
+            # The findings become incidents right here, so they take no detour through the finding table.
+            stored = replace(parcel, findings=[])
+            counts = await stored.write(conn, LANE)
+            # Batches that are committed together may hold the same message: sent twice, it is one finding.
+            once = {finding.finding_id: finding for finding in parcel.findings}.values()
+            fresh = [f for f in once if causes.get(f.finding_id) not in stored.known]
+            await self._writer.write(conn, told_once(fresh), now=self._clock.now())
         return counts
 
     async def _commit_singly(self, part: Part) -> Counts:
@@ -99,48 +122,32 @@ class AlarmCommit:
 
         Message and incident stay together, so that a try that is broken off in the middle repeats nothing.
         """
-        following: dict[UUID, list[Finding]] = {}
-        for finding in part.parcel.findings:
-            cause = part.causes.get(finding.finding_id)
-            if cause is None:
-                await self._open_alone(finding)
-            else:
-                following.setdefault(cause, []).append(finding)
-        counts = await self._try_commit(Parcel(losses=part.parcel.losses, counts=part.parcel.counts), {})
-        for message in part.parcel.messages:
-            written = await self._commit_message(message, following, part.causes)
-            counts.add(written)
-        for findings in following.values():  # of what the registry does not know any more
-            for finding in findings:
-                await self._open_alone(finding)
+        counts = Counts()
+        for one in part.of:
+            counts.add(await self._commit_alone(one))
         return counts
 
-    async def _commit_message(
-        self, message: Inbound, following: dict[UUID, list[Finding]], causes: Mapping[UUID, UUID]
-    ) -> Counts:
-        """``following``: findings by their cause; those of ``message`` are taken out."""
-        single = Parcel()
-        said = single.open([message], self._decoder, self._share)
-        if message.limited:
-            single.limit(message, self._decoder, self._share, evidence=False)
-        uids = [observation.uid for observation in said if isinstance(observation, Alarm)]
-        findings = [finding for uid in uids for finding in following.pop(uid, ())]
+    async def _commit_alone(self, one: Part) -> Counts:
         try:
-            return await self._try_commit(replace(single, findings=findings), causes)
+            return await self._try_commit(one.parcel, one.causes)
         except StorageUnavailable:
             raise
         except StorageError as error:
-            detail = str(error)
+            detail, findings = str(error), one.parcel.findings
+            if one.message is None and not findings:
+                raise
         if not all([await self._open_alone(finding) for finding in findings]):
             detail = "the database refused the incident that follows from it"
         elif findings:
             try:
-                return await self._try_commit(single, {})
+                return await self._try_commit(replace(one.parcel, findings=[]), {})
             except StorageUnavailable:
                 raise
             except StorageError as error:
                 detail = str(error)
-        return await self._try_commit(Parcel.of_unstorable(message, detail), {})
+        if one.message is None:
+            return Counts()
+        return await self._try_commit(Parcel.of_unstorable(one.message, detail), {})
 
     async def _open_alone(self, finding: Finding) -> bool:
         """Whether the incident of ``finding`` stands, be it without what the device had said."""

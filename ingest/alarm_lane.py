@@ -8,8 +8,9 @@
                                                                  └──► strike from the journal
 
 The way to the links does not wait for the database. The way to the database is tried until it succeeds; what waits for
-it together is committed together, and what nobody could read comes last: junk by the thousand delays no alarm on its
-way to the wall.
+it together is committed together, as much as a slow database can do in time, and what nobody could read comes last:
+junk by the thousand delays no alarm on its way to the wall. On both ways the sites take turns, so that one which has a
+great deal to say holds up no other; what one site said stays in order.
 
 A message is acknowledged when it is synced to the journal, or, where the disk takes nothing, when it is committed. Junk
 and the repeats of a device that loops cannot fill the journal: what is over their share is only counted there
@@ -23,7 +24,7 @@ hear of it when the journal knows that, or after `DISK_PATIENCE_S` where the dis
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime
@@ -36,19 +37,20 @@ import structlog
 
 from devices.formats.decode import Decoder
 from domain.clock import Clock
-from domain.errors import SpoolFull
+from domain.errors import SpoolFull, StorageUnavailable
 from domain.finding import Finding
 from domain.observation import Alarm, Observation
 from domain.quarantine import Rejected
 from ingest.admission import Admission, Place, Stay
 from ingest.alarm_batch import Batch, Part
 from ingest.alarm_commit import LANE, AlarmCommit, IncidentWriter
-from ingest.journal import Journal
+from ingest.journal import Journal, site_of
 from ingest.meters import LaneMeters
 from ingest.parcel import Parcel, Share
 from ingest.session import Inbound
 from ingest.spool import Position
 from ingest.turned_away import Count, TurnedAway
+from ingest.turns import Turns, in_turns
 
 __all__ = ["JOURNAL_BYTES", "LANE", "MOST_ALARM_BYTES", "AlarmHandler", "AlarmLane"]
 
@@ -62,8 +64,12 @@ MOST_TAKEN_UP = 2_000_000
 MOST_ALARM_BYTES = 65_536
 #: How long what an earlier process left goes before what is heard now.
 OLD_FIRST_S = 1.0
-#: Messages that are journalled and decided upon together, and that are committed together at most.
-MOST_HEARD, MOST_AT_ONCE = 200, 1000
+#: Messages, and bytes of them, that are decided upon and journalled in one go: some tens of milliseconds.
+MOST_HEARD, MOST_HEARD_BYTES = 200, 64 * 1024
+#: What is heard and not decided upon: more of it stays with the session, and so with the broker.
+MOST_UNDECIDED_BYTES = 64 * 1024 * 1024
+#: Messages that are committed together, for each finding that may be.
+MESSAGES_A_FINDING = 5
 #: What the journal's sync may cost an alarm on its way to the links.
 DISK_PATIENCE_S = 0.05
 #: A disk that lets nothing go is tried again so often.
@@ -139,16 +145,21 @@ class AlarmLane:
         self._doubts = doubts
         self._clock = clock
         self._meters = meters
-        self._commit = AlarmCommit(dsn, decoder=decoder, share=share, writer=handler, clock=clock, meters=meters)
+        self._commit = AlarmCommit(dsn, writer=handler, clock=clock, meters=meters)
         self._admission = Admission(journal.most_bytes, is_open=is_open, is_known=is_known)
         # Bounded by the journal (and by the broker's in-flight window where that is full): to listen must never wait.
-        self._understood: deque[Part] = deque()
-        self._unreadable: deque[Part] = deque()
+        self._understood: Turns[Part] = Turns()
+        self._unreadable: Turns[Part] = Turns()
+        self._uncommitted = 0  # messages in both
         self._work = asyncio.Event()
         self._unstruck: asyncio.Queue[Batch] = asyncio.Queue()
         self._uncounted = asyncio.Event()
         self._disk_full = False
         self._struck_refused = False
+        self._heard: Turns[Inbound] = Turns()
+        self._heard_bytes = 0
+        self._heard_more = asyncio.Event()
+        self._heard_less = asyncio.Event()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -172,9 +183,13 @@ class AlarmLane:
     async def _listen(self, tasks: asyncio.TaskGroup) -> None:
         if old := await self._left_behind():
             await asyncio.wait({tasks.create_task(self._take_up(old), name="alarm lane: take up")}, timeout=OLD_FIRST_S)
+        tasks.create_task(self._hear(), name="alarm lane: hear")
         while True:
-            messages = await self._session.batch(most=MOST_HEARD, age_s=0.0, quiet_s=0.0)
-            batch, aside = self._understand(Batch(messages))
+            await self._heard_more.wait()
+            if not self._heard:
+                self._heard_more.clear()
+                continue
+            batch, aside = self._understand(Batch(self._next_turn()))
             self._set_aside(aside, batch.turned_away)
             if batch.messages:
                 batch.safe = self._journal.append(batch.messages)
@@ -183,6 +198,36 @@ class AlarmLane:
                 if batch.timeless:
                     await asyncio.wait({batch.safe}, timeout=DISK_PATIENCE_S)
             self._go_on(batch)
+            await asyncio.sleep(0)
+
+    async def _hear(self) -> None:
+        """Take whatever comes: who has just pressed must not stand behind another site's thousand messages."""
+        while True:
+            while self._heard_bytes > MOST_UNDECIDED_BYTES:
+                self._heard_less.clear()
+                await self._heard_less.wait()
+            messages = await self._session.batch(most=MOST_HEARD, age_s=0.0, quiet_s=0.0)
+            # What the broker had retained comes at every subscription: it is told apart from what happens now.
+            for message in sorted(messages, key=attrgetter("retained")):
+                self._heard.put(site_of(message.topic), message)
+                self._heard_bytes += len(message.payload)
+            self._heard_more.set()
+            await asyncio.sleep(0)
+
+    def _next_turn(self) -> list[Inbound]:
+        """At least one message, and no more than what is soon decided upon."""
+        taken: list[Inbound] = []
+        size = 0
+        while self._heard and len(taken) < MOST_HEARD:
+            sender, message = self._heard.next()
+            if taken and size + len(message.payload) > MOST_HEARD_BYTES:
+                self._heard.put_back(sender, message)
+                break
+            taken.append(message)
+            size += len(message.payload)
+        self._heard_bytes -= size
+        self._heard_less.set()
+        return taken
 
     def _set_aside(self, messages: Sequence[Inbound], turned_away: TurnedAway) -> None:
         """Acknowledge ``messages``, of which nothing is kept, once it is on disk how many they were. Must not wait."""
@@ -213,7 +258,7 @@ class AlarmLane:
         )
         safe: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         safe.set_result(position)
-        batches = [Batch(messages[i : i + MOST_HEARD]) for i in range(0, len(messages), MOST_HEARD)]
+        batches = [Batch(turn) for turn in in_turns(messages, most=MOST_HEARD, most_bytes=MOST_HEARD_BYTES)]
         last = Batch([], safe)
         last.losses = losses
         batches.append(last)
@@ -241,11 +286,10 @@ class AlarmLane:
         """
         doubted: set[str] = set()
         aside: set[int] = set()
-        # What the broker had retained comes at every subscription: it is told apart from what happens now.
         for message in sorted(batch.messages, key=attrgetter("retained")):
             parcel = Parcel()
             said = parcel.open([message], self._decoder, self._share)
-            part = batch.understood if said or not parcel.rejected else batch.unreadable
+            parts = batch.understood if said or not parcel.rejected else batch.unreadable
             causes: dict[UUID, UUID] = {}
             timeless = False
             for observation in said:
@@ -276,9 +320,9 @@ class AlarmLane:
                 evidence = self._admission.evidence(said[0].device.device_no, message.received_at)
                 parcel.limit(message, self._decoder, self._share, evidence=evidence)
             batch.timeless |= timeless and place is not Place.COUNTED
+            part = Part(parcel, site_of(message.topic), message if parcel.messages else None, causes)
             part.keys += self._admission.wait(parcel.findings)
-            part.causes |= causes
-            part.parcel.absorb(parcel)
+            parts.append(part)
         messages = batch.messages
         batch.messages = [message for message in messages if id(message) not in aside]
         return batch, [message for message in messages if id(message) in aside]
@@ -292,7 +336,7 @@ class AlarmLane:
         *,
         taken_up: bool,
     ) -> Place:
-        devices = {observation.device.device_no for observation in said}
+        devices = Counter(observation.device.device_no for observation in said)
         sender = 0
         if parcel.rejected:
             sender = parcel.rejected[0].device_no or -parcel.rejected_sites[0]
@@ -310,12 +354,16 @@ class AlarmLane:
     def _go_on(self, batch: Batch) -> None:
         """Start telling the links, and hand the rest over to be committed. Nothing here waits."""
         now = self._clock.now()
-        for part, queue in ((batch.understood, self._understood), (batch.unreadable, self._unreadable)):
-            if part.parcel.messages or part.parcel.findings:
-                part.belongs_to(batch)
-                part.parcel.findings = list({f.finding_id: f for f in part.parcel.findings}.values())
-                self._handler.begin(part.parcel.findings, now=now)
-                self._hand_over(part, queue)
+        for parts, queue in ((batch.understood, self._understood), (batch.unreadable, self._unreadable)):
+            once: dict[UUID, Finding] = {}
+            for part in parts:
+                part.parcel.findings = [f for f in part.parcel.findings if once.setdefault(f.finding_id, f) is f]
+            if once:
+                self._handler.begin(list(once.values()), now=now)
+            for part in parts:
+                if part.parcel.messages or part.parcel.findings:
+                    part.belongs_to(batch)
+                    self._hand_over(part, queue)
         if batch.losses:
             lost = Part(Parcel(losses=batch.losses))
             lost.belongs_to(batch)
@@ -323,20 +371,24 @@ class AlarmLane:
         if not batch.parts:
             batch.stored.set()
 
-    def _hand_over(self, part: Part, queue: deque[Part]) -> None:
-        queue.append(part)
+    def _hand_over(self, part: Part, queue: Turns[Part]) -> None:
+        queue.put(part.sender, part)
+        self._uncommitted += len(part.parcel.messages)
         self._work.set()
 
-    def _next_part(self) -> Part | None:
-        """What to commit next: all that was understood and waits, as far as it fits; else of the unreadable."""
-        queue = self._understood or self._unreadable
-        if not queue:
-            return None
-        part = queue.popleft()
-        while queue and len(part.parcel.messages) + len(queue[0].parcel.messages) <= MOST_AT_ONCE:
-            part.absorb(queue.popleft())
-        self._admission.in_hand(part.keys)
-        return part
+    def _next_part(self, queue: Turns[Part]) -> Part:
+        """What to commit next: of what waits as much as fits, the sites by turns."""
+        together = Part()
+        most = self._commit.most
+        while queue and len(together.parcel.findings) < most and len(together.of) < most * MESSAGES_A_FINDING:
+            sender, part = queue.next()
+            piece = part.cut(most - len(together.parcel.findings))
+            if piece is not part:
+                queue.put_back(sender, part)
+            self._admission.in_hand(piece.keys)
+            piece.keys = []
+            together.absorb(piece)
+        return together
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
@@ -346,15 +398,23 @@ class AlarmLane:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LINKS_FIRST_S):
                     await self._handler.calm()
-            part = self._next_part()
-            if part is None:
+            # What nobody could read comes when nothing else waits.
+            queue = self._understood or self._unreadable
+            if not queue:
                 self._work.clear()
                 continue
+            part = self._next_part(queue)
             booked = sum(count.total for count in part.parcel.counts)
-            waiting = sum(len(p.parcel.messages) for p in (*self._understood, *self._unreadable))
+            waiting = self._uncommitted - len(part.parcel.messages)
             part.parcel.spooled = waiting + self._journal.counted - booked
             started = loop.time()
-            counts = await self._commit.commit(part)
+            try:
+                counts = await self._commit.commit(part)
+            except StorageUnavailable:
+                for one in reversed(part.of):  # others have their turn first
+                    queue.put_back(one.sender, one)
+                continue
+            self._uncommitted -= len(part.parcel.messages)
             self._handler.committed(part.parcel.findings)
             waiting = len(self._understood) + len(self._unreadable)
             self._meters.committed(part.parcel, counts, loop.time() - started, waiting)

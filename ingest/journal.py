@@ -188,12 +188,13 @@ class Journal:
 
     def _count(self, topics: Iterable[bytes], sign: int = 1) -> None:
         sites = self._sites
-        for site, count in Counter(map(_site_of, topics)).items():
+        for site, count in Counter(map(site_of, topics)).items():
             known = site if site in sites or len(sites) < MOST_SITES else b""
             sites[known] = max(0, sites[known] + sign * count)
 
 
-def _site_of(topic: bytes) -> bytes:
+def site_of(topic: bytes) -> bytes:
+    """The site that a topic of ours names; empty for makers' topics."""
     parts = topic.split(b"/", 3)
     return parts[_SITE_PART][:64] if parts[0] == _OWN and len(parts) > _SITE_PART else b""
 

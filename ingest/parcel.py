@@ -8,7 +8,7 @@ database says became of it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -265,6 +265,30 @@ class Parcel:
         self.clocks += other.clocks
         self.losses += other.losses
         self.counts += other.counts
+
+    def cut(self, uids: Collection[UUID]) -> Parcel:
+        """Take out the reports of these ``uids``, and what was put aside beside them. Only for a parcel of one message;
+        each of the two balances by itself.
+        """
+        first = Parcel(
+            reports=[one for one in self.reports if one.uid in uids],
+            limited=[(one, aside) for one, aside in self.limited if one.uid in uids or aside],
+            rejected=self.rejected,
+            rejected_sites=self.rejected_sites,
+            turned_away=self.turned_away,
+            turned_away_reasons=self.turned_away_reasons,
+        )
+        self.rejected, self.rejected_sites = [], []
+        self.turned_away, self.turned_away_reasons = {}, Counter()
+        self.reports = [one for one in self.reports if one.uid not in uids]
+        self.limited = [(one, aside) for one, aside in self.limited if one.uid not in uids and not aside]
+        left = len(self.reports) + len(self.limited)
+        first.door, self.door = self.door, {}
+        for hour, sites in first.door.items():
+            for site_no, count in sites.items():
+                self.door[hour] = Counter({site_no: left})
+                sites[site_no] = count - left
+        return first
 
     @classmethod
     def of_unstorable(cls, message: Inbound, detail: str) -> Parcel:

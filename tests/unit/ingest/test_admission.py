@@ -39,7 +39,7 @@ class Desk:
         self, device: int, *, size: int = 100, kind: FindingKind = FindingKind.RAISED, after_s: float = 0.0
     ) -> Place:
         said = _finding(f"alarm/{device}", kind)
-        place = self.admission.place(_message(size, after_s=after_s), {device}, [said], self.stays)
+        place = self.admission.place(_message(size, after_s=after_s), {device: 1}, [said], self.stays)
         if place is not Place.COUNTED:
             self.keys += self.admission.wait([said])
         if place is Place.LIMITED and self.admission.evidence(device, _message(after_s=after_s).received_at):
@@ -188,7 +188,7 @@ def test_a_device_that_loops_for_long_leaves_evidence_once_a_minute() -> None:
 def test_what_an_earlier_process_kept_is_charged_to_its_sender() -> None:
     desk = Desk()
     for _ in range(2000):
-        desk.admission.take_up(_message(1000), (), 1, desk.stays)
+        desk.admission.take_up(_message(1000), {}, 1, desk.stays)
     assert desk.junk(1) is Place.COUNTED
     desk.admission.leave(desk.stays)
     assert desk.junk(1) is Place.KEPT
