@@ -16,7 +16,7 @@ its incident has heard of it, and not stored. For a new press may hide among a t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import NamedTuple
@@ -114,6 +114,10 @@ class Admission:
         """An earlier process had kept ``message``; without ``devices`` it is unreadable."""
         self._count(devices, message.received_at)
         self._charge(Stay(None if devices else sender, _size(message)), stays)
+
+    def over(self, devices: Collection[int]) -> set[int]:
+        """Those of ``devices`` that have said more than their share. Their message may be kept for another's sake."""
+        return {device for device in devices if self._said[device] > MOST_REPEATS}
 
     def evidence(self, device: int, at: datetime) -> bool:
         """Whether this one of a limited device is put into the quarantine; then no other one is for a while."""

@@ -319,6 +319,8 @@ class AlarmLane:
             elif place is Place.LIMITED and said:
                 evidence = self._admission.evidence(said[0].device.device_no, message.received_at)
                 parcel.limit(message, self._decoder, self._share, evidence=evidence)
+            elif len(said) > 1 and (over := self._admission.over({one.device.device_no for one in said})):
+                parcel.limit_to_one(over)
             batch.timeless |= timeless and place is not Place.COUNTED
             part = Part(parcel, site_of(message.topic), message if parcel.messages else None, causes)
             part.keys += self._admission.wait(parcel.findings)

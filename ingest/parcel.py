@@ -188,6 +188,20 @@ class Parcel:
         if evidence and said:
             self._keep_evidence({0: said[0]}, [message], decoder, share)
 
+    def limit_to_one(self, devices: Collection[int]) -> None:
+        """Of these ``devices`` store but the first report of each; the others are booked as rejected."""
+        seen: set[int] = set()
+        stored: list[Alarm | Event | StateReport] = []
+        for one in self.reports:
+            device_no = one.device.device_no
+            if device_no in seen:
+                self.limited.append((one, False))
+                continue
+            stored.append(one)
+            if device_no in devices:
+                seen.add(device_no)
+        self.reports = stored
+
     @property
     def as_counted(self) -> TurnedAway:
         """What came in at the door, where nothing of it is kept."""

@@ -111,7 +111,7 @@ async def test_a_message_of_a_thousand_alarms_is_committed_in_pieces_and_its_ord
         await _until_received(conn, 1000)
         await until_true(lambda: not list(journal_path.glob("*.seg")))
     assert await ledger(conn) == {"received": 1000, "stored": 1000, "rejected": 0, "duplicate": 0}
-    assert max(len(findings) for findings in told.transactions) <= MOST_FINDINGS
+    assert max(len(findings) for findings in told.transactions) <= 200
     assert _by_key(told.written) == _by_key(told.begun)
     assert _by_key(told.committed_) == _by_key(told.begun)
 
@@ -200,3 +200,25 @@ async def test_a_gateways_alarms_are_counted_by_themselves_not_by_its_messages(
     booked = await ledger(conn)
     assert booked["received"] == 3 * MOST_REPEATS
     assert booked["stored"] == MOST_REPEATS
+
+
+async def test_a_device_that_says_too_much_is_not_stored_on_in_the_company_of_others(
+    dsn: str, conn: Connection, decoder: Decoder, journal_path: Path
+) -> None:
+    told = Slow()
+    loop = [{"device": "btn-00", "alarm": "smoke"}] * 400
+    async with _lane(dsn, decoder, journal_path, told) as session:
+        for number in range(6):
+            entries = [{**entry, "id": f"{number}.{n}"} for n, entry in enumerate(loop)]
+            batch = [*entries, {"device": f"btn-{number + 1:02d}", "alarm": "smoke", "id": "s"}]
+            session.hand("campus/v1/s001/gw-01/alarm", msgspec.json.encode({"batch": batch}), datetime.now(UTC))
+        await _until_received(conn, 6 * 401)
+    stored = {
+        row["device_id"]: row["n"]
+        for row in await rows(
+            conn, "SELECT device_id, count(*) AS n FROM event JOIN device USING (device_no) GROUP BY 1"
+        )
+    }
+    assert stored == {"btn-00": 2 * 400 + 4, **{f"btn-{number:02d}": 1 for number in range(1, 7)}}
+    assert {finding.device_id for finding in told.committed_} == stored.keys()
+    assert (await ledger(conn))["rejected"] == 4 * 399

@@ -192,3 +192,12 @@ def test_what_an_earlier_process_kept_is_charged_to_its_sender() -> None:
     assert desk.junk(1) is Place.COUNTED
     desk.admission.leave(desk.stays)
     assert desk.junk(1) is Place.KEPT
+
+
+def test_a_message_counts_as_many_alarms_as_it_holds() -> None:
+    desk = Desk()
+    desk.open.add("alarm/1")
+    said = [_finding("alarm/1")]
+    places = [desk.admission.place(_message(), {1: MOST_REPEATS // 2}, said, desk.stays) for _ in range(3)]
+    assert places == [Place.KEPT, Place.KEPT, Place.LIMITED]
+    assert desk.admission.over([1, 2]) == {1}
