@@ -192,7 +192,7 @@ class Carrier:
             if resumed:
                 lease_until = self._clock.now() + LEASE
                 foreign = await outbox.take_over(conn, resumed, holder=holder, process=process, lease_until=lease_until)
-            given_back = await outbox.give_back(conn, holder=holder, but=process)
+            given_back = await outbox.give_back(conn, holder=holder, but=process, at=self._clock.now())
         for delivery_id in foreign & self._errands.keys():
             self._leave(self._errands[delivery_id])
         inherited, self._inherited = self._inherited, {}

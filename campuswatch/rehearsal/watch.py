@@ -166,7 +166,7 @@ class Watch:
                 await asyncio.sleep(AGAIN_S)
 
     def die(self) -> None:
-        """What was found and is not committed is gone with this life; the next one finds it again."""
+        """What it remembers is its successor's. While the database is away, what was found is gone with it."""
         if self._committing is not None:
             self._committing.cancel()
         self._collected()

@@ -193,7 +193,7 @@ async def test_what_a_dead_process_was_carrying_is_given_back_by_its_successor(
     await desk_of("room-alarm/1").take(conn, press(), now=NOW, lease_links=True)
     await desk_of("room-alarm/2").take(conn, finding(key="one_key_alarm/s001/own"), now=NOW, lease_links=True)
     await desk_of("annex-alarm/1").take(conn, finding(key="one_key_alarm/s001/other"), now=NOW, lease_links=True)
-    assert await give_back(conn, holder="room-alarm/", but="room-alarm/2") == 1
+    assert await give_back(conn, holder="room-alarm/", but="room-alarm/2", at=NOW) == 1
     held = [
         d["leased_by"] for d in await deliveries(conn) if d["lease_until"] is not None and d["channel"] == "webhook"
     ]
