@@ -10,17 +10,10 @@ import msgspec
 from alerting.channels import Channel
 from domain.clock import Clock
 from domain.delivery import Delivery, Receipt
-from simulators.scenarios.happening import CHANGES, DUTY, Happening, HappeningKind
+from simulators.scenarios.happening import DUTY, Happening, HappeningKind, of_line
 from storage.pool import Connection
-from storage.rehearsal import Entry, entries, incidents_by_id
+from storage.rehearsal import entries, incidents_by_id
 
-#: Words of an incident's timeline. Receipts and notices are known before they stand there: the database may be away.
-_KINDS = {
-    "raised": HappeningKind.INCIDENT,
-    "delivery_delayed": HappeningKind.FAILURE,
-    "delivery_failed": HappeningKind.FAILURE,
-    **dict.fromkeys(CHANGES, HappeningKind.CHANGE),
-}
 _RANK = {kind: rank for rank, kind in enumerate(HappeningKind)}
 #: A transaction that took its numbers early may commit them late: so far back is read again.
 _LATE = 1000
@@ -49,8 +42,10 @@ class Story:
                 continue
             self._read.add(entry.entry_no)
             self._newest = max(self._newest, entry.entry_no)
-            if (kind := _KINDS.get(entry.kind)) is not None:
-                self._written.append(_happening(entry, kind, at_s))
+            # Receipts and notices are known before they stand there: the database may be away.
+            line = of_line(entry.incident, at_s, word=entry.kind, actor=entry.actor, detail=entry.detail)
+            if line is not None:
+                self._written.append(line)
         self._read = {number for number in self._read if number > self._newest - _LATE}
 
     def told(self, delivery: Delivery) -> None:
@@ -105,27 +100,3 @@ class Overheard:
         receipt = await self._channel.send(delivery)
         self._story.told(delivery)
         return receipt
-
-
-def _happening(entry: Entry, kind: HappeningKind, at_s: float) -> Happening:
-    incident, recipient = entry.incident, str(entry.detail.get("recipient", ""))
-    match kind:
-        case HappeningKind.INCIDENT:
-            what = incident.rule
-        case HappeningKind.CHANGE:
-            what = entry.kind
-        case _:
-            what = recipient if entry.detail.get("channel") == "webhook" else DUTY
-    return Happening(
-        at_s=at_s,
-        kind=kind,
-        what=what,
-        rule=incident.rule,
-        site=incident.site_id,
-        device=incident.device_id,
-        to=recipient,
-        severity=incident.severity,
-        test=incident.test,
-        drill=incident.drill,
-        text=str(entry.detail.get("error", "")) or (entry.actor if kind is HappeningKind.CHANGE else ""),
-    )

@@ -16,9 +16,13 @@ failure               the link or ``duty``: a delivery failed for the first time
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any, Protocol
 
 import msgspec
+
+from domain.delivery import DeliveryChannel
 
 
 class HappeningKind(StrEnum):
@@ -64,3 +68,64 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     test: bool = False
     drill: bool = False
     text: str = ""
+
+
+class About(Protocol):
+    """As much of an incident as tells it from others."""
+
+    @property
+    def rule(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def site_id(self) -> str: ...
+    @property
+    def device_id(self) -> str: ...
+    @property
+    def test(self) -> bool: ...
+    @property
+    def drill(self) -> bool: ...
+
+
+#: What a line of a timeline is. Receipts and notices are known of deliveries.
+_LINES = {
+    "raised": HappeningKind.INCIDENT,
+    "delivery_delayed": HappeningKind.FAILURE,
+    "delivery_failed": HappeningKind.FAILURE,
+    **dict.fromkeys(CHANGES, HappeningKind.CHANGE),
+}
+
+
+def of_incident(
+    incident: About, at_s: float, kind: HappeningKind, what: str, *, to: str = "", text: str = ""
+) -> Happening:
+    return Happening(
+        at_s=at_s,
+        kind=kind,
+        what=what,
+        rule=incident.rule,
+        site=incident.site_id,
+        device=incident.device_id,
+        to=to,
+        severity=incident.severity,
+        test=incident.test,
+        drill=incident.drill,
+        text=text,
+    )
+
+
+def of_line(incident: About, at_s: float, *, word: str, actor: str, detail: Mapping[str, Any]) -> Happening | None:
+    """What a line of ``incident``'s timeline tells; None where it is nobody's business here."""
+    kind = _LINES.get(word)
+    if kind is None:
+        return None
+    recipient = str(detail.get("recipient", ""))
+    match kind:
+        case HappeningKind.INCIDENT:
+            what = incident.rule
+        case HappeningKind.CHANGE:
+            what = word
+        case _:
+            what = recipient if detail.get("channel") == DeliveryChannel.WEBHOOK.value else DUTY
+    text = str(detail.get("error", "")) or (actor if kind is HappeningKind.CHANGE else "")
+    return of_incident(incident, at_s, kind, what, to=recipient, text=text)
