@@ -101,7 +101,7 @@ async def claim_deliveries(
 
 
 async def give_back(conn: Connection, *, holder: str, but: str, at: datetime) -> int:
-    """Make what was leased by earlier processes of ``holder`` (their names begin with it), not by ``but``, due ``at``."""
+    """Make what earlier processes of ``holder`` (their names begin with it) leased, and ``but`` did not, due ``at``."""
     cursor = await conn.execute(
         "UPDATE delivery SET lease_until = NULL, leased_by = NULL, next_attempt_at = least(next_attempt_at, %s)"
         " WHERE state = 'queued' AND starts_with(leased_by, %s) AND leased_by <> %s",
