@@ -8,6 +8,7 @@ fire         when life safety            yes
 intrusion    no                          yes
 device       no                          when major or worse
 system       no                          when major or worse
+compliance   no                          when major or worse
 ===========  ==========================  ==============================================
 
 A drill goes the same way, marked as a drill. A test goes to the links, marked as a test (it proves that they are

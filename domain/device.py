@@ -20,6 +20,9 @@ class DeviceKind(StrEnum):
     PATROL_POINT = "patrol_point"
     BARRIER = "barrier"
     GATEWAY = "gateway"
+    UPLINK = "uplink"
+    SWITCH = "switch"
+    RECORDER = "recorder"
 
 
 #: Seconds between two heartbeats when the registry names none: the district's habit (domain facts).

@@ -37,6 +37,7 @@ class Category(StrEnum):
     INTRUSION = "intrusion"
     DEVICE = "device"  # the equipment itself: offline, battery, tamper
     SYSTEM = "system"  # campuswatch or a link of it
+    COMPLIANCE = "compliance"  # a site has dropped off from a target
 
 
 class FindingKind(StrEnum):

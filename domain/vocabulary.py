@@ -16,6 +16,9 @@ DEVICE_WORDS: dict[DeviceKind, tuple[str, str]] = {
     DeviceKind.PATROL_POINT: ("巡更点", "patrol checkpoint"),
     DeviceKind.BARRIER: ("防冲撞设施", "anti-ramming barrier"),
     DeviceKind.GATEWAY: ("网关", "gateway"),
+    DeviceKind.UPLINK: ("上联线路", "uplink"),
+    DeviceKind.SWITCH: ("交换机", "switch"),
+    DeviceKind.RECORDER: ("录像机", "recorder"),
 }
 
 SEVERITY_WORDS: dict[Severity, tuple[str, str]] = {

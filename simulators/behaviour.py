@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
+from domain.bells import BELLS
 from domain.device import Device, DeviceKind
+from domain.school_calendar import is_school_day
 from domain.site import SiteKind
 from simulators.chance import drift, key_of, unit
-from simulators.day.bells import BELLS
-from simulators.day.calendar import is_school_day
 from simulators.day.sky import outdoor_c
 from simulators.gazetteer import KITCHEN
 from simulators.message import CHINA_TIME

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
+from domain.bells import BELLS, Bells
 from domain.device import Device, DeviceKind
 from domain.observation import Channel, EventKind
+from domain.school_calendar import DayKind, day_kind
 from domain.site import Site
 from simulators.chance import key_of, unit
-from simulators.day.bells import BELLS, Bells
-from simulators.day.calendar import DayKind, day_kind
 from simulators.message import CHINA_TIME, event, state
 
 MINUTE_MS = 60_000

@@ -12,8 +12,8 @@ from typing import Final
 
 from domain.device import DeviceKind
 from domain.observation import EventKind
+from domain.school_calendar import DayKind, is_school_day
 from simulators.day.act import Act, SiteDay
-from simulators.day.calendar import DayKind, is_school_day
 
 #: Whoever is on duty, on a day without school: so many come through the staff's door and go again.
 _ON_DUTY: Final = {DayKind.WEEKEND: 3, DayKind.HOLIDAY: 2, DayKind.VACATION: 3}

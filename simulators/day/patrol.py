@@ -7,8 +7,8 @@ from typing import Final
 
 from domain.device import DeviceKind
 from domain.observation import EventKind
+from domain.school_calendar import DayKind
 from simulators.day.act import Act, SiteDay
-from simulators.day.calendar import DayKind
 
 #: When a round begins, hours after midnight; a guard is up to a quarter of an hour early or late.
 _ROUNDS: Final = (1.5, 5.5, 9.0, 12.5, 15.0, 19.5, 22.75)

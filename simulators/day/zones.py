@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from domain.device import DeviceKind
+from domain.school_calendar import DayKind
 from simulators.day.act import Act, SiteDay
-from simulators.day.calendar import DayKind
 
 
 def zone_acts(day: SiteDay) -> Iterator[Act]:

@@ -4,7 +4,7 @@ export type Time = string
 
 export type SiteState = 'alarm' | 'warning' | 'fault' | 'ok' | 'unknown'
 export type Severity = 'critical' | 'major' | 'minor' | 'advice'
-export type Category = 'panic' | 'fire' | 'intrusion' | 'device' | 'system'
+export type Category = 'panic' | 'fire' | 'intrusion' | 'device' | 'system' | 'compliance'
 export type IncidentState = 'raised' | 'acknowledged' | 'returned' | 'normal' | 'reset' | 'closed'
 export type Connectivity = 'online' | 'offline' | 'unknown'
 export type LinkState = 'ok' | 'failing' | 'unknown'
@@ -28,6 +28,9 @@ export type DeviceKind =
   | 'patrol_point'
   | 'barrier'
   | 'gateway'
+  | 'uplink'
+  | 'switch'
+  | 'recorder'
 export type DeliveryState = 'queued' | 'sent' | 'received' | 'failed' | 'cancelled'
 export type Reason =
   | 'bad_topic'

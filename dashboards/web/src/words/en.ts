@@ -147,6 +147,7 @@ export const en: Dictionary = {
   'category.intrusion': 'Intrusion',
   'category.device': 'Device',
   'category.system': 'System',
+  'category.compliance': 'Three 100%',
 
   'incident_state.raised': 'Unacknowledged',
   'incident_state.acknowledged': 'Acknowledged',
@@ -277,6 +278,9 @@ export const en: Dictionary = {
   'device_kind.patrol_point': 'Patrol points',
   'device_kind.barrier': 'Barriers',
   'device_kind.gateway': 'Gateways',
+  'device_kind.uplink': 'Uplinks',
+  'device_kind.switch': 'Switches',
+  'device_kind.recorder': 'Recorders',
 
   'metric.temperature_c': '{value} °C',
   'metric.humidity_pct': 'humidity {value} %RH',

@@ -142,6 +142,7 @@ export const zh = {
   'category.intrusion': '入侵',
   'category.device': '设备',
   'category.system': '系统',
+  'category.compliance': '三个100%',
 
   'incident_state.raised': '未确认',
   'incident_state.acknowledged': '已确认',
@@ -271,6 +272,9 @@ export const zh = {
   'device_kind.patrol_point': '巡更点',
   'device_kind.barrier': '防冲撞设施',
   'device_kind.gateway': '网关',
+  'device_kind.uplink': '上联线路',
+  'device_kind.switch': '交换机',
+  'device_kind.recorder': '录像机',
 
   'metric.temperature_c': '温度 {value} °C',
   'metric.humidity_pct': '湿度 {value} %RH',

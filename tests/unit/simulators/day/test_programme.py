@@ -6,11 +6,11 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
+from domain.bells import BELLS
 from domain.device import Device, DeviceKind
 from domain.observation import EventKind
 from domain.site import Site, SiteKind
 from simulators.day.act import DAY_MS, Act
-from simulators.day.bells import BELLS
 from simulators.day.programme import Programme, site_acts
 from simulators.day.sky import sun_height
 from simulators.district import devices_of

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from simulators.day.calendar import DayKind, day_kind, is_school_day
+from domain.school_calendar import DayKind, day_kind, is_school_day
 
 
 @pytest.mark.parametrize(

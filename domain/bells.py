@@ -1,4 +1,4 @@
-"""The bells of a school day by kind of site, in minutes after midnight, China time.
+"""The bells of a school day by kind of site, in minutes after midnight, the district's time.
 
 ::
 
@@ -6,7 +6,7 @@
     ├─arrival─────┼───────────────┼──────────────┼──────────────┼────────────────┼──────────
     gate open      gate shut       gate shut      gate open      boarders only    lights out
 
-The hours are the usual ones of the province, not those of any school.
+The hours are the usual ones of the province, not those of any school; a site may have its own.
 """
 
 from __future__ import annotations
