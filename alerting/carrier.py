@@ -95,7 +95,7 @@ class Carrier:
         self._chance = chance
         self._errands: dict[UUID, _Errand] = {}
         self._inherited: dict[UUID, Delivery] = {}
-        self._each: Counter[UUID] = Counter()  # under way by incident
+        self._each: Counter[UUID | None] = Counter()  # under way by incident
         self._places: WeakValueDictionary[tuple[str, UUID | None], asyncio.Semaphore] = WeakValueDictionary()
         self._first_tries = 0
         self.calm = asyncio.Event()
@@ -159,7 +159,7 @@ class Carrier:
         task = self._tasks.create_task(self._bring(errand, after_s), name=f"bring {delivery_id}")
         task.add_done_callback(lambda _: self._ended(delivery_id, incident_id))
 
-    def _ended(self, delivery_id: UUID, incident_id: UUID) -> None:
+    def _ended(self, delivery_id: UUID, incident_id: UUID | None) -> None:
         del self._errands[delivery_id]
         self._each[incident_id] -= 1
         if not self._each[incident_id]:

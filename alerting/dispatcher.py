@@ -78,7 +78,7 @@ async def write_outcome(
         tell = first is not None and (first or again_at is None)
         detail["error"] = outcome.error[:300]
     # One line for the first failure and one for the end; not one for every try.
-    if tell:
+    if tell and delivery.incident_id is not None:
         await add_entry(conn, delivery.incident_id, at=now, kind=kind, actor="system", detail=detail)
 
 

@@ -19,6 +19,11 @@ _NOTICE_WORDS = {
     Notice.RAISED: ("", ""),
     Notice.RETURNED: ("已恢复：", "Back to normal: "),
     Notice.RESET: ("已复位：", "Reset: "),
+    Notice.REPORT: ("报告：", "Report: "),
+    Notice.CLOCK: ("上报时限：", "Report due: "),
+    Notice.WARNING: ("预警：", "Early warning: "),
+    Notice.HEARTBEAT: ("链路心跳：", "Heartbeat: "),
+    Notice.TEST: ("链路自检：", "Self-check of the link: "),
 }
 
 

@@ -378,6 +378,9 @@ class DeliveryReply(Reply):
     received_at: datetime | None = Field(description="When the other side says it had it.")
     receipt_id: str | None
     last_error: str | None
+    answered_at: datetime | None = Field(description="When a person at the link accepted or refused it.")
+    answered_by: str | None
+    answer_note: str | None
 
 
 class IncidentDetailReply(IncidentReply):

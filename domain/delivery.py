@@ -2,17 +2,19 @@
 
 ::
 
-    queued ──send──► sent (taken, no receipt asked) ──receipt──► received
-       │  └─ temporary failure ─► queued again, later
-       ├─ permanent failure or tries used up ─► failed
+    queued ──send──► sent (taken, no receipt yet) ──receipt──► received ──a person there──► accepted
+       │  └─ temporary failure ─► queued again, later             │                            ▲ │
+       ├─ permanent failure or tries used up ─► failed            └────────────────────────► refused
        └─ acknowledged before it was sent ─► cancelled
+
+A person's answer may overtake the receipt: the far end's screen can be faster than its answer on the line.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -22,8 +24,53 @@ class DeliveryState(StrEnum):
     QUEUED = "queued"
     SENT = "sent"
     RECEIVED = "received"
+    ACCEPTED = "accepted"  # by a person there
+    REFUSED = "refused"  # by a person there
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class DeliveryStep(StrEnum):
+    """What befalls a delivery."""
+
+    SEND = "send"  # it was taken, without a receipt
+    RECEIPT = "receipt"
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    RETRY = "retry"  # it was not taken, and is tried again
+    FAIL = "fail"
+    CANCEL = "cancel"
+
+
+_S, _T = DeliveryState, DeliveryStep
+
+#: The legal moves. What is not here changes nothing: the second copy of a receipt, a failure after an arrival.
+TRANSITIONS: Final[dict[tuple[DeliveryState, DeliveryStep], DeliveryState]] = {
+    (_S.QUEUED, _T.RETRY): _S.QUEUED,
+    (_S.QUEUED, _T.FAIL): _S.FAILED,
+    (_S.QUEUED, _T.CANCEL): _S.CANCELLED,
+    # A try that was under way when the delivery was given up or cancelled has arrived all the same.
+    **{(state, _T.SEND): _S.SENT for state in (_S.QUEUED, _S.FAILED, _S.CANCELLED)},
+    **{(state, _T.RECEIPT): _S.RECEIVED for state in (_S.QUEUED, _S.SENT, _S.FAILED, _S.CANCELLED)},
+    **{
+        (state, _T.ACCEPT): _S.ACCEPTED
+        for state in (_S.QUEUED, _S.SENT, _S.RECEIVED, _S.FAILED, _S.CANCELLED, _S.REFUSED)
+    },
+    **{
+        (state, _T.REFUSE): _S.REFUSED
+        for state in (_S.QUEUED, _S.SENT, _S.RECEIVED, _S.FAILED, _S.CANCELLED, _S.ACCEPTED)
+    },
+}
+
+
+def next_state(state: DeliveryState, step: DeliveryStep) -> DeliveryState:
+    """The state after ``step``; the same one where the table has no such move."""
+    return TRANSITIONS.get((state, step), state)
+
+
+def before(step: DeliveryStep) -> list[str]:
+    """The states in which ``step`` changes something, as the database has them."""
+    return [state.value for state, taken in TRANSITIONS if taken is step]
 
 
 class DeliveryChannel(StrEnum):
@@ -37,13 +84,20 @@ class Notice(StrEnum):
     RAISED = "raised"
     RETURNED = "returned"
     RESET = "reset"
+    REPORT = "report"  # 初报、续报、终报
+    CLOCK = "clock"  # the two-hour clock runs out
+    WARNING = "warning"  # an early warning, or a reminder of it
+    HEARTBEAT = "heartbeat"  # never queued
+    TEST = "test"  # of the link by the system itself; never queued
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """``delivery_id`` stays the same over all tries: the receiver recognises a second copy by it (``webhook-id``)."""
+    """``delivery_id`` stays the same over all tries: the receiver recognises a second copy by it (``webhook-id``).
+    ``incident_id`` None: it is about no incident.
+    """
 
     delivery_id: UUID
-    incident_id: UUID
+    incident_id: UUID | None
     channel: DeliveryChannel
     recipient: str
     notice: Notice
@@ -53,6 +107,11 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     next_attempt_at: datetime
 
+    @property
+    def webhook_id(self) -> str:
+        """What receivers know it by."""
+        return f"msg_{self.delivery_id.hex}"
+
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """What the other side answered: its own number for the alarm and when it had it."""
@@ -60,3 +119,13 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     receipt_id: str
     received_at: datetime
     detail: dict[str, Any] = {}
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person at the far end said of a delivery, some time after its receipt."""
+
+    delivery_id: UUID
+    accepted: bool
+    by: str
+    at: datetime
+    note: str = ""

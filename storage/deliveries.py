@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from domain.delivery import Delivery, DeliveryChannel, DeliveryState, Notice, Receipt
+from domain.delivery import Answer, Delivery, DeliveryChannel, DeliveryState, DeliveryStep, Notice, Receipt, before
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -144,11 +144,13 @@ async def record_arrival(
     conn: Connection, delivery_id: UUID, *, at: datetime, attempts: int, receipt: Receipt | None
 ) -> bool:
     """The delivery was taken; with ``receipt`` its arrival is proved. False where that had been recorded before."""
+    # A person there may have answered before the receipt was through: it is kept, and the answer stands.
     cursor = await conn.execute(
-        "UPDATE delivery SET state = %s, attempts = greatest(attempts, %s), sent_at = coalesce(sent_at, %s),"
+        "UPDATE delivery SET state = CASE WHEN state = ANY('{accepted,refused}') THEN state ELSE %s END,"
+        " attempts = greatest(attempts, %s), sent_at = coalesce(sent_at, %s),"
         " received_at = %s, receipt_id = %s, receipt = %s, lease_until = NULL, last_error = NULL"
-        " WHERE delivery_id = %s AND state IN ('queued', 'failed', 'cancelled')"
-        f" RETURNING {_RESET_WAITS}",
+        " WHERE delivery_id = %s AND (state = ANY(%s) OR %s AND state = ANY('{accepted,refused}')"
+        f" AND receipt_id IS NULL) RETURNING {_RESET_WAITS}",
         (
             DeliveryState.SENT.value if receipt is None else DeliveryState.RECEIVED.value,
             attempts,
@@ -157,12 +159,56 @@ async def record_arrival(
             None if receipt is None else receipt.receipt_id,
             None if receipt is None else Jsonb(receipt.detail),
             delivery_id,
+            before(DeliveryStep.SEND if receipt is None else DeliveryStep.RECEIPT),
+            receipt is not None,
         ),
     )
     row = await cursor.fetchone()
     if row is not None and row[0]:
         await notify(conn, NoticeChannel.DELIVERY)
     return row is not None
+
+
+class Answered(NamedTuple):
+    """Of which incident and link a delivery was that a person there has answered, and whether that was news."""
+
+    incident_id: UUID | None
+    recipient: str
+    news: bool
+
+
+async def record_answer(conn: Connection, answer: Answer, *, recipient: str) -> Answered | None:
+    """A person at the link ``recipient`` accepted or refused a delivery; None where the link was never given one with
+    this id. An answer proves the arrival too. One that is older than what is known changes nothing.
+    """
+    cursor = await conn.execute(
+        "UPDATE delivery SET state = %(state)s, answered_at = %(at)s, answered_by = %(by)s, answer_note = %(note)s,"
+        " received_at = coalesce(received_at, %(at)s), sent_at = coalesce(sent_at, %(at)s), lease_until = NULL,"
+        " last_error = NULL"
+        " WHERE delivery_id = %(id)s AND recipient = %(recipient)s AND channel = 'webhook' AND state = ANY(%(before)s)"
+        " AND (answered_at IS NULL OR answered_at <= %(at)s)"
+        f" RETURNING incident_id, {_RESET_WAITS}",
+        {
+            "state": (DeliveryState.ACCEPTED if answer.accepted else DeliveryState.REFUSED).value,
+            "at": answer.at,
+            "by": answer.by,
+            "note": answer.note,
+            "id": answer.delivery_id,
+            "recipient": recipient,
+            "before": before(DeliveryStep.ACCEPT if answer.accepted else DeliveryStep.REFUSE),
+        },
+    )
+    row = await cursor.fetchone()
+    if row is not None:
+        if row[1]:
+            await notify(conn, NoticeChannel.DELIVERY)
+        return Answered(row[0], recipient, True)
+    cursor = await conn.execute(
+        "SELECT incident_id FROM delivery WHERE delivery_id = %s AND recipient = %s AND channel = 'webhook'",
+        (answer.delivery_id, recipient),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else Answered(row[0], recipient, False)
 
 
 async def record_failure(
@@ -181,7 +227,7 @@ async def record_failure(
         "UPDATE delivery SET state = CASE WHEN %(next)s::timestamptz IS NULL THEN 'failed' ELSE 'queued' END,"
         " attempts = greatest(attempts, %(attempts)s), last_error = %(error)s,"
         " next_attempt_at = coalesce(%(next)s, next_attempt_at), lease_until = %(lease)s"
-        " WHERE delivery_id = %(id)s AND state = 'queued'"
+        " WHERE delivery_id = %(id)s AND state = ANY(%(before)s)"
         # The statement's snapshot: the row as it was before.
         " RETURNING (SELECT before.last_error IS NULL FROM delivery AS before WHERE before.delivery_id = %(id)s),"
         f" state = 'failed' AND {_RESET_WAITS}",
@@ -191,6 +237,7 @@ async def record_failure(
             "error": error[:1000],
             "next": next_attempt_at,
             "lease": lease_until,
+            "before": before(DeliveryStep.RETRY),
         },
     )
     row = await cursor.fetchone()
@@ -203,8 +250,8 @@ async def cancel_notices(conn: Connection, incident_id: UUID) -> int:
     """Cancel the notices to people that were still to be sent; deliveries to police and education go on."""
     cursor = await conn.execute(
         "UPDATE delivery SET state = 'cancelled', lease_until = NULL"
-        " WHERE incident_id = %s AND state = 'queued' AND channel <> 'webhook'",
-        (incident_id,),
+        " WHERE incident_id = %s AND state = ANY(%s) AND channel <> 'webhook'",
+        (incident_id, before(DeliveryStep.CANCEL)),
     )
     return cursor.rowcount
 

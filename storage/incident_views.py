@@ -47,7 +47,7 @@ SELECT at, kind, actor, detail FROM (
 _DELIVERIES = """
 SELECT * FROM (
     SELECT delivery_id, channel, recipient, notice, state, attempts, created_at, sent_at, received_at, receipt_id,
-           last_error
+           last_error, answered_at, answered_by, answer_note
     FROM delivery WHERE incident_id = %s ORDER BY created_at DESC, delivery_id DESC LIMIT %s
 ) AS newest ORDER BY created_at, delivery_id
 """
@@ -101,6 +101,9 @@ class DeliveryView(msgspec.Struct, frozen=True):
     received_at: datetime | None
     receipt_id: str | None
     last_error: str | None
+    answered_at: datetime | None = None
+    answered_by: str | None = None
+    answer_note: str | None = None
 
 
 class QueuePlace(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -207,6 +210,9 @@ async def deliveries(conn: Connection, incident_id: UUID) -> list[DeliveryView]:
             utc_or_none(received_at),
             receipt_id,
             without_address(last_error),
+            utc_or_none(answered_at),
+            answered_by,
+            answer_note,
         )
         for (
             delivery_id,
@@ -220,5 +226,8 @@ async def deliveries(conn: Connection, incident_id: UUID) -> list[DeliveryView]:
             received_at,
             receipt_id,
             last_error,
+            answered_at,
+            answered_by,
+            answer_note,
         ) in await cursor.fetchall()
     ]

@@ -17,6 +17,9 @@ class NoticeChannel(StrEnum):
     REGISTRY = "campuswatch_registry"  # sites or devices changed -> lanes
     CLOCK = "campuswatch_clock"  # it is known how far off a device's clock is -> alarm lane
     DEVICE = "campuswatch_device"  # devices went online or offline -> web
+    LINK = "campuswatch_link"  # a link was heard, or was not (payload: link_id) -> web, targets
+    REPORT = "campuswatch_report"  # a two-hour clock or a report changed -> alerting, web
+    WARNING = "campuswatch_warning"  # an early warning was issued, read or cancelled -> alerting, web
 
 
 async def notify(conn: Connection, channel: NoticeChannel, payload: str = "") -> None:

@@ -66,7 +66,8 @@ LEFT JOIN LATERAL (
 ) AS arrived ON true
 LEFT JOIN LATERAL (
     SELECT d.state FROM delivery AS d
-    WHERE d.recipient = link.link_id AND d.channel = 'webhook' AND d.state IN ('sent', 'received', 'failed')
+    WHERE d.recipient = link.link_id AND d.channel = 'webhook'
+      AND d.state IN ('sent', 'received', 'accepted', 'refused', 'failed')
     ORDER BY d.created_at DESC LIMIT 1
 ) AS finished ON true
 LEFT JOIN (

@@ -84,7 +84,7 @@ class WebhookLink:
         :raises TemporaryFailure: nobody answered in time, the answer was 5xx, or it held no receipt for this delivery.
         :raises PermanentFailure: the other side refused it (4xx).
         """
-        webhook_id = f"msg_{delivery.delivery_id.hex}"
+        webhook_id = delivery.webhook_id
         body = msgspec.json.encode(delivery.body)
         now = self._clock.now()
         headers = {

@@ -20,7 +20,7 @@ _LATE = 1000
 
 
 class _Told(NamedTuple):
-    incident_id: UUID
+    incident_id: UUID | None
     happening: Happening
 
 
@@ -68,10 +68,10 @@ class Story:
     async def happenings(self, conn: Connection) -> list[Happening]:
         """All of it, in the order of time."""
         await self.look(conn)
-        incidents = await incidents_by_id(conn, [told.incident_id for told in self._told.values()])
+        incidents = await incidents_by_id(conn, [told.incident_id for told in self._told.values() if told.incident_id])
         found = list(self._written)
         for told in self._told.values():
-            incident = incidents.get(told.incident_id)
+            incident = incidents.get(told.incident_id) if told.incident_id else None
             found.append(
                 told.happening
                 if incident is None

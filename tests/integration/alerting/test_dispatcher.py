@@ -193,6 +193,7 @@ async def test_an_acknowledgement_while_the_notice_is_under_way_tells_the_truth_
     await put_on_duty(conn, "王主任", NOW - timedelta(hours=1), NOW + timedelta(hours=1))
     await _queue(conn, desk, finding("intrusion_alarm"))
     (claimed,) = await claim_deliveries(conn, at=NOW, lease_until=NOW + timedelta(seconds=60), limit=9)
+    assert claimed.incident_id is not None
     await desk.act(conn, claimed.incident_id, IncidentAction.ACKNOWLEDGE, actor="值班员", note="", now=NOW)
     assert _states(await deliveries(conn)) == {"cancelled"}
     failed = Outcome(delivery=claimed, attempts=1, taken=False, error="busy")
@@ -211,6 +212,7 @@ async def test_a_late_failure_does_not_undo_an_arrival(conn: Connection, desk: D
         await record(conn, Outcome(delivery=one, attempts=2, taken=False, error="late"), now=NOW, jitter=0.0)
         await record(conn, Outcome(delivery=one, attempts=2, taken=True, receipt=receipt), now=NOW, jitter=0.0)
     assert _states(await deliveries(conn)) == {"received"}
+    assert claimed[0].incident_id is not None
     assert (await timeline(conn, claimed[0].incident_id)).count("receipt") == 2
 
 
@@ -218,6 +220,7 @@ async def test_a_reset_is_told_after_the_alarm_that_it_ends(conn: Connection, de
     """Else the other side would stand at «raised» for ever."""
     await _queue(conn, desk, press())
     (police, education) = await claim_deliveries(conn, at=NOW, lease_until=NOW + timedelta(seconds=60), limit=9)
+    assert police.incident_id is not None
     await desk.act(conn, police.incident_id, IncidentAction.ACKNOWLEDGE, actor="operator", note="", now=NOW)
     await desk.act(conn, police.incident_id, IncidentAction.RESET, actor="operator", note="", now=NOW)
     later = NOW + timedelta(seconds=1)

@@ -31,7 +31,7 @@ export type DeviceKind =
   | 'uplink'
   | 'switch'
   | 'recorder'
-export type DeliveryState = 'queued' | 'sent' | 'received' | 'failed' | 'cancelled'
+export type DeliveryState = 'queued' | 'sent' | 'received' | 'accepted' | 'refused' | 'failed' | 'cancelled'
 export type Reason =
   | 'bad_topic'
   | 'empty_payload'
@@ -173,6 +173,9 @@ export interface DeliveryView {
   received_at: Time | null
   receipt_id: string | null
   last_error: string | null
+  answered_at: Time | null
+  answered_by: string | null
+  answer_note: string | null
 }
 
 export interface IncidentDetail extends IncidentView {

@@ -1,0 +1,154 @@
+"""The supervision of links to police and education: who is alive, since when, and what proves it.
+
+A row stands for each link that is configured. What is due is claimed by moving its next time on, so that of several
+processes one sends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import LiteralString
+
+import msgspec
+
+from storage.instants import utc_or_none
+from storage.notices import NoticeChannel, notify
+from storage.pool import Connection
+
+
+class LinkState(msgspec.Struct, frozen=True, kw_only=True):
+    """How one link stands, and its proof. ``alive_since`` is None while it is silent or was never proved;
+    ``test_receipted_at`` is when the far end had the newest test alarm that it gave a receipt for.
+    """
+
+    link_id: str
+    watched_since: datetime
+    heartbeat_sent_at: datetime | None = None
+    heartbeat_answered_at: datetime | None = None
+    alive_since: datetime | None = None
+    silent_since: datetime | None = None
+    last_error: str | None = None
+    test_sent_at: datetime | None = None
+    test_webhook_id: str | None = None
+    test_receipted_at: datetime | None = None
+    test_receipt_id: str | None = None
+
+    @property
+    def silent_from(self) -> datetime:
+        """Since when nothing was heard of it."""
+        return self.heartbeat_answered_at or self.watched_since
+
+
+_COLUMNS: LiteralString = (
+    "link_id, watched_since, heartbeat_sent_at, heartbeat_answered_at, alive_since, silent_since, last_error,"
+    " test_sent_at, test_webhook_id, test_receipted_at, test_receipt_id"
+)
+
+
+def _state(row: tuple[object, ...]) -> LinkState:
+    names = [name.strip() for name in _COLUMNS.split(",")]
+    values = {name: utc_or_none(v) if isinstance(v, datetime) else v for name, v in zip(names, row, strict=True)}
+    return msgspec.convert(values, LinkState)
+
+
+async def link_states(conn: Connection) -> list[LinkState]:
+    """Every link that was ever supervised, by its id."""
+    cursor = await conn.execute(f"SELECT {_COLUMNS} FROM link_state ORDER BY link_id")
+    return [_state(row) for row in await cursor.fetchall()]
+
+
+async def watch_links(conn: Connection, link_ids: Sequence[str], *, at: datetime, first_test_at: datetime) -> None:
+    """Supervise these from ``at``; those that are supervised already go on."""
+    await conn.execute(
+        "INSERT INTO link_state (link_id, watched_since, next_heartbeat_at, next_test_at)"
+        " SELECT link_id, %s, %s, %s FROM unnest(%s::text[]) AS link (link_id) ON CONFLICT DO NOTHING",
+        (at, at, first_test_at, list(link_ids)),
+    )
+
+
+async def resume_watch(conn: Connection, link_ids: Sequence[str], *, at: datetime, unwatched_s: float) -> None:
+    """Nobody had looked for ``unwatched_s``: silence of that time proves nothing and is counted from ``at``, and
+    neither does an answer from before it.
+    """
+    await conn.execute(
+        "UPDATE link_state SET watched_since = %(at)s, heartbeat_answered_at = NULL, alive_since = NULL"
+        " WHERE link_id = ANY(%(ids)s) AND silent_since IS NULL AND next_heartbeat_at < %(limit)s",
+        {"at": at, "ids": list(link_ids), "limit": at - timedelta(seconds=unwatched_s)},
+    )
+
+
+async def claim_heartbeats(
+    conn: Connection, link_ids: Sequence[str], *, at: datetime, every_s: float
+) -> list[LinkState]:
+    """The links whose heartbeat is due; it is the caller's to send. Two processes never get the same one."""
+    cursor = await conn.execute(
+        "UPDATE link_state SET heartbeat_sent_at = %(at)s, next_heartbeat_at = %(next)s WHERE link_id IN ("
+        " SELECT link_id FROM link_state WHERE link_id = ANY(%(ids)s) AND next_heartbeat_at <= %(at)s"
+        f" FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}",
+        {"at": at, "next": at + timedelta(seconds=every_s), "ids": list(link_ids)},
+    )
+    return [_state(row) for row in await cursor.fetchall()]
+
+
+async def claim_tests(
+    conn: Connection, link_ids: Sequence[str], *, at: datetime, every_s: float, webhook_id: str
+) -> list[str]:
+    """The links whose test alarm is due; it is the caller's to send under ``webhook_id`` and the link's id."""
+    cursor = await conn.execute(
+        "UPDATE link_state SET test_sent_at = %(at)s, next_test_at = %(next)s, test_webhook_id = %(webhook_id)s"
+        " WHERE link_id IN (SELECT link_id FROM link_state WHERE link_id = ANY(%(ids)s) AND next_test_at <= %(at)s"
+        " FOR UPDATE SKIP LOCKED) RETURNING link_id",
+        {"at": at, "next": at + timedelta(seconds=every_s), "ids": list(link_ids), "webhook_id": webhook_id},
+    )
+    return [str(link_id) for (link_id,) in await cursor.fetchall()]
+
+
+async def lock_link(conn: Connection, link_id: str) -> LinkState | None:
+    """One link's state, locked until the transaction ends."""
+    cursor = await conn.execute(f"SELECT {_COLUMNS} FROM link_state WHERE link_id = %s FOR UPDATE", (link_id,))
+    row = await cursor.fetchone()
+    return None if row is None else _state(row)
+
+
+async def record_alive(conn: Connection, link_id: str, *, at: datetime) -> None:
+    """A heartbeat was answered."""
+    await conn.execute(
+        "UPDATE link_state SET heartbeat_answered_at = %(at)s,"
+        " alive_since = coalesce(alive_since, %(at)s::timestamptz),"
+        " silent_since = NULL, last_error = NULL WHERE link_id = %(link_id)s",
+        {"at": at, "link_id": link_id},
+    )
+    await notify(conn, NoticeChannel.LINK, link_id)
+
+
+async def record_unanswered(conn: Connection, link_id: str, *, error: str, silent_since: datetime | None) -> None:
+    """A heartbeat was not answered; with ``silent_since`` the link counts as silent."""
+    await conn.execute(
+        "UPDATE link_state SET last_error = %(error)s, silent_since = coalesce(silent_since, %(silent)s::timestamptz),"
+        " alive_since = CASE WHEN %(silent)s::timestamptz IS NULL THEN alive_since END WHERE link_id = %(link_id)s",
+        {"error": error[:1000], "silent": silent_since, "link_id": link_id},
+    )
+    await notify(conn, NoticeChannel.LINK, link_id)
+
+
+async def record_test(
+    conn: Connection, link_id: str, *, at: datetime, receipt_id: str | None, next_test_at: datetime | None = None
+) -> None:
+    """How a test alarm went: its receipt, or when the next one is to be tried."""
+    await conn.execute(
+        "UPDATE link_state SET test_receipted_at = CASE WHEN %(receipt)s::text IS NULL THEN test_receipted_at"
+        " ELSE %(at)s::timestamptz END, test_receipt_id = coalesce(%(receipt)s, test_receipt_id),"
+        " next_test_at = coalesce(%(next)s::timestamptz, next_test_at) WHERE link_id = %(link_id)s",
+        {"at": at, "receipt": receipt_id, "next": next_test_at, "link_id": link_id},
+    )
+    await notify(conn, NoticeChannel.LINK, link_id)
+
+
+async def next_supervision(conn: Connection, link_ids: Sequence[str]) -> datetime | None:
+    """When the next heartbeat or test alarm is due."""
+    cursor = await conn.execute(
+        "SELECT min(least(next_heartbeat_at, next_test_at)) FROM link_state WHERE link_id = ANY(%s)", (list(link_ids),)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else utc_or_none(row[0])
