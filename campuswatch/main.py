@@ -151,10 +151,12 @@ def prepare_demo(session: Session, sites: int, seed: int, phone: str) -> None:
 
 
 def main() -> None:
+    from campuswatch.commands.audit import audit
     from campuswatch.commands.devices import devices
     from campuswatch.commands.quarantine import quarantine
     from campuswatch.commands.sim import sim
 
+    program.add_command(audit)
     program.add_command(devices)
     program.add_command(quarantine)
     program.add_command(sim)

@@ -19,6 +19,7 @@ from dashboards.pages import Pages
 from dashboards.problems import LastResort, install_problem_handlers
 from dashboards.reader import Reader
 from dashboards.routes import API_PREFIX
+from dashboards.routes.audit import audit_routes
 from dashboards.routes.health import health_routes, metrics_routes
 from dashboards.routes.incidents import incident_routes
 from dashboards.routes.ledger import ledger_routes
@@ -100,6 +101,7 @@ def create_app(
         incident_routes(services),
         quarantine_routes(services),
         ledger_routes(services),
+        audit_routes(services),
         health_routes(services),
         stream_routes(services),
         metrics_routes(services),

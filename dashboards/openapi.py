@@ -24,6 +24,7 @@ TAGS = [
     {"name": "sites", "description": "Schools and their devices."},
     {"name": "quarantine", "description": "Messages that were not taken, and devices to adopt."},
     {"name": "ledger", "description": "What came in and what became of it."},
+    {"name": "audit", "description": "Who changed what is alerted, when and from where."},
     {"name": "health", "description": "The state of this server."},
 ]
 

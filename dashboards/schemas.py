@@ -460,6 +460,19 @@ class UnregisteredReply(Reply):
     last_seen_at: datetime
 
 
+class AuditEntryReply(Reply):
+    """One entry of the audit trail."""
+
+    entry_no: int
+    at: datetime
+    actor: str
+    origin: str = Field(description="Client address and workstation; empty: the system itself, or the command line.")
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    hash: str = Field(description="SHA-256 over the hash before it and this entry, in hexadecimal.")
+
+
 class HealthReply(Reply):
     status: Literal["ok", "degraded"]
     version: str

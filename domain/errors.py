@@ -16,6 +16,7 @@
     ├── IncidentError          an action on an incident is refused
     │   ├── UnknownIncident
     │   └── IllegalTransition
+    ├── AuditBroken            an export of the audit trail cannot be read
     ├── DeliveryError          a link or channel did not take a delivery
     │   ├── TemporaryFailure       worth another try
     │   └── PermanentFailure       the other side will never take it as it is
@@ -112,6 +113,10 @@ class UnknownIncident(IncidentError):
 
 class IllegalTransition(IncidentError):
     """The incident's state does not allow this action."""
+
+
+class AuditBroken(CampuswatchError):
+    """An export of the audit trail cannot be read."""
 
 
 class DeliveryError(CampuswatchError):

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, LiteralString
 
 import msgspec
-from psycopg.types.json import Jsonb
 
 from domain.quarantine import Reason
+from storage.audit_trail import append
 from storage.instants import utc, utc_or_none
 from storage.pool import Connection
 
@@ -172,10 +172,7 @@ async def mark_replayed(
         "UPDATE quarantine SET replayed_at = %s WHERE quarantine_no = ANY(%s)",
         (at, list(numbers)),
     )
-    await conn.execute(
-        "INSERT INTO audit_entry (at, actor, action, subject, detail) VALUES (%s, %s, 'quarantine.replayed', %s, %s)",
-        (at, actor, subject, Jsonb(detail)),
-    )
+    await append(conn, at=at, actor=actor, action="quarantine.replayed", subject=subject, detail=detail)
 
 
 async def trim_quarantine(conn: Connection) -> int:

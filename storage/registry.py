@@ -17,6 +17,7 @@ import psycopg
 from domain.device import Device, DeviceKind, RegisteredDevice
 from domain.errors import RegistryError, UnknownDevice, UnknownSite
 from domain.site import Site, SiteKind
+from storage.audit_trail import append
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -344,10 +345,7 @@ async def retire_device(conn: Connection, site_id: str, device_id: str, *, actor
         )
         if children := [child for (child,) in await cursor.fetchall()]:
             raise RegistryError(f"devices still hang on {device_id}: {', '.join(children)}")
-        await conn.execute(
-            "INSERT INTO audit_entry (at, actor, action, subject) VALUES (%s, %s, 'device.retired', %s)",
-            (at, actor, f"{site_id}/{device_id}"),
-        )
+        await append(conn, at=at, actor=actor, action="device.retired", subject=f"{site_id}/{device_id}")
         await notify(conn, NoticeChannel.REGISTRY)
 
 

@@ -12,7 +12,9 @@ from alerting.courier import Courier, Outcome
 from alerting.desk import Desk
 from alerting.dispatcher import Dispatcher
 from alerting.intake import Intake
+from campuswatch.audit_heads import heads_file
 from campuswatch.gazetteer import RegistryGazetteer
+from campuswatch.roles.audit_watch import AuditWatch
 from campuswatch.roles.bookkeeping import Bookkeeping
 from campuswatch.roles.outside import Outside, World
 from campuswatch.roles.surroundings import Surroundings
@@ -89,4 +91,6 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             tasks.create_task(dispatcher.run(), name="dispatcher")
             outside.chore(tasks, DutyNotice.prepare(), name="prepare duty notices")
             outside.chore(tasks, keep_up(pool, around.clock), name="upkeep")
+            watch = AuditWatch(pool, around.clock, around.metrics, heads_file(around.settings))
+            outside.chore(tasks, watch.run(), name="audit head")
             outside.chore(tasks, Bookkeeping(pool, around.clock, around.metrics).run(), name="bookkeeping")

@@ -47,6 +47,7 @@ def test_every_path_of_the_contract_is_there(document: dict[str, Any]) -> None:
     assert {(method.upper(), path.removeprefix("/api/v1")) for path, method, _ in _operations(document)} == {
         ("GET", "/wall"),
         ("GET", "/ledger"),
+        ("GET", "/audit"),
         ("GET", "/journals"),
         ("POST", "/quarantine/replay"),
         ("GET", "/sites"),

@@ -13,10 +13,13 @@ from tests.servers import DatabaseServer, Template
 _TABLES = (
     *("delivery", "incident_entry", "incident", "finding", "duty_shift", "rule_state", "detector_mark", "device_state"),
     *("ledger_entry", "ledger_hour", "ledger_audit", "quarantine", "event_key", "event", "reading"),
-    *("heartbeat", "audit_entry", "device", "site"),
+    *("heartbeat", "device", "site"),
 )
 #: Of these some refuse to be emptied, as they must; they refer to the others.
-_LASTING = ("link_state", "report_event", "report", "report_clock", "warning_receipt", "early_warning")
+_LASTING = (
+    *("audit_link", "audit_entry", "link_state", "report_event", "report", "report_clock", "warning_receipt"),
+    "early_warning",
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
+from domain.audit import Verifier
 from domain.errors import MigrationError
 from storage import migrations
+from storage.audit_trail import append, chained_entries
 from storage.hypertables import HYPERTABLES
 from storage.migrations import migrate, pending, shipped
-from storage.pool import Connection
+from storage.pool import Connection, connect
 from tests.integration.alerting.ledgers import rows
 from tests.servers import DatabaseServer
 
@@ -53,6 +56,28 @@ async def test_nothing_stays_of_a_migration_that_fails(database: str, monkeypatc
         assert connection.execute("SELECT to_regclass('half')").fetchone() == (None,)
     monkeypatch.undo()
     assert await migrate(database) == []
+
+
+async def test_what_was_audited_before_there_was_a_chain_is_its_beginning(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = shipped()
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute("DROP SCHEMA public CASCADE")
+        admin.execute("CREATE SCHEMA public")
+        monkeypatch.setattr(migrations, "shipped", lambda: [one for one in everything if one[0] < "0013"])
+        await migrate(database)
+        for subject in ("s001", "s002"):
+            admin.execute(
+                "INSERT INTO audit_entry (at, actor, action, subject) VALUES (now(), 'x', 'site.added', %s)", (subject,)
+            )
+    monkeypatch.undo()
+    await migrate(database)
+    verifier = Verifier()
+    async with await connect(database, name="test") as conn:
+        await append(conn, at=datetime.now(UTC), actor="y", action="site.changed", subject="s001")
+        assert [fault async for entry in chained_entries(conn) for fault in verifier.step(entry)] == []
+    assert (verifier.entries, verifier.head.position) == (3, 3)
 
 
 def _relations(dsn: str) -> list[tuple[str, ...]]:
