@@ -242,6 +242,9 @@ class SiteReply(Reply):
     latitude: float | None = Field(description="Degrees, WGS 84.")
     contact_name: str
     contact_phone: str
+    pupils: int | None = Field(description="Enrolment; null: nobody said.")
+    boarders: int = Field(description="Of the pupils, those who live there.")
+    key_site: bool = Field(description="Key site of counter-terrorism (反恐重点单位).")
     tile: SiteTileReply
 
 

@@ -11,6 +11,8 @@ The hours are the usual ones of the province, not those of any school; a site ma
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
 from typing import Final
 
 import msgspec
@@ -74,3 +76,33 @@ BELLS: Final[dict[SiteKind, Bells]] = {
     SiteKind.HIGH: _HIGH,
     SiteKind.VOCATIONAL: _HIGH,
 }
+
+
+class SiteBells(msgspec.Struct, frozen=True, kw_only=True):
+    """The bells of one site from ``from_day`` on, in minutes after midnight; the rest is as its kind has it."""
+
+    site_id: str
+    from_day: date
+    arrival: int
+    lessons: int
+    noon: int
+    afternoon: int
+    leaving: int
+    leaving_to: int
+    staff_leave: int
+    evening_study: int | None = None
+    lights_out: int | None = None
+
+    def over(self, usual: Bells) -> Bells:
+        """These bells, with meals and staff of ``usual``."""
+        hours = msgspec.structs.asdict(self)
+        del hours["site_id"], hours["from_day"]
+        return msgspec.structs.replace(usual, **hours)
+
+
+def bells_on(day: date, kind: SiteKind, own: Iterable[SiteBells] = ()) -> Bells:
+    """What rings on ``day`` at a site of ``kind``: the newest of its ``own`` that had begun, or the usual ones."""
+    begun = [bells for bells in own if bells.from_day <= day]
+    if not begun:
+        return BELLS[kind]
+    return max(begun, key=lambda bells: bells.from_day).over(BELLS[kind])

@@ -34,6 +34,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
     ``profile`` names the maker's profile that translates its messages ("" = our own format) and ``address`` is the
     name the maker's topic calls it by. ``parent_id`` is the gateway or recorder it hangs on, at the same site.
+    ``key_place``: it looks after a key place (重要部位). ``must_network`` overrides what follows from kind and place
+    (None): whether the third target asks for its networking with police and education.
     """
 
     site_id: str
@@ -45,6 +47,15 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = ""
     address: str = ""
     heartbeat_s: int = DEFAULT_HEARTBEAT_S
+    key_place: bool = False
+    must_network: bool | None = None
+
+    @property
+    def has_to_be_networked(self) -> bool:
+        """One-key alarms and what looks after a key place, unless it is said otherwise."""
+        if self.must_network is not None:
+            return self.must_network
+        return self.key_place or self.kind is DeviceKind.ONE_KEY_ALARM
 
 
 class RegisteredDevice(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,8 @@
     ├── RegistryError          a change of the registry is refused
     │   ├── UnknownSite
     │   ├── UnknownDevice
+    │   ├── UnknownEntry
+    │   ├── EditConflict           somebody else was faster
     │   └── ImportRefused          rows of a file are bad (lists every row)
     ├── PayloadError           a message cannot be understood (goes to quarantine)
     ├── ProfileError           a maker's profile is wrong
@@ -79,6 +81,14 @@ class UnknownSite(RegistryError):
 
 class UnknownDevice(RegistryError):
     """No device with this id is registered at this site."""
+
+
+class UnknownEntry(RegistryError):
+    """Nothing with this id is registered."""
+
+
+class EditConflict(RegistryError):
+    """It was changed by somebody else meanwhile; look at it again."""
 
 
 class ImportRefused(RegistryError):

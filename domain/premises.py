@@ -44,3 +44,14 @@ class Barrier(msgspec.Struct, frozen=True, kw_only=True):
     inspection_passed: bool = True
     inspection_days: int = 180
     device_id: str = ""
+
+
+class Inspection(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody looked at a barrier and said whether it holds."""
+
+    site_id: str
+    barrier_id: str
+    inspected_on: date
+    passed: bool
+    inspector: str
+    note: str = ""

@@ -7,6 +7,7 @@ give. Terms are those of a school year in Jiangsu, to a few days. Other years go
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -56,6 +57,84 @@ class SchoolCalendar(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_school_day(self, day: date) -> bool:
         return self.day_kind(day) is DayKind.SCHOOL
+
+
+class SpanKind(StrEnum):
+    """What a calendar says of some days."""
+
+    VACATION = "vacation"  # 寒暑假
+    HOLIDAY = "holiday"  # 节假日
+    MADE_UP = "made_up"  # 调休上学
+
+
+class CalendarSpan(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """Days of one year, ``first`` and ``last`` included."""
+
+    first: date
+    last: date
+    kind: SpanKind
+    name: str = ""
+
+
+class CalendarYear(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a district says of one year: what no span names is an ordinary day."""
+
+    year: int
+    spans: tuple[CalendarSpan, ...]
+
+
+def calendar_of(years: Iterable[CalendarYear], *, beside: SchoolCalendar) -> SchoolCalendar:
+    """The calendar that ``years`` tell; a year that is not among them goes by ``beside``."""
+    told = {one.year: one for one in years}
+    if not told:
+        return beside
+    spans = [span for one in told.values() for span in one.spans]
+
+    def rest(kept: Iterable[Span]) -> list[Span]:
+        return [part for span in kept for part in _of_other_years(span, told)]
+
+    return SchoolCalendar(
+        years=tuple(sorted({*beside.years, *told})),
+        vacations=_sorted(spans, SpanKind.VACATION, rest(beside.vacations)),
+        holidays=_sorted(spans, SpanKind.HOLIDAY, rest(beside.holidays)),
+        made_up=frozenset(day for day in beside.made_up if day.year not in told)
+        | {day for span in spans if span.kind is SpanKind.MADE_UP for day in days_of(span)},
+    )
+
+
+def calendar_years(calendar: SchoolCalendar) -> list[CalendarYear]:
+    """The years that ``calendar`` tells all of, as a district would say them."""
+    found: list[CalendarYear] = []
+    for year in sorted(calendar.years):
+        first, last = date(year, 1, 1), date(year, 12, 31)
+        spans = [
+            CalendarSpan(first=max(span.first, first), last=min(span.last, last), kind=kind)
+            for kind, among in ((SpanKind.VACATION, calendar.vacations), (SpanKind.HOLIDAY, calendar.holidays))
+            for span in among
+            if span.first <= last and span.last >= first
+        ]
+        spans += [
+            CalendarSpan(first=day, last=day, kind=SpanKind.MADE_UP) for day in calendar.made_up if day.year == year
+        ]
+        found.append(CalendarYear(year=year, spans=tuple(sorted(spans))))
+    return found
+
+
+def days_of(span: CalendarSpan) -> list[date]:
+    return [date.fromordinal(day) for day in range(span.first.toordinal(), span.last.toordinal() + 1)]
+
+
+def _sorted(spans: Iterable[CalendarSpan], kind: SpanKind, rest: Iterable[Span]) -> tuple[Span, ...]:
+    return tuple(sorted([*rest, *(Span(span.first, span.last) for span in spans if span.kind is kind)]))
+
+
+def _of_other_years(span: Span, told: Container[int]) -> list[Span]:
+    """The parts of ``span`` in years that are not ``told``."""
+    return [
+        Span(max(span.first, date(year, 1, 1)), min(span.last, date(year, 12, 31)))
+        for year in range(span.first.year, span.last.year + 1)
+        if year not in told
+    ]
 
 
 def _usual_vacation(day: date) -> bool:

@@ -21,7 +21,8 @@ class SiteKind(StrEnum):
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """One school site. ``site_id`` is the one used in topics: ``[a-z0-9-]``, at most 32 characters.
 
-    Longitude and latitude are degrees, WGS 84.
+    Longitude and latitude are degrees, WGS 84. ``pupils`` is the enrolment (None: nobody said), ``boarders`` how many
+    of them live there; ``key_site``: a key site of counter-terrorism (反恐重点单位).
     """
 
     site_id: str
@@ -34,3 +35,6 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     latitude: float | None = None
     contact_name: str = ""
     contact_phone: str = ""
+    pupils: int | None = None
+    boarders: int = 0
+    key_site: bool = False

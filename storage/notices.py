@@ -15,6 +15,7 @@ class NoticeChannel(StrEnum):
     INCIDENT = "campuswatch_incident"  # an incident changed (payload: incident_id) -> web
     ENDED = "campuswatch_incident_ended"  # a person reset or closed one (payload: incident_id) -> alarm lane
     REGISTRY = "campuswatch_registry"  # sites or devices changed -> lanes
+    PREMISES = "campuswatch_premises"  # guards, gates, posts, calendar (payload: site_id, "" = any) -> targets
     CLOCK = "campuswatch_clock"  # it is known how far off a device's clock is -> alarm lane
     DEVICE = "campuswatch_device"  # devices went online or offline -> web
     LINK = "campuswatch_link"  # a link was heard, or was not (payload: link_id) -> web, targets

@@ -18,6 +18,7 @@ from domain.device import Device, DeviceKind, RegisteredDevice
 from domain.errors import RegistryError, UnknownDevice, UnknownSite
 from domain.site import Site, SiteKind
 from storage.audit_trail import append
+from storage.facts import keep_networked_devices, keep_site_facts
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -101,12 +102,13 @@ async def upsert_sites(conn: Connection, sites: Iterable[Site], *, actor: str, a
 
     :raises RegistryError: a site is given twice or the table refuses a value; nothing was changed.
     """
-    async with _writing(conn):
+    async with writing(conn):
         await _stage(
             conn,
             """CREATE TEMP TABLE staged_site (
                    site_id text PRIMARY KEY, name text, name_en text, kind text, township text, address text,
-                   longitude double precision, latitude double precision, contact_name text, contact_phone text
+                   longitude double precision, latitude double precision, contact_name text, contact_phone text,
+                   pupils integer, boarders integer, key_site boolean
                ) ON COMMIT DROP""",
             "COPY staged_site FROM STDIN",
             (
@@ -121,6 +123,9 @@ async def upsert_sites(conn: Connection, sites: Iterable[Site], *, actor: str, a
                     site.latitude,
                     site.contact_name,
                     site.contact_phone,
+                    site.pupils,
+                    site.boarders,
+                    site.key_site,
                 )
                 for site in sites
             ),
@@ -130,12 +135,12 @@ async def upsert_sites(conn: Connection, sites: Iterable[Site], *, actor: str, a
                SELECT n.site_id, to_jsonb(n) AS after, to_jsonb(o) AS before
                FROM staged_site AS n LEFT JOIN (
                    SELECT site_id, name, name_en, kind, township, address, longitude, latitude, contact_name,
-                          contact_phone FROM site
+                          contact_phone, pupils, boarders, key_site FROM site
                ) AS o USING (site_id)"""
         )
         await conn.execute(
             """INSERT INTO site (site_id, name, name_en, kind, township, address, longitude, latitude, contact_name,
-                                 contact_phone, created_at, updated_at)
+                                 contact_phone, pupils, boarders, key_site, created_at, updated_at)
                SELECT n.*, %(at)s, %(at)s FROM staged_site AS n JOIN site_plan AS p USING (site_id)
                WHERE p.before IS NULL ORDER BY site_id""",
             {"at": at},
@@ -144,11 +149,13 @@ async def upsert_sites(conn: Connection, sites: Iterable[Site], *, actor: str, a
             """UPDATE site AS s
                SET name = n.name, name_en = n.name_en, kind = n.kind, township = n.township, address = n.address,
                    longitude = n.longitude, latitude = n.latitude, contact_name = n.contact_name,
-                   contact_phone = n.contact_phone, updated_at = %(at)s
+                   contact_phone = n.contact_phone, pupils = n.pupils, boarders = n.boarders, key_site = n.key_site,
+                   updated_at = %(at)s
                FROM staged_site AS n JOIN site_plan AS p USING (site_id)
                WHERE s.site_id = n.site_id AND p.before IS NOT NULL AND p.before <> p.after""",
             {"at": at},
         )
+        await keep_site_facts(conn, at=at)
         changes = await _audit(
             conn,
             """WITH entry AS (
@@ -185,12 +192,13 @@ async def upsert_devices(
     :raises RegistryError: a device is given twice, a parent is unknown or circular, an address is taken, or the table
         refuses a value. Whatever is raised, nothing was changed.
     """
-    async with _writing(conn):
+    async with writing(conn):
         await _stage(
             conn,
             """CREATE TEMP TABLE staged_device (
                    site_id text, device_id text, kind text, name text, place text, parent_id text, profile text,
-                   address text, heartbeat_s integer, PRIMARY KEY (site_id, device_id)
+                   address text, heartbeat_s integer, key_place boolean, must_network boolean,
+                   PRIMARY KEY (site_id, device_id)
                ) ON COMMIT DROP""",
             "COPY staged_device FROM STDIN",
             (
@@ -204,6 +212,8 @@ async def upsert_devices(
                     device.profile,
                     device.address,
                     device.heartbeat_s,
+                    device.key_place,
+                    device.must_network,
                 )
                 for device in devices
             ),
@@ -221,6 +231,7 @@ async def upsert_devices(
         await conn.execute(_UPDATE_DEVICES, {"at": at})
         await conn.execute(_SET_PARENTS)
         await _check_parents(conn)
+        await keep_networked_devices(conn, at=at)
         changes = await _audit(conn, _AUDIT_DEVICES, actor, at, added)
         await conn.execute("DROP TABLE device_plan, staged_device")
     return changes
@@ -231,12 +242,15 @@ CREATE TEMP TABLE device_plan ON COMMIT DROP AS
 SELECT n.*, s.site_no, o.device_no,
        CASE WHEN o.device_no IS NULL THEN 'device.added'
             WHEN o.retired_at IS NOT NULL THEN 'device.restored'
-            WHEN (n.kind, n.name, n.place, n.parent_id, n.profile, n.address, n.heartbeat_s)
+            WHEN (n.kind, n.name, n.place, n.parent_id, n.profile, n.address, n.heartbeat_s, n.key_place,
+                  n.must_network)
                  IS DISTINCT FROM
-                 (o.kind, o.name, o.place, coalesce(p.device_id, ''), o.profile, o.address, o.heartbeat_s)
+                 (o.kind, o.name, o.place, coalesce(p.device_id, ''), o.profile, o.address, o.heartbeat_s, o.key_place,
+                  o.must_network)
             THEN 'device.changed' END AS action,
        jsonb_build_object('kind', o.kind, 'name', o.name, 'place', o.place, 'parent_id', coalesce(p.device_id, ''),
-                          'profile', o.profile, 'address', o.address, 'heartbeat_s', o.heartbeat_s) AS before
+                          'profile', o.profile, 'address', o.address, 'heartbeat_s', o.heartbeat_s,
+                          'key_place', o.key_place, 'must_network', o.must_network) AS before
 FROM staged_device AS n
 JOIN site AS s USING (site_id)
 LEFT JOIN device AS o ON o.site_no = s.site_no AND o.device_id = n.device_id
@@ -251,15 +265,17 @@ WHERE n.action IS NOT NULL AND d.device_no = n.device_no AND d.profile <> ''
 """
 
 _INSERT_DEVICES: LiteralString = """
-INSERT INTO device (site_no, device_id, kind, name, place, profile, address, heartbeat_s, created_at, updated_at)
-SELECT site_no, device_id, kind, name, place, profile, address, heartbeat_s, %(at)s, %(at)s
+INSERT INTO device (site_no, device_id, kind, name, place, profile, address, heartbeat_s, key_place, must_network,
+                    created_at, updated_at)
+SELECT site_no, device_id, kind, name, place, profile, address, heartbeat_s, key_place, must_network, %(at)s, %(at)s
 FROM device_plan WHERE action = 'device.added' ORDER BY site_no, device_id
 """
 
 _UPDATE_DEVICES: LiteralString = """
 UPDATE device AS d
 SET kind = n.kind, name = n.name, place = n.place, parent_no = NULL, profile = n.profile, address = n.address,
-    heartbeat_s = n.heartbeat_s, retired_at = NULL, updated_at = %(at)s
+    heartbeat_s = n.heartbeat_s, key_place = n.key_place, must_network = n.must_network, retired_at = NULL,
+    updated_at = %(at)s
 FROM device_plan AS n
 WHERE n.action IN ('device.changed', 'device.restored') AND d.device_no = n.device_no
 """
@@ -281,7 +297,8 @@ WITH entry AS (
     FROM device_plan AS n, LATERAL (
         SELECT coalesce(jsonb_object_agg(key, jsonb_build_array(n.before -> key, value)), '{}') AS detail
         FROM jsonb_each(jsonb_build_object('kind', n.kind, 'name', n.name, 'place', n.place, 'parent_id', n.parent_id,
-                                           'profile', n.profile, 'address', n.address, 'heartbeat_s', n.heartbeat_s))
+                                           'profile', n.profile, 'address', n.address, 'heartbeat_s', n.heartbeat_s,
+                                           'key_place', n.key_place, 'must_network', n.must_network))
         WHERE n.before -> key IS DISTINCT FROM value
     ) AS difference
     WHERE n.action IS NOT NULL
@@ -328,7 +345,7 @@ async def retire_device(conn: Connection, site_id: str, device_id: str, *, actor
     :raises UnknownDevice: no such device in service.
     :raises RegistryError: other devices in service hang on it.
     """
-    async with _writing(conn):
+    async with writing(conn):
         cursor = await conn.execute(
             """UPDATE device AS d SET retired_at = %(at)s, updated_at = %(at)s, profile = '', address = ''
                FROM site AS s
@@ -345,6 +362,7 @@ async def retire_device(conn: Connection, site_id: str, device_id: str, *, actor
         )
         if children := [child for (child,) in await cursor.fetchall()]:
             raise RegistryError(f"devices still hang on {device_id}: {', '.join(children)}")
+        await keep_networked_devices(conn, at=at)
         await append(conn, at=at, actor=actor, action="device.retired", subject=f"{site_id}/{device_id}")
         await notify(conn, NoticeChannel.REGISTRY)
 
@@ -356,7 +374,7 @@ async def list_sites(conn: Connection, *, after: str = "", limit: int | None = 1
     """Sites by site_id, from behind ``after``; ``limit=None`` = all."""
     cursor = await conn.execute(
         """SELECT site_no, site_id, name, name_en, kind, township, address, longitude, latitude, contact_name,
-                  contact_phone
+                  contact_phone, pupils, boarders, key_site
            FROM site WHERE site_id > %s ORDER BY site_id LIMIT %s""",
         (after, limit),
     )
@@ -367,7 +385,7 @@ async def get_site(conn: Connection, site_id: str) -> RegisteredSite:
     """:raises UnknownSite: no such site."""
     cursor = await conn.execute(
         """SELECT site_no, site_id, name, name_en, kind, township, address, longitude, latitude, contact_name,
-                  contact_phone
+                  contact_phone, pupils, boarders, key_site
            FROM site WHERE site_id = %s""",
         (site_id,),
     )
@@ -378,7 +396,8 @@ async def get_site(conn: Connection, site_id: str) -> RegisteredSite:
 
 
 _DEVICE_COLUMNS: LiteralString = """
-SELECT s.site_id, d.device_id, d.kind, d.name, d.place, coalesce(p.device_id, ''), d.profile, d.address, d.heartbeat_s
+SELECT s.site_id, d.device_id, d.kind, d.name, d.place, coalesce(p.device_id, ''), d.profile, d.address, d.heartbeat_s,
+       d.key_place, d.must_network
 FROM device AS d JOIN site AS s USING (site_no) LEFT JOIN device AS p ON p.device_no = d.parent_no
 """
 
@@ -455,7 +474,7 @@ async def get_registered(conn: Connection, site_id: str, device_id: str) -> Regi
 
 
 @asynccontextmanager
-async def _writing(conn: Connection) -> AsyncIterator[None]:
+async def writing(conn: Connection) -> AsyncIterator[None]:
     """A (nested) transaction that waits for other writers and turns refusals of the tables into ours."""
     try:
         async with conn.transaction():
@@ -498,6 +517,9 @@ def _site(row: Sequence[Any]) -> RegisteredSite:
             latitude=row[8],
             contact_name=row[9],
             contact_phone=row[10],
+            pupils=row[11],
+            boarders=row[12],
+            key_site=row[13],
         ),
     )
 
@@ -513,4 +535,6 @@ def _device(row: Sequence[Any]) -> Device:
         profile=row[6],
         address=row[7],
         heartbeat_s=row[8],
+        key_place=row[9],
+        must_network=row[10],
     )
