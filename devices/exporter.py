@@ -81,6 +81,9 @@ def site_row(site: Site, language: str) -> list[_Value]:
         site.latitude,
         site.contact_name,
         site.contact_phone,
+        site.pupils,
+        site.boarders,
+        truth(site.key_site, language),
     ]
 
 
@@ -95,7 +98,13 @@ def device_row(device: Device, language: str) -> list[_Value]:
         device.profile,
         device.address,
         device.heartbeat_s,
+        truth(device.key_place, language),
+        "" if device.must_network is None else truth(device.must_network, language),
     ]
+
+
+def truth(value: bool, language: str) -> str:
+    return Words("是", "yes").text(language) if value else Words("否", "no").text(language)
 
 
 def to_csv(

@@ -21,6 +21,9 @@ SITE_HEADINGS: dict[str, tuple[str, ...]] = {
     "latitude": ("纬度", "latitude", "lat"),
     "contact_name": ("联系人", "contact_name", "contact", "安全干部"),
     "contact_phone": ("联系电话", "contact_phone", "phone", "电话"),
+    "pupils": ("学生数", "pupils", "在校生数", "学生人数", "enrolment"),
+    "boarders": ("住宿生数", "boarders", "寄宿生数", "住校生数"),
+    "key_site": ("反恐重点单位", "key_site", "反恐重点", "key site"),
 }
 
 DEVICE_HEADINGS: dict[str, tuple[str, ...]] = {
@@ -33,6 +36,8 @@ DEVICE_HEADINGS: dict[str, tuple[str, ...]] = {
     "profile": ("接入协议", "profile", "协议", "厂家协议"),
     "address": ("通信地址", "address", "设备地址"),
     "heartbeat_s": ("心跳间隔(秒)", "heartbeat_s", "心跳间隔", "心跳周期", "heartbeat"),
+    "key_place": ("重要部位", "key_place", "是否重要部位"),
+    "must_network": ("应联网", "must_network", "是否应联网"),
 }
 
 SITE_KIND_WORDS: dict[SiteKind, Words] = {

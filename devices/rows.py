@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -19,31 +17,15 @@ from devices.headings import (
     match_headings,
     site_kind,
 )
-from devices.neutral import restore
-from devices.tables import Cell, CellFault, Row, Table, Words, column_name, data_rows
+from devices.records import HEADINGS_WITHIN, Fault, Record, Sheet, titles_of
+from devices.tables import CellFault, Table, Words, column_name, data_rows
 from domain.device import Device
 from domain.site import Site
 
-_MAX_TEXT = 200
-_HEADINGS_WITHIN = 10  # rows: titles and remarks may stand above the headings
-_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
-
 DeviceKey = tuple[str, str]
 
-
-class Fault(msgspec.Struct, frozen=True):
-    """What is wrong with a cell. ``column`` is its letter and heading, ``sheet`` "" for a CSV file."""
-
-    sheet: str
-    line: int
-    column: str
-    why: Words
-
-    def text(self, language: str) -> str:
-        sheet = f"{self.sheet} " if self.sheet else ""
-        if language == "en":
-            return f"{sheet}line {self.line}, column {self.column}: {self.why.en}"
-        return f"{sheet}第 {self.line} 行 {self.column} 列:{self.why.zh}"
+#: At one site.
+MOST_PUPILS = 100_000
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -64,11 +46,7 @@ class Plan(msgspec.Struct):
     tables: int = 0
 
 
-class _Sheet(msgspec.Struct, frozen=True):
-    table: Table
-    heading_line: int
-    columns: dict[int, str]
-    titles: dict[str, str]
+class _Sheet(Sheet, frozen=True):
     of_devices: bool
 
 
@@ -81,16 +59,16 @@ def plan_import(tables: Iterable[Table], known: Known) -> Plan:
     for sheet in sheets:
         if not sheet.of_devices:
             for row in data_rows(sheet.table, sheet.heading_line):
-                site = _take_site(_Record(sheet, row, plan.faults), known, site_lines)
+                site = _take_site(Record(sheet, row, plan.faults), known, site_lines)
                 if site is not None:
                     plan.sites.append(site)
-    devices: dict[DeviceKey, tuple[_Record, Device]] = {}
+    devices: dict[DeviceKey, tuple[Record, Device]] = {}
     device_lines: dict[DeviceKey, int] = {}
     site_ids = known.sites.keys() | site_lines.keys()
     for sheet in sheets:
         if sheet.of_devices:
             for row in data_rows(sheet.table, sheet.heading_line):
-                record = _Record(sheet, row, plan.faults)
+                record = Record(sheet, row, plan.faults)
                 device = _take_device(record, known, site_ids, device_lines)
                 if device is not None:
                     devices[device.site_id, device.device_id] = (record, device)
@@ -103,20 +81,14 @@ def plan_import(tables: Iterable[Table], known: Known) -> Plan:
 
 def _recognise(table: Table, plan: Plan) -> _Sheet | None:
     """Find the headings and by them what the table holds."""
-    for row in table.rows[:_HEADINGS_WITHIN]:
+    for row in table.rows[:HEADINGS_WITHIN]:
         cells = ["" if isinstance(cell, CellFault) else cell for cell in row.cells]
         as_devices, as_sites = match_headings(cells, DEVICE_HEADINGS), match_headings(cells, SITE_HEADINGS)
         of_devices = "device_id" in as_devices.values()
         columns = as_devices if of_devices else as_sites
         if "site_id" not in columns.values() or len(columns) < 2:
             continue
-        titles: dict[str, str] = {}
-        for column, field in columns.items():
-            title = f"{column_name(column)}({cells[column].strip()})"
-            if field in titles:
-                why = Words(f"与 {titles[field]} 列重复", f"the same as column {titles[field]}")
-                plan.faults.append(Fault(table.name, row.line, title, why))
-            titles.setdefault(field, title)
+        titles = titles_of(table.name, row.line, cells, columns, plan.faults)
         plan.ignored.extend(
             f"{table.name} {column_name(column)}({cell.strip()})".strip()
             for column, cell in enumerate(cells)
@@ -128,74 +100,11 @@ def _recognise(table: Table, plan: Plan) -> _Sheet | None:
     return None
 
 
-class _Record:
-    """The cells of one row by field, and where to report what is wrong with them."""
-
-    def __init__(self, sheet: _Sheet, row: Row, faults: list[Fault]) -> None:
-        self.sheet = sheet
-        self.line = row.line
-        self._faults = faults
-        self._cells: dict[str, Cell] = {
-            field: row.cells[column] if column < len(row.cells) else "" for column, field in sheet.columns.items()
-        }
-        self.sound = True
-
-    def has(self, field: str) -> bool:
-        return field in self._cells
-
-    def refuse(self, field: str, zh: str, en: str) -> None:
-        self.sound = False
-        title = self.sheet.titles.get(field, field)
-        self._faults.append(Fault(self.sheet.table.name, self.line, title, Words(zh, en)))
-
-    def text(self, field: str, *, required: bool = False) -> str:
-        """Free text as it stands, without blanks around it."""
-        cell = self._cells.get(field, "")
-        if isinstance(cell, CellFault):
-            self.refuse(field, cell.why.zh, cell.why.en)
-            return ""
-        text = restore(cell.strip().strip(_INVISIBLE).strip())
-        if required and not text:
-            self.refuse(field, "不能为空", "must not be empty")
-        if len(text) > _MAX_TEXT:
-            self.refuse(field, f"超过 {_MAX_TEXT} 个字", f"longer than {_MAX_TEXT} characters")
-            return text[:_MAX_TEXT]
-        if any(unicodedata.category(char) in ("Cc", "Cs") and char not in "\t\r\n" for char in text):
-            self.refuse(field, "含有控制字符", "holds control characters")
-        return text
-
-    def code(self, field: str, *, required: bool = False) -> str:
-        """An id, number or word: full-width forms become plain ones."""
-        return unicodedata.normalize("NFKC", self.text(field, required=required)).strip()
-
-    def number(self, field: str, low: float, high: float) -> float | None:
-        text = self.code(field)
-        if not text:
-            return None
-        try:
-            number = float(text)
-        except ValueError:
-            number = math.nan
-        if not low <= number <= high:
-            zh, en = f"应为 {low:g} 到 {high:g} 的数字", f"expected a number from {low:g} to {high:g}"
-            self.refuse(field, f"{zh},得到 {text[:40]}", f"{en}, got {text[:40]}")
-            return None
-        return number
-
-    def whole(self, field: str, low: int, high: int, default: int) -> int:
-        number = self.number(field, low, high)
-        if number is None:
-            return default
-        if not number.is_integer():
-            self.refuse(field, f"应为整数,得到 {number:g}", f"expected a whole number, got {number:g}")
-        return int(number)
-
-
 _Kind = TypeVar("_Kind")
 
 
 def _kind(
-    record: _Record, find: Callable[[str], _Kind | None], words: Mapping[Any, Words], default: _Kind | None
+    record: Record, find: Callable[[str], _Kind | None], words: Mapping[Any, Words], default: _Kind | None
 ) -> _Kind | None:
     if not record.has("kind") and default is not None:
         return default
@@ -210,7 +119,7 @@ def _kind(
     return kind
 
 
-def _take_site(record: _Record, known: Known, lines: dict[str, int]) -> Site | None:
+def _take_site(record: Record, known: Known, lines: dict[str, int]) -> Site | None:
     """The site of a row, None if the row has faults. ``lines`` remembers where each id stood, faults or not."""
     site_id = record.code("site_id", required=True)
     if site_id and SITE_ID.fullmatch(site_id) is None:
@@ -232,14 +141,24 @@ def _take_site(record: _Record, known: Known, lines: dict[str, int]) -> Site | N
         fields["longitude"] = record.number("longitude", -180, 180)
     if record.has("latitude"):
         fields["latitude"] = record.number("latitude", -90, 90)
+    if record.has("pupils"):
+        fields["pupils"] = record.whole_or_none("pupils", 0, MOST_PUPILS)
+    if record.has("boarders"):
+        fields["boarders"] = record.whole("boarders", 0, MOST_PUPILS, default=0)
+    if record.has("key_site"):
+        fields["key_site"] = record.flag("key_site", default=False)
     if not record.sound or kind is None:
         return None
     before = {} if old is None else msgspec.structs.asdict(old)
-    return Site(**{**before, "site_id": site_id, "kind": kind, **fields})
+    site = Site(**{**before, "site_id": site_id, "kind": kind, **fields})
+    if site.boarders > (site.pupils or 0):
+        field = "boarders" if record.has("boarders") else "pupils"
+        record.refuse(field, "住宿生数多于学生数", "more boarders than pupils")
+    return site
 
 
 def _take_device(
-    record: _Record,
+    record: Record,
     known: Known,
     site_ids: Collection[str],
     lines: dict[DeviceKey, int],
@@ -264,6 +183,10 @@ def _take_device(
     fields |= {field: record.code(field) for field in ("parent_id", "profile", "address") if record.has(field)}
     if record.has("heartbeat_s"):
         fields["heartbeat_s"] = record.whole("heartbeat_s", 1, 86_400, default=30)
+    if record.has("key_place"):
+        fields["key_place"] = record.flag("key_place", default=False)
+    if record.has("must_network"):
+        fields["must_network"] = record.flag_or_none("must_network")
     if not record.sound or kind is None:
         return None
     before = {} if old is None else msgspec.structs.asdict(old)
@@ -272,7 +195,7 @@ def _take_device(
     return device
 
 
-def _check_profile(record: _Record, device: Device, old: Device | None, profiles: Collection[str]) -> None:
+def _check_profile(record: Record, device: Device, old: Device | None, profiles: Collection[str]) -> None:
     if old is not None and (old.profile, old.address) == (device.profile, device.address):
         return
     if device.profile and device.profile not in profiles:
@@ -287,7 +210,7 @@ def _check_profile(record: _Record, device: Device, old: Device | None, profiles
 
 
 def _check_parents(
-    devices: Mapping[DeviceKey, tuple[_Record, Device]], known: Known, lines: Collection[DeviceKey]
+    devices: Mapping[DeviceKey, tuple[Record, Device]], known: Known, lines: Collection[DeviceKey]
 ) -> None:
     def parent_of(key: DeviceKey) -> str | None:
         if key in devices:
@@ -318,7 +241,7 @@ def _ancestors(site_id: str, parent_id: str, parent_of: Callable[[DeviceKey], st
         step = parent_of((site_id, step))
 
 
-def _check_addresses(devices: Mapping[DeviceKey, tuple[_Record, Device]], known: Known) -> None:
+def _check_addresses(devices: Mapping[DeviceKey, tuple[Record, Device]], known: Known) -> None:
     """At one site, an address of a profile leads to one device only."""
     taken = {
         (device.site_id, device.profile, device.address): device.device_id

@@ -11,6 +11,7 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,9 +46,13 @@ class Words(NamedTuple):
 
 
 class CellFault(NamedTuple):
-    """A cell that is no text, and why."""
+    """A cell that is no text, and why. ``date``: where it is a date, a time or both, the same in ISO's form; ``truth``:
+    where it is TRUE or FALSE; a column that expects such a thing takes it.
+    """
 
     why: Words
+    date: str = ""
+    truth: bool | None = None
 
 
 Cell = str | CellFault
@@ -173,13 +178,17 @@ def _cell(cell: Any) -> Cell:
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
-        return CellFault(_TRUTH)
+        return CellFault(_TRUTH, truth=value)
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
         # Excel keeps 12 as 12.0: what a person sees is 12.
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    return CellFault(_DATE)
+    if isinstance(value, datetime):
+        # A time that Excel keeps as a fraction of a day may be some microseconds off.
+        value = (value + timedelta(milliseconds=500)).replace(microsecond=0)
+        return CellFault(_DATE, value.date().isoformat() if value.time() == time() else value.isoformat(" "))
+    return CellFault(_DATE, value.isoformat() if isinstance(value, date | time) else "")
 
 
 def _merged_cells(archive: zipfile.ZipFile, path: str) -> list[tuple[range, range]]:

@@ -36,6 +36,9 @@ SITES = st.builds(
     latitude=st.none() | st.floats(-90, 90),
     contact_name=WORDS,
     contact_phone=st.from_regex(r"\+?[0-9-]{0,15}", fullmatch=True),
+    pupils=st.integers(5_000, 100_000),
+    boarders=st.integers(0, 5_000),
+    key_site=st.booleans(),
 )
 
 
@@ -52,6 +55,8 @@ def districts(draw: st.DrawFn) -> tuple[list[Site], list[Device]]:
         profile=st.just("zigbee2mqtt"),
         address=CODE,
         heartbeat_s=st.integers(1, 86_400),
+        key_place=st.booleans(),
+        must_network=st.sampled_from([None, True, False]),
     )
     unique = (lambda d: (d.site_id, d.device_id), lambda d: (d.site_id, d.address))
     return sites, draw(st.lists(devices, max_size=5, unique_by=unique))
