@@ -154,10 +154,12 @@ def main() -> None:
     from campuswatch.commands.audit import audit
     from campuswatch.commands.devices import devices
     from campuswatch.commands.quarantine import quarantine
+    from campuswatch.commands.registry import registry
     from campuswatch.commands.sim import sim
 
     program.add_command(audit)
     program.add_command(devices)
     program.add_command(quarantine)
+    program.add_command(registry)
     program.add_command(sim)
     program()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,19 @@ from openpyxl.styles import Font
 
 from devices.headings import DEVICE_HEADINGS, DEVICE_KIND_WORDS, SITE_HEADINGS, SITE_KIND_WORDS
 from devices.neutral import neutralise
-from devices.tables import Words
+from devices.tables import Words, column_name
 from domain.device import Device
 from domain.errors import RegistryError
 from domain.site import Site
 from storage.pool import Connection
 from storage.registry import list_devices, list_sites
 
-_SITES_SHEET = Words("学校", "sites")
-_DEVICES_SHEET = Words("设备", "devices")
+SITES_SHEET = Words("学校", "sites")
+DEVICES_SHEET = Words("设备", "devices")
 
 _Value = str | int | float | None
+CellValue = _Value | date
+_WIDTH = 16
 
 
 class What(StrEnum):
@@ -59,13 +62,7 @@ async def export_file(
             if what is What.SITES
             else to_csv(devices, device_row, DEVICE_HEADINGS, language)
         )
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RegistryError(f"{path}: 无法写入 / cannot be written: {error.strerror}") from error
+    write_whole(path, data)
     return len(sites), len(devices)
 
 
@@ -123,25 +120,55 @@ def to_csv(
 
 
 def to_xlsx(sites: Sequence[Site], devices: Sequence[Device], language: str) -> bytes:
-    book = Workbook(write_only=True)
-    tables: tuple[tuple[Words, dict[str, tuple[str, ...]], Iterable[list[_Value]]], ...] = (
-        (_SITES_SHEET, SITE_HEADINGS, (site_row(site, language) for site in sites)),
-        (_DEVICES_SHEET, DEVICE_HEADINGS, (device_row(device, language) for device in devices)),
+    return workbook(
+        (
+            (SITES_SHEET, SITE_HEADINGS, (site_row(site, language) for site in sites)),
+            (DEVICES_SHEET, DEVICE_HEADINGS, (device_row(device, language) for device in devices)),
+        ),
+        language,
     )
+
+
+def workbook(
+    tables: Iterable[tuple[Words, dict[str, tuple[str, ...]], Iterable[Sequence[CellValue]]]], language: str
+) -> bytes:
+    """An XLSX of ``tables``: the name of the sheet, headings by field, rows."""
+    book = Workbook(write_only=True)
     for words, headings, rows in tables:
         sheet = book.create_sheet(words.text(language))
         sheet.freeze_panes = "A2"
         titles = []
-        for title in _titles(headings, language):
+        for number, title in enumerate(_titles(headings, language)):
+            sheet.column_dimensions[column_name(number)].width = _WIDTH
             cell = WriteOnlyCell(sheet, value=title)
             cell.font = Font(bold=True)
             titles.append(cell)
         sheet.append(titles)
         for row in rows:
-            sheet.append([_xlsx_value(value) for value in row])
+            sheet.append([_date_cell(sheet, value) if isinstance(value, date) else _xlsx_value(value) for value in row])
     data = io.BytesIO()
     book.save(data)
     return data.getvalue()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """The file appears whole or not at all.
+
+    :raises RegistryError: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RegistryError(f"{path}: 无法写入 / cannot be written: {error.strerror}") from error
+
+
+def _date_cell(sheet: Any, value: date) -> Any:
+    cell = WriteOnlyCell(sheet, value=datetime.combine(value, time()))
+    cell.number_format = "yyyy-mm-dd"
+    return cell
 
 
 def _xlsx_value(value: _Value) -> _Value:

@@ -18,6 +18,7 @@ from devices.headings import (
     site_kind,
 )
 from devices.records import HEADINGS_WITHIN, Fault, Record, Sheet, titles_of
+from devices.register.forms import form_of
 from devices.tables import CellFault, Table, Words, column_name, data_rows
 from domain.device import Device
 from domain.site import Site
@@ -80,7 +81,10 @@ def plan_import(tables: Iterable[Table], known: Known) -> Plan:
 
 
 def _recognise(table: Table, plan: Plan) -> _Sheet | None:
-    """Find the headings and by them what the table holds."""
+    """Find the headings and by them what the table holds. Sheets of the register go another way."""
+    if form_of(table.name) is not None:
+        plan.ignored.append(table.name)
+        return None
     for row in table.rows[:HEADINGS_WITHIN]:
         cells = ["" if isinstance(cell, CellFault) else cell for cell in row.cells]
         as_devices, as_sites = match_headings(cells, DEVICE_HEADINGS), match_headings(cells, SITE_HEADINGS)

@@ -18,13 +18,13 @@ from domain.errors import CampuswatchError, ImportRefused
 from storage.pool import connect, wrapped_errors
 from storage.registry import Changes, get_site, list_devices, list_sites
 
-_LANGUAGE = click.option(
+LANGUAGE = click.option(
     "--lang",
     "language",
     type=click.Choice(["zh", "en"]),
     default="zh",
     show_default=True,
-    envvar="CAMPUSWATCH_LANGUAGE",
+    envvar="CAMPUSWATCHLANGUAGE",
     help="Language of messages and headings.",
 )
 
@@ -43,7 +43,7 @@ def devices() -> None:
     envvar="CAMPUSWATCH_INGEST__PROFILES",
     help="Folder with makers' profiles of your own.",
 )
-@_LANGUAGE
+@LANGUAGE
 @click.pass_context
 def import_command(ctx: click.Context, file: Path, dry_run: bool, profiles: Path | None, language: str) -> None:
     """Import sites and devices from FILE (.xlsx or .csv), all or nothing.
@@ -65,7 +65,7 @@ def import_command(ctx: click.Context, file: Path, dry_run: bool, profiles: Path
     show_default=True,
     help="What a CSV file shall hold; an XLSX holds both.",
 )
-@_LANGUAGE
+@LANGUAGE
 @click.pass_context
 def export_command(ctx: click.Context, file: Path, what: str, language: str) -> None:
     """Export sites and devices to FILE (.xlsx or .csv), which imports back unchanged."""
@@ -74,7 +74,7 @@ def export_command(ctx: click.Context, file: Path, what: str, language: str) -> 
 
 @devices.command("list")
 @click.argument("site", required=False)
-@_LANGUAGE
+@LANGUAGE
 @click.pass_context
 def list_command(ctx: click.Context, site: str | None, language: str) -> None:
     """List the devices of SITE, or all sites."""
@@ -108,8 +108,8 @@ def run_import(dsn: str, file: Path, dry_run: bool, language: str = "zh", profil
         raise click.ClickException(str(error)) from error
     for name in report.ignored:
         click.echo(Words(f"忽略:{name}", f"ignored: {name}").text(language))
-    click.echo(f"{Words('学校', 'sites').text(language)}: {_counts(report.sites, language)}")
-    click.echo(f"{Words('设备', 'devices').text(language)}: {_counts(report.devices, language)}")
+    click.echo(f"{Words('学校', 'sites').text(language)}: {counts_text(report.sites, language)}")
+    click.echo(f"{Words('设备', 'devices').text(language)}: {counts_text(report.devices, language)}")
     if dry_run:
         click.echo(Words("试运行:没有改动。", "Dry run: nothing was changed.").text(language))
 
@@ -152,7 +152,7 @@ def run_list(dsn: str, site_id: str | None, language: str = "zh") -> None:
         click.echo(Words("没有登记。", "None registered.").text(language), err=True)
 
 
-def _counts(changes: Changes, language: str) -> str:
+def counts_text(changes: Changes, language: str) -> str:
     zh = f"新增 {changes.added},修改 {changes.changed},未变 {changes.unchanged}"
     return Words(zh, f"{changes.added} added, {changes.changed} changed, {changes.unchanged} unchanged").text(language)
 
