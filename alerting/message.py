@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from alerting.place import Place
 from domain.delivery import Notice
 from domain.finding import Severity
-from domain.vocabulary import DEVICE_WORDS, HOUSE_RULES, SEVERITY_WORDS, rule_words
+from domain.vocabulary import AREA_RULES, DEVICE_WORDS, HOUSE_RULES, SEVERITY_WORDS, rule_words
 
 _NOTICE_WORDS = {
     Notice.RAISED: ("", ""),
@@ -40,7 +40,11 @@ def subject_text(
     mark_zh, mark_en = ("【测试】", "[TEST] ") if test else ("【演练】", "[DRILL] ") if drill else ("", "")
     what_zh, what_en = rule_words(rule)
     grave_zh, grave_en = SEVERITY_WORDS[severity]
-    nowhere_zh, nowhere_en = ("本系统", "this system") if rule in HOUSE_RULES else ("未登记学校", "unregistered site")
+    nowhere_zh, nowhere_en = ("未登记学校", "unregistered site")
+    if rule in HOUSE_RULES:
+        nowhere_zh, nowhere_en = "本系统", "this system"
+    elif rule in AREA_RULES:
+        nowhere_zh, nowhere_en = "多所学校", "several sites"
     site_zh = place.site.name if place.site else nowhere_zh
     site_en = (place.site.name_en or place.site.name) if place.site else nowhere_en
     where_zh = where_en = ""

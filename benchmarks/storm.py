@@ -233,7 +233,9 @@ def _account(sheet: Sheet, room: ControlRoom, account: Account, copies: int) -> 
     kept = ledger(room, heartbeats + states, seconds=60.0)
     stored_states = room.number("SELECT count(*) FROM event WHERE channel = 'state'")
     incidents = room.number("SELECT count(*) FROM incident WHERE rule = 'one_key_alarm'")
-    offline = room.number("SELECT count(*) FROM finding WHERE rule = 'heartbeat_lost' AND kind = 'raised'")
+    offline = room.number(
+        "SELECT count(*) FROM finding WHERE rule IN ('heartbeat_lost', 'site_silent', 'area_silent') AND kind = 'raised'"
+    )
     sheet.figures["account"] = {
         "heartbeats": heartbeats,
         "states": states,

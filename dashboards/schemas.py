@@ -91,6 +91,7 @@ class SiteTileReply(Reply):
                     "online": 105,
                     "offline": 1,
                     "unknown": 2,
+                    "behind": 1,
                 }
             ]
         },
@@ -112,6 +113,7 @@ class SiteTileReply(Reply):
     online: int = Field(description="Devices that proved alive lately.")
     offline: int
     unknown: int = Field(description="Never heard, or behind something that is offline.")
+    behind: int = Field(description="Of the unknown, those behind a dead device or silent with their whole site.")
 
 
 class TotalsReply(Reply):
@@ -269,6 +271,8 @@ class DeviceReply(Reply):
                     "parent_id": "s001-gw-01",
                     "profile": "",
                     "connectivity": "online",
+                    "reason": "",
+                    "behind_id": "",
                     "since": _AT.isoformat(),
                     "last_seen_at": _AT.isoformat(),
                     "battery_pct": 87.5,
@@ -288,6 +292,12 @@ class DeviceReply(Reply):
     parent_id: str
     profile: str
     connectivity: Literal["online", "offline", "unknown"]
+    reason: Literal["", "behind", "site", "returning"] = Field(
+        description="Why the connectivity is unknown: what the device hangs on is dead (`behind`), its whole site is"
+        " silent, or what it was behind is back and it has its time to report. `behind` of a device that is offline: it"
+        " was dead before."
+    )
+    behind_id: str = Field(description="The dead device that it is behind, empty where that is not the reason.")
     since: datetime | None
     last_seen_at: datetime | None
     battery_pct: float | None

@@ -41,6 +41,7 @@ class SiteTile(msgspec.Struct, frozen=True, gc=False):
     online: int
     offline: int
     unknown: int
+    behind: int = 0
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):
@@ -96,6 +97,7 @@ def tile(counts: SiteCounts, open_marks: Sequence[IncidentMark]) -> SiteTile:
         counts.online,
         counts.offline,
         counts.unknown,
+        counts.behind,
     )
 
 

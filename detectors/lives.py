@@ -23,7 +23,7 @@ import msgspec
 
 from detectors.packing import MANY, packed, unpacked
 from domain.device import RegisteredDevice
-from domain.liveness import Connectivity
+from domain.liveness import Connectivity, Reason
 from domain.observation import Misdated, Observation
 
 #: Later than is usual for the device by at most so much, a message is still of now (network, broker, our own backlog).
@@ -35,6 +35,8 @@ PACE_PART = 0.1
 PACE_MOST_S = 10.0
 #: Messages closer together say nothing about a clock.
 SPAN_S = 5.0
+#: Longer silence than so many heartbeat intervals breaks the row: whoever speaks after it has come back.
+UNBROKEN_INTERVALS = 1.5
 
 #: Of a device that is online and goes on: its number, ``said_s``, ``heard_s``, ``since_s``.
 _NEWS_WIDTH = 4
@@ -50,7 +52,7 @@ class Heard(Enum):
 
 class Life(msgspec.Struct, gc=False):
     """One device. Times are epoch seconds: ``said_s`` by its own clock, ``heard_s`` by ours, of its last news; 0 =
-    never.
+    never. ``since_s``: since when it is offline or unknown; of one that is online, since when it speaks unbroken.
 
     ``aside_*``: the last message that was no news and may be the first of a row. ``slot``: where it waits for its
     deadline (0 = nowhere). ``marked``: the generation of marks in which it was last written down.
@@ -64,6 +66,7 @@ class Life(msgspec.Struct, gc=False):
     aside_heard_s: float = 0.0
     slot: int = 0
     marked: int = 0
+    reason: Reason = Reason.NONE
 
 
 class Lives:
@@ -100,19 +103,23 @@ class Lives:
         if usual_s > 0.0:
             late_s -= usual_s
         if said_s > life.said_s and late_s <= LATE_S:
-            return self._take_news(device_no, life, said_s, heard_s)
+            return self._take_news(observation.device, life, said_s, heard_s)
         if said_s != life.said_s:
             if not _goes_on(life, said_s, heard_s):
                 life.aside_said_s, life.aside_heard_s = said_s, heard_s
                 self._changed.add(device_no)
             elif heard_s - life.aside_heard_s >= SPAN_S:
-                return self._take_news(device_no, life, said_s, heard_s)
+                return self._take_news(observation.device, life, said_s, heard_s)
         return Heard.RECENT if late_s <= LATE_S else Heard.PAST
 
-    def _take_news(self, device_no: int, life: Life, said_s: float, heard_s: float) -> Heard:
+    def _take_news(self, device: RegisteredDevice, life: Life, said_s: float, heard_s: float) -> Heard:
+        device_no = device.device_no
+        gap_s = heard_s - life.heard_s
         life.said_s, life.heard_s = said_s, heard_s
         life.aside_said_s = life.aside_heard_s = 0.0
         if life.connectivity is Connectivity.ONLINE:
+            if gap_s > UNBROKEN_INTERVALS * device.heartbeat_s:
+                life.since_s = heard_s
             life.marked = self._generation
             self._news.extend((device_no, said_s, heard_s, life.since_s))
         else:
@@ -147,7 +154,10 @@ class Lives:
                 continue
             life.marked = generation
             row = (device_no, life.said_s, life.heard_s, life.connectivity, life.since_s)
-            rows.append((*row, life.aside_said_s, life.aside_heard_s) if life.aside_heard_s else row)
+            if life.reason:
+                rows.append((*row, life.aside_said_s, life.aside_heard_s, life.reason))
+            else:
+                rows.append((*row, life.aside_said_s, life.aside_heard_s) if life.aside_heard_s else row)
         self._changed.clear()
         return rows
 
@@ -167,12 +177,13 @@ class Lives:
         if not told:
             self._lives.pop(device_no, None)
             return
-        said_s, heard_s, connectivity, since_s, *aside = told
+        said_s, heard_s, connectivity, since_s, *more = told
         if (device := devices.get(device_no)) is not None:
             device_no = device.device_no
         life = self._lives[device_no] = Life(Connectivity(connectivity), since_s, said_s, heard_s, marked=generation)
-        if aside:
-            life.aside_said_s, life.aside_heard_s = aside
+        if more:
+            life.aside_said_s, life.aside_heard_s = more[:2]
+            life.reason = Reason(more[2]) if len(more) > 2 else Reason.NONE
 
     def _recall_news(self, row: list[Any], generation: int, devices: Mapping[int, RegisteredDevice]) -> None:
         lives = self._lives
@@ -183,7 +194,7 @@ class Lives:
                 if (device := devices.get(device_no)) is not None:
                     device_no = device.device_no
                 life = lives[device_no] = Life()
-            life.connectivity, life.since_s = Connectivity.ONLINE, since_s
+            life.connectivity, life.since_s, life.reason = Connectivity.ONLINE, since_s, Reason.NONE
             life.said_s, life.heard_s = said_s, heard_s
             life.aside_said_s = life.aside_heard_s = 0.0
             life.marked = generation

@@ -40,6 +40,9 @@ RULE_WORDS: dict[str, tuple[str, str]] = {
     "high_temperature": ("温度过高", "High temperature"),
     "temperature_rise": ("温度急升", "Rapid temperature rise"),
     "heartbeat_lost": ("设备失联", "Device silent"),
+    "site_silent": ("校点整体失联", "Site silent"),
+    "area_silent": ("多校同时失联（疑似停电或断网）", "Several sites silent (power or line)"),
+    "flapping": ("反复报警又恢复", "Comes and goes"),
     "low_battery": ("电量低", "Low battery"),
     "tamper": ("设备被拆动", "Tamper"),
     "clock_off": ("设备时钟不准", "Clock off"),
@@ -53,6 +56,9 @@ RULE_WORDS: dict[str, tuple[str, str]] = {
 
 #: Rules about the system itself, which happen at no school.
 HOUSE_RULES = frozenset({"ledger_difference", "journal_filling", "session_forgotten"})
+
+#: Rules about several sites together.
+AREA_RULES = frozenset({"area_silent"})
 
 
 def rule_words(rule: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ whoever lets the devices speak, for the moment at which they do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from math import ceil
 from typing import Any
 
@@ -41,6 +41,7 @@ class Interventions:
         self._site_nos: dict[str, int] = {}
         for device in devices:
             self._site_nos.setdefault(device.site_id, len(self._site_nos))
+        self._parents = _parents(devices)
         self._ramps: dict[int, Ramp] = {}
         self._silence: dict[int, Course[bool]] = {}
         self._clocks: dict[int, Course[float]] = {}
@@ -69,14 +70,15 @@ class Interventions:
             case Op.CUT:
                 for device_no in chosen:
                     self._silence.setdefault(device_no, Course(False)).change(at_s, True)
-                self.touched.update(chosen)
-                return [], f"cut {name}: {len(chosen)} device(s) silent"
+                silenced = self._with_below(chosen)
+                self.touched.update(silenced)
+                return [], f"cut {name}: {len(silenced)} device(s) silent"
             case Op.RESTORE:
                 for device_no in chosen:
                     if device_no in self._silence:
                         self._silence[device_no].change(at_s, False)
                 ends, _ = self._put_out(chosen, order, at_s)
-                return ends, f"restored {name}: {len(chosen)} device(s) speak"
+                return ends, f"restored {name}: {len(self._with_below(chosen))} device(s) speak"
             case Op.HEAT | Op.DRIFT:
                 self._drive(one, Ramp(at_s, order.over_s, order.to_c, often=order.op is Op.HEAT))
                 done = "heating" if order.op is Op.HEAT else "drifting"
@@ -115,7 +117,21 @@ class Interventions:
     @property
     def cut(self) -> set[int]:
         """The numbers of the devices that are silent after the newest order."""
-        return {device_no for device_no, silence in self._silence.items() if silence.now}
+        return self._with_below([device_no for device_no, silence in self._silence.items() if silence.now])
+
+    def _with_below(self, device_nos: Collection[int]) -> set[int]:
+        """``device_nos`` and all that hangs on them."""
+        found = set(device_nos)
+        if not any(parent in found for parent in self._parents):
+            return found
+        return {no for no in range(len(self._devices)) if any(above in found for above in self._line(no))}
+
+    def _line(self, device_no: int) -> Iterator[int]:
+        """``device_no`` and what it hangs on."""
+        above: int | None = device_no
+        while above is not None:
+            yield above
+            above = self._parents[above]
 
     @property
     def adds_messages(self) -> bool:
@@ -135,14 +151,18 @@ class Interventions:
         for device_no in [no for no, ramp in self._ramps.items() if ramp.over(at_s)]:
             del self._ramps[device_no]
         self.loops = [loop for loop in self.loops if loop.ends_s >= at_s]
-        touched = {*self._silence, *self._clocks, *self._batteries, *self._ramps}
+        touched = {*self._with_below(self._silence), *self._clocks, *self._batteries, *self._ramps}
         if touched != self.touched:
             self.touched = touched
             self.changes += 1
 
     def is_cut(self, device_no: int, at_s: float) -> bool:
-        silence = self._silence.get(device_no)
-        return silence is not None and silence.at(at_s)
+        """Whether it is silent itself, or what it hangs on is."""
+        if not self._silence:
+            return False
+        return any(
+            silence.at(at_s) for above in self._line(device_no) if (silence := self._silence.get(above)) is not None
+        )
 
     def clock_s(self, device_no: int, at_s: float) -> float:
         """What the device's own clock shows at ``at_s``."""
@@ -251,3 +271,9 @@ class Interventions:
 def _id(order: Order, what: str, device_no: int, at_s: float) -> str:
     """The same for the same order, another for each other one: an order without an id is told by its time."""
     return f"{order.id or round(at_s * 1000)}-{what}-{device_no}"
+
+
+def _parents(devices: Sequence[Device]) -> list[int | None]:
+    """What each of ``devices`` hangs on, by their places; the registry has refused circles."""
+    place = {(device.site_id, device.device_id): number for number, device in enumerate(devices)}
+    return [place.get((device.site_id, device.parent_id)) if device.parent_id else None for device in devices]

@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from domain.liveness import ClockChange, Connectivity, LivenessChange
+from domain.liveness import ClockChange, Connectivity, LivenessChange, Reason
 from storage.pool import Connection
 
 
@@ -18,15 +18,17 @@ async def store_liveness(conn: Connection, changes: Sequence[LivenessChange]) ->
         return
     last = {change.device_no: change for change in changes}.values()
     await conn.execute(
-        "INSERT INTO device_state (device_no, connectivity, since, last_seen_at)"
-        " SELECT * FROM unnest(%s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[])"
+        "INSERT INTO device_state (device_no, connectivity, since, last_seen_at, reason, behind_no)"
+        " SELECT * FROM unnest(%s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::int[])"
         " ON CONFLICT (device_no) DO UPDATE SET connectivity = excluded.connectivity, since = excluded.since,"
-        " last_seen_at = excluded.last_seen_at",
+        " last_seen_at = excluded.last_seen_at, reason = excluded.reason, behind_no = excluded.behind_no",
         (
             [c.device_no for c in last],
             [c.connectivity.value for c in last],
             [c.since for c in last],
             [c.last_seen_at for c in last],
+            [c.reason.value for c in last],
+            [c.behind_no for c in last],
         ),
     )
 
@@ -58,7 +60,7 @@ async def load_liveness(conn: Connection, *, proofs_since: datetime) -> list[Liv
     """
     cursor = await conn.execute(
         "SELECT s.device_no, s.connectivity, s.since, greatest(s.last_seen_at, h.seen, r.seen),"
-        " greatest(h.said, r.said)"
+        " greatest(h.said, r.said), s.reason, s.behind_no"
         " FROM device_state AS s"
         " LEFT JOIN (SELECT device_no, max(received_at) AS seen, max(ts) AS said FROM heartbeat WHERE ts > %(since)s"
         "            GROUP BY device_no) AS h USING (device_no)"
@@ -68,9 +70,15 @@ async def load_liveness(conn: Connection, *, proofs_since: datetime) -> list[Liv
     )
     return [
         LivenessChange(
-            device_no=no, connectivity=Connectivity(connectivity), since=since, last_seen_at=seen, said_at=said
+            device_no=no,
+            connectivity=Connectivity(connectivity),
+            since=since,
+            last_seen_at=seen,
+            said_at=said,
+            reason=Reason(reason),
+            behind_no=behind_no,
         )
-        for no, connectivity, since, seen, said in await cursor.fetchall()
+        for no, connectivity, since, seen, said, reason, behind_no in await cursor.fetchall()
     ]
 
 

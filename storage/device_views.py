@@ -33,12 +33,13 @@ WITH here AS (
     ORDER BY i.device_no, i.severity_rank, i.raised_at DESC, i.number DESC
 )
 SELECT here.site_id, here.device_id, here.kind, here.name, here.place, coalesce(parent.device_id, ''), here.profile,
-       coalesce(st.connectivity, 'unknown'), st.since,
+       coalesce(st.connectivity, 'unknown'), coalesce(st.reason, ''), coalesce(behind.device_id, ''), st.since,
        greatest(st.last_seen_at, beat.received_at, measured.received_at, happened.received_at),
        beat.battery_pct, st.clock_offset_s, measured.metrics, measured.values, measured.times, trouble.incident_id
 FROM here
 LEFT JOIN device AS parent ON parent.device_no = here.parent_no
 LEFT JOIN device_state AS st ON st.device_no = here.device_no
+LEFT JOIN device AS behind ON behind.device_no = st.behind_no
 LEFT JOIN trouble ON trouble.device_no = here.device_no
 LEFT JOIN LATERAL (
     SELECT h.received_at, h.battery_pct FROM heartbeat AS h
@@ -69,6 +70,7 @@ class ReadingView(msgspec.Struct, frozen=True, gc=False):
 
 class DeviceView(msgspec.Struct, frozen=True):
     """``last_seen_at`` is when anything of the device last reached us; ``at`` of a reading is the device's own time.
+    ``reason``: why its connectivity is unknown, where that is known; ``behind_id``: the dead device that it hangs on.
     ``clock_offset_s``: how far its clock is ahead of ours (negative: behind), None = right, or not known.
     """
 
@@ -80,6 +82,8 @@ class DeviceView(msgspec.Struct, frozen=True):
     parent_id: str
     profile: str
     connectivity: Literal["online", "offline", "unknown"]
+    reason: Literal["", "behind", "site", "returning"]
+    behind_id: str
     since: datetime | None
     last_seen_at: datetime | None
     battery_pct: float | None
@@ -107,8 +111,8 @@ async def device(conn: Connection, site_id: str, device_id: str, *, now: datetim
 
 
 def _device(row: Sequence[Any]) -> DeviceView:
-    site_id, device_id, kind, name, place, parent_id, profile, connectivity, since, last_seen_at = row[:10]
-    battery_pct, clock_offset_s, metrics, values, times, incident_id = row[10:]
+    site_id, device_id, kind, name, place, parent_id, profile, connectivity, reason, behind_id = row[:10]
+    since, last_seen_at, battery_pct, clock_offset_s, metrics, values, times, incident_id = row[10:]
     readings = {
         metric: ReadingView(value, utc(at))
         for metric, value, at in sorted(zip(metrics or (), values or (), times or (), strict=True))
@@ -124,6 +128,8 @@ def _device(row: Sequence[Any]) -> DeviceView:
         parent_id,
         profile,
         connectivity,
+        reason,
+        behind_id,
         utc_or_none(since),
         utc_or_none(last_seen_at),
         battery_pct,

@@ -28,13 +28,14 @@ RESET_LIMIT = 500
 
 _SITE_COUNTS = """
 SELECT s.site_no, s.site_id, s.name, s.name_en, s.township, s.kind,
-       coalesce(c.devices, 0), coalesce(c.online, 0), coalesce(c.offline, 0)
+       coalesce(c.devices, 0), coalesce(c.online, 0), coalesce(c.offline, 0), coalesce(c.behind, 0)
 FROM site AS s
 LEFT JOIN (
     SELECT d.site_no,
            count(*) AS devices,
            count(*) FILTER (WHERE st.connectivity = 'online') AS online,
-           count(*) FILTER (WHERE st.connectivity = 'offline') AS offline
+           count(*) FILTER (WHERE st.connectivity = 'offline') AS offline,
+           count(*) FILTER (WHERE st.connectivity = 'unknown' AND st.reason <> '') AS behind
     FROM device AS d LEFT JOIN device_state AS st USING (device_no)
     WHERE d.retired_at IS NULL
     GROUP BY d.site_no
@@ -89,7 +90,9 @@ SELECT (SELECT coalesce(sum(u.received), 0)::bigint
 
 
 class SiteCounts(msgspec.Struct, frozen=True, gc=False):
-    """A site and how many of its devices are in which condition; the rest is unknown."""
+    """A site and how many of its devices are in which condition; the rest is unknown. ``behind``: of the unknown, those
+    that are behind a dead device or silent with the whole site.
+    """
 
     site_no: int
     site_id: str
@@ -100,6 +103,7 @@ class SiteCounts(msgspec.Struct, frozen=True, gc=False):
     devices: int
     online: int
     offline: int
+    behind: int = 0
 
     @property
     def unknown(self) -> int:
@@ -145,8 +149,8 @@ class IngestView(msgspec.Struct, frozen=True, gc=False):
 async def site_counts(conn: Connection) -> list[SiteCounts]:
     cursor = await conn.execute(_SITE_COUNTS)
     return [
-        SiteCounts(no, site_id, name, name_en, township, SiteKind(kind), devices, online, offline)
-        for no, site_id, name, name_en, township, kind, devices, online, offline in await cursor.fetchall()
+        SiteCounts(no, site_id, name, name_en, township, SiteKind(kind), devices, online, offline, behind)
+        for no, site_id, name, name_en, township, kind, devices, online, offline, behind in await cursor.fetchall()
     ]
 
 

@@ -89,7 +89,10 @@ def read_books(dsn: str) -> Books:
             ],
             offline=[
                 d
-                for (d,) in rows(f"SELECT {_DEVICE} FROM device_state AS t {_OF_DEVICE} WHERE connectivity = 'offline'")
+                for (d,) in rows(
+                    f"SELECT {_DEVICE} FROM device_state AS t {_OF_DEVICE}"
+                    " WHERE connectivity = 'offline' OR reason IN ('behind', 'site')"
+                )
             ],
             findings_waiting=rows("SELECT count(*) FROM finding WHERE handled_at IS NULL")[0][0],
         )

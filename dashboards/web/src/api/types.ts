@@ -60,6 +60,8 @@ export interface SiteTile {
   online: number
   offline: number
   unknown: number
+  /** Of the unknown: behind a dead device, or silent with the whole site. */
+  behind: number
 }
 
 export interface Totals {
@@ -205,6 +207,8 @@ export interface DeviceView {
   parent_id: string
   profile: string
   connectivity: Connectivity
+  reason: '' | 'behind' | 'site' | 'returning'
+  behind_id: string
   since: Time | null
   last_seen_at: Time | null
   battery_pct: number | null

@@ -1,13 +1,32 @@
 // The loose details of incidents and timelines: known fields get words, unknown ones keep their names.
 
 import { serverNow } from '../live/now'
-import { wordOr } from './language'
+import { sites } from '../live/wall'
+import { siteName } from './incident'
+import { t, wordOr } from './language'
 import { clockOffset, hourMinute } from './time'
 
 /** Said by the row itself. */
 const SILENT: readonly string[] = ['channel', 'notice']
 
+function siteNames(value: unknown): string {
+  if (!Array.isArray(value)) return String(value)
+  const names = value.map(String).map((id) => {
+    const site = sites.get(id)
+    return site === undefined ? id : siteName(site)
+  })
+  return names.join(t('common.comma'))
+}
+
+function kindCounts(value: unknown): string {
+  const counts = Object.entries((value ?? {}) as Record<string, number>)
+  return counts.map(([kind, count]) => `${wordOr('device_kind', kind)} ${count}`).join(t('common.comma'))
+}
+
 function valueText(name: string, value: unknown): string {
+  if (name === 'silent_sites' || name === 'sites_back') return siteNames(value)
+  if (name === 'kinds') return kindCounts(value)
+  if (name === 'of_rule') return wordOr('rule', String(value))
   if (typeof value === 'object') return JSON.stringify(value)
   const text = String(value)
   if (name === 'reason') return wordOr('reason', text)

@@ -17,6 +17,7 @@ export function siteName(site: { site_id: string; name: string; name_en: string 
 const HOUSE_RULES: readonly string[] = ['ledger_difference', 'journal_filling', 'session_forgotten']
 
 export function incidentSite(incident: IncidentView): string {
+  if (incident.rule === 'area_silent') return t('incident.several_sites')
   if (incident.site_id === '') return t(HOUSE_RULES.includes(incident.rule) ? 'incident.house' : 'incident.no_site')
   return siteName({ site_id: incident.site_id, name: incident.site_name, name_en: incident.site_name_en })
 }
