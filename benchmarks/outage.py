@@ -144,7 +144,8 @@ def _account(sheet: Sheet, room: ControlRoom, log: Path, copies: int, pressed: i
         "SELECT count(*) FROM delivery WHERE recipient = 'police' AND notice = 'raised' AND receipt_id IS NOT NULL"
     )
     offline = room.number(
-        "SELECT count(*) FROM finding WHERE rule IN ('heartbeat_lost', 'site_silent', 'area_silent') AND kind = 'raised'"
+        "SELECT count(*) FROM finding"
+        " WHERE rule IN ('heartbeat_lost', 'site_silent', 'area_silent') AND kind = 'raised'"
     )
     sheet.figures["account"] = {
         "published": published,

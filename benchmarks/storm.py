@@ -234,7 +234,8 @@ def _account(sheet: Sheet, room: ControlRoom, account: Account, copies: int) -> 
     stored_states = room.number("SELECT count(*) FROM event WHERE channel = 'state'")
     incidents = room.number("SELECT count(*) FROM incident WHERE rule = 'one_key_alarm'")
     offline = room.number(
-        "SELECT count(*) FROM finding WHERE rule IN ('heartbeat_lost', 'site_silent', 'area_silent') AND kind = 'raised'"
+        "SELECT count(*) FROM finding"
+        " WHERE rule IN ('heartbeat_lost', 'site_silent', 'area_silent') AND kind = 'raised'"
     )
     sheet.figures["account"] = {
         "heartbeats": heartbeats,
