@@ -22,6 +22,9 @@
     ├── DeliveryError          a link or channel did not take a delivery
     │   ├── TemporaryFailure       worth another try
     │   └── PermanentFailure       the other side will never take it as it is
+    ├── TargetError            a change of a target's definition is refused
+    │   ├── UnknownTarget
+    │   └── DefinitionRefused      figures that cannot be meant (lists every fault)
     ├── SpoolTaken             another process works on this spool
     ├── SpoolFull              the spool on local disk takes no more
     └── EmbeddedError          the embedded broker or database did not start
@@ -139,6 +142,22 @@ class TemporaryFailure(DeliveryError):
 
 class PermanentFailure(DeliveryError):
     """The other side refused the delivery for good."""
+
+
+class TargetError(CampuswatchError):
+    """A change of a target's definition is refused."""
+
+
+class UnknownTarget(TargetError):
+    """No target with this id exists."""
+
+
+class DefinitionRefused(TargetError):
+    """The definition cannot be meant; the version before it stays in force."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(faults))
 
 
 class SpoolTaken(CampuswatchError):

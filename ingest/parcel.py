@@ -30,6 +30,7 @@ from ingest.session import Inbound
 from ingest.turned_away import Count, TurnedAway
 from storage import observations as store
 from storage.detector_marks import store_marks
+from storage.device_conditions import store_conditions
 from storage.device_states import store_clocks, store_liveness, store_rule_states
 from storage.findings import store_findings
 from storage.ledger import first_time, store_ledger
@@ -353,6 +354,9 @@ class Parcel:
         await self._book_counts(books, conn)
         await store_liveness(conn, self.liveness)
         await store_clocks(conn, self.clocks)
+        await store_conditions(
+            conn, [one for one in self.reports if isinstance(one, StateReport) and one.uid in fresh]
+        )
         await store_rule_states(conn, self.rule_states)
         await store_marks(conn, self.marks)
         await store_findings(conn, self.findings)

@@ -21,6 +21,9 @@ class NoticeChannel(StrEnum):
     LINK = "campuswatch_link"  # a link was heard, or was not (payload: link_id) -> web, targets
     REPORT = "campuswatch_report"  # a two-hour clock or a report changed -> alerting, web
     WARNING = "campuswatch_warning"  # an early warning was issued, read or cancelled -> alerting, web
+    CONDITION = "campuswatch_condition"  # doors or barriers stand otherwise -> keeper of the targets
+    TARGET = "campuswatch_target"  # a target has a new version (payload: target_id) -> keeper of the targets
+    COMPLIANCE = "campuswatch_compliance"  # a site stands otherwise to a target -> web
 
 
 async def notify(conn: Connection, channel: NoticeChannel, payload: str = "") -> None:

@@ -1,0 +1,192 @@
+"""What will end by itself: certificates, ages, inspections, test alarms. Warned of 30, 7 and 1 days ahead, once each.
+
+Test alarms of one site are told of together, and not 30 days ahead: that is when the last one was. One that is a day
+overdue is `self_test_missing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from detectors.targets import Ruling
+from detectors.targets.drops import Flag
+from detectors.targets.networking import Networking
+from domain.device import DeviceKind
+from domain.finding import Category, Finding, FindingKind, Severity, finding_id
+from domain.site_facts import SiteFacts
+from domain.target import Evidence, Verdict
+from domain.target_words import EXPIRY_WORDS
+
+EXPIRY_AHEAD: Final = "expiry_ahead"
+SELF_TEST_MISSING: Final = "self_test_missing"
+DAYS_AHEAD: Final = (1, 7, 30)
+SELF_TEST: Final = "self_test"
+_EXPIRING: Final = frozenset({"guard", "barrier_inspected", SELF_TEST})
+_SEVERITY: Final = {1: Severity.MAJOR, 7: Severity.MINOR, 30: Severity.ADVICE}
+_OVERDUE: Final = timedelta(days=1)
+
+
+class Ahead(NamedTuple):
+    """One warning: what expires when, and how many days ahead it is told."""
+
+    requirement: str
+    subject: str
+    expires_at: datetime
+    days: int
+
+
+class SelfTest(NamedTuple):
+    """A one-key alarm and a link: when its test is due (`last_at` None = it never was tested)."""
+
+    device_id: str
+    device_no: int
+    name: str
+    place: str
+    link_id: str
+    last_at: datetime | None
+    due_at: datetime
+
+
+def self_tests(facts: SiteFacts, figures: Networking) -> Iterator[SelfTest]:
+    """The schedule of a site's test alarms, by device and link."""
+    for device in facts.devices.values():
+        if device.kind is not DeviceKind.ONE_KEY_ALARM or not device.networked:
+            continue
+        proofs = {proof.link_id: proof.proved_at for proof in device.proofs}
+        for link_id in figures.links:
+            last = proofs.get(link_id)
+            due = (
+                device.registered_at + timedelta(days=figures.first_days)
+                if last is None
+                else last + timedelta(days=figures.test_days)
+            )
+            yield SelfTest(device.device_id, device.device_no, device.name, device.place, link_id, last, due)
+
+
+def expiring(verdict: Verdict, facts: SiteFacts, by: Ruling) -> list[Evidence]:
+    """What is met now and will not be any more at its ``until``."""
+    found = [one for one in verdict.evidence if one.requirement in _EXPIRING and one.until is not None and _holds(one)]
+    if isinstance(by.parameters, Networking):
+        tests = list(self_tests(facts, by.parameters))
+        if tests:
+            first = min(tests, key=lambda one: one.due_at)
+            found.append(
+                Evidence(
+                    requirement=SELF_TEST,
+                    subject=facts.site_id,
+                    met=True,
+                    until=first.due_at,
+                    detail={"name": first.name, "device": first.device_id, "link": first.link_id},
+                )
+            )
+    return found
+
+
+def _holds(one: Evidence) -> bool:
+    return one.met and bool(one.detail.get("counts", True))
+
+
+def warnings(expiries: Sequence[Evidence], at: datetime) -> dict[Ahead, Evidence]:
+    """What has to be warned of at ``at``: of each expiry the nearest warning that has come."""
+    found = {}
+    for one in expiries:
+        assert one.until is not None
+        left = one.until - at
+        days = [days for days in DAYS_AHEAD if left <= timedelta(days=days)]
+        if days and left > timedelta(0) and not (one.requirement == SELF_TEST and days[0] > 7):
+            found[Ahead(one.requirement, one.subject, one.until, days[0])] = one
+    return found
+
+
+def next_warning(expiries: Sequence[Evidence], at: datetime) -> datetime | None:
+    """When the next warning comes, or one of them is over."""
+    moments = (
+        one.until - timedelta(days=days) for one in expiries if one.until is not None for days in (*DAYS_AHEAD, 0)
+    )
+    return min((moment for moment in moments if moment > at), default=None)
+
+
+def warning_finding(
+    kind: FindingKind, ahead: Ahead, one: Evidence | None, facts: SiteFacts, by: Ruling, at: datetime
+) -> Finding:
+    key = f"{EXPIRY_AHEAD}/{facts.site_id}/{ahead.requirement}/{ahead.subject}/{ahead.days}"
+    zh, en = EXPIRY_WORDS.get(ahead.requirement, (ahead.requirement, ahead.requirement))
+    detail = {
+        "target": by.definition.target_id,
+        "requirement": ahead.requirement,
+        "subject": ahead.subject,
+        "expires_at": ahead.expires_at.isoformat(),
+        "days_ahead": ahead.days,
+    }
+    if one is not None:
+        name = str(one.detail.get("name", ""))
+        detail |= {"cause_zh": f"{ahead.days} 天内到期：{name} {ahead.subject}（{zh}）",
+                   "cause_en": f"expires within {ahead.days} d: {name} {ahead.subject} ({en})",
+                   "detail": one.detail}  # fmt: skip
+    return Finding(
+        finding_id=finding_id(EXPIRY_AHEAD, key, kind.value, ahead.expires_at.isoformat()),
+        kind=kind,
+        rule=EXPIRY_AHEAD,
+        key=key,
+        category=Category.COMPLIANCE,
+        severity=_SEVERITY[ahead.days],
+        life_safety=False,
+        site_no=facts.site_no,
+        site_id=facts.site_id,
+        device_no=None,
+        device_id="",
+        at=at,
+        found_at=at,
+        detail=detail,
+    )
+
+
+def next_overdue(tests: Sequence[SelfTest], at: datetime) -> datetime | None:
+    return min((one.due_at + _OVERDUE for one in tests if one.due_at + _OVERDUE > at), default=None)
+
+
+def overdue(tests: Sequence[SelfTest], at: datetime) -> list[SelfTest]:
+    """The tests that were due for a day and have not come."""
+    return [one for one in tests if one.due_at + _OVERDUE <= at]
+
+
+def follow_tests(
+    flag: Flag | None, missing: Sequence[SelfTest], facts: SiteFacts, by: Ruling, at: datetime
+) -> tuple[Flag | None, Finding | None]:
+    """One flag a site: raised with the first test that is missing, updated as they change, cleared with the last."""
+    key = f"{SELF_TEST_MISSING}/{facts.site_id}"
+    signature = frozenset((SELF_TEST, f"{one.device_id}@{one.link_id}", True) for one in missing)
+    if flag is not None and flag.signature == signature or flag is None and not missing:
+        return flag, None
+    kind = FindingKind.RAISED if flag is None else FindingKind.UPDATED if missing else FindingKind.CLEARED
+    since = at if flag is None else flag.since
+    after = Flag(key=key, site_no=facts.site_no, since=since, signature=signature) if missing else None
+    detail = {
+        "target": by.definition.target_id,
+        "tests": [
+            {"device": one.device_id, "name": one.name, "link": one.link_id, "due_at": one.due_at.isoformat(),
+             "last_at": None if one.last_at is None else one.last_at.isoformat()}
+            for one in missing[:20]
+        ],
+    }  # fmt: skip
+    if missing:
+        names = sorted({f"{one.name} {one.device_id}".strip() for one in missing})
+        detail |= {"cause_zh": f"联网测试逾期：{'、'.join(names[:5])}", "cause_en": f"overdue: {', '.join(names[:5])}"}
+    return after, Finding(
+        finding_id=finding_id(SELF_TEST_MISSING, key, kind.value, since.isoformat(), at.isoformat()),
+        kind=kind,
+        rule=SELF_TEST_MISSING,
+        key=key,
+        category=Category.COMPLIANCE,
+        severity=Severity.MINOR,
+        life_safety=False,
+        site_no=facts.site_no,
+        site_id=facts.site_id,
+        device_no=None,
+        device_id="",
+        at=at,
+        found_at=at,
+        detail=detail,
+    )

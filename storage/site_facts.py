@@ -1,0 +1,144 @@
+"""The facts that targets rest on, gathered from the registry and from what devices and links proved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, LiteralString, TypeVar
+
+import msgspec
+
+from domain.device import DeviceKind
+from domain.liveness import Connectivity
+from domain.site_facts import DeviceFact, LinkFact, LinkProof, SiteFacts
+from storage.facts import list_site_facts
+from storage.guard_posts import list_post_reports, list_posts
+from storage.guards import last_check_ins, list_guards, list_shifts
+from storage.instants import utc, utc_or_none
+from storage.link_proofs import load_proofs
+from storage.links import link_states
+from storage.pool import Connection
+from storage.premises import list_barriers, list_gates
+from storage.school_calendar import list_bells, school_calendar
+
+Item = TypeVar("Item")
+
+#: Shifts and check-ins are looked at so far back and so far ahead.
+BACK, AHEAD = timedelta(days=2), timedelta(days=2)
+
+# A dead parent, or its parent: then nobody can tell how the device itself is.
+_DEVICES: LiteralString = """
+SELECT d.site_no, d.device_no, d.device_id, d.kind, d.name, d.place, coalesce(n.valid_from, d.created_at),
+       n.device_no IS NOT NULL, st.connectivity, st.since, st.last_seen_at,
+       CASE WHEN ps.connectivity = 'offline' THEN p.device_id
+            WHEN gs.connectivity = 'offline' THEN g.device_id ELSE '' END,
+       c.condition, c.since
+FROM device AS d
+LEFT JOIN networked_device AS n ON n.device_no = d.device_no AND n.valid_to IS NULL
+LEFT JOIN device_state AS st ON st.device_no = d.device_no
+LEFT JOIN device_condition AS c ON c.device_no = d.device_no
+LEFT JOIN device AS p ON p.device_no = d.parent_no
+LEFT JOIN device_state AS ps ON ps.device_no = p.device_no
+LEFT JOIN device AS g ON g.device_no = p.parent_no
+LEFT JOIN device_state AS gs ON gs.device_no = g.device_no
+WHERE d.retired_at IS NULL AND (n.device_no IS NOT NULL OR d.kind IN ('access_control', 'barrier'))
+  AND (%(site)s::integer IS NULL OR d.site_no = %(site)s)
+ORDER BY d.site_no, d.device_id
+"""
+
+
+async def load_device_facts(
+    conn: Connection, proofs: Mapping[int, tuple[LinkProof, ...]], *, site_no: int | None = None
+) -> dict[int, dict[str, DeviceFact]]:
+    """By site_no and device_id: the devices that a target asks for, at all sites or at one."""
+    cursor = await conn.execute(_DEVICES, {"site": site_no})
+    found: defaultdict[int, dict[str, DeviceFact]] = defaultdict(dict)
+    for row in await cursor.fetchall():
+        found[row[0]][row[2]] = DeviceFact(
+            device_no=row[1],
+            device_id=row[2],
+            kind=DeviceKind(row[3]),
+            name=row[4],
+            place=row[5],
+            registered_at=utc(row[6]),
+            networked=row[7],
+            connectivity=Connectivity(row[8] or "unknown"),
+            since=utc_or_none(row[9]),
+            last_seen_at=utc_or_none(row[10]),
+            behind=row[11],
+            condition=row[12] or {},
+            condition_since=utc_or_none(row[13]),
+            proofs=proofs.get(row[1], ()),
+        )
+    return found
+
+
+async def load_link_facts(conn: Connection) -> tuple[LinkFact, ...]:
+    """The links of the district, as their supervision has it. Its heartbeats are no facts of their own: what counts
+    is whether the link is alive, and what test alarm it has receipted.
+    """
+    return tuple(
+        LinkFact(
+            link_id=one.link_id,
+            alive=False if one.silent_since is not None else True if one.alive_since is not None else None,
+            since=one.silent_since or one.alive_since,
+            proved_at=one.test_receipted_at,
+        )
+        for one in await link_states(conn)
+    )
+
+
+async def load_site_facts(conn: Connection, *, now: datetime, site_id: str | None = None) -> dict[int, SiteFacts]:
+    """By site_no: everything, of all sites or of one."""
+    sites = await list_site_facts(conn, site_id=site_id)
+    site_no = None if site_id is None else next((site.site_no for site in sites), 0)
+    devices = await load_device_facts(conn, await load_proofs(conn), site_no=site_no)
+    links = await load_link_facts(conn)
+    calendar = await school_calendar(conn)
+    guards = _by_site(one.fact for one in await list_guards(conn, site_id=site_id))
+    shifts = _by_site(
+        one.fact for one in await list_shifts(conn, since=now - BACK, until=now + AHEAD, site_id=site_id)
+    )
+    seen = _by_site(await last_check_ins(conn, since=now - BACK, until=now + AHEAD, site_id=site_id))
+    posts = _by_site(one.fact for one in await list_posts(conn, site_id=site_id))
+    reports = _by_site(
+        one for _, one in await list_post_reports(conn, since=now - BACK, until=now + AHEAD, site_id=site_id)
+    )
+    gates = _by_site(one.fact for one in await list_gates(conn, site_id=site_id))
+    barriers = _by_site(one.fact for one in await list_barriers(conn, site_id=site_id))
+    bells = _by_site(one.fact for one in await list_bells(conn, site_id=site_id))
+    return {
+        site.site_no: SiteFacts(
+            site_no=site.site_no,
+            site_id=site.site_id,
+            kind=site.kind,
+            pupils=site.pupils,
+            boarders=site.boarders,
+            guards=tuple(guards[site.site_id]),
+            shifts=tuple(shifts[site.site_id]),
+            check_ins={one.guard_id: one for one in seen[site.site_id]},
+            posts=tuple(posts[site.site_id]),
+            post_reports=tuple(reports[site.site_id]),
+            gates=tuple(gates[site.site_id]),
+            barriers=tuple(barriers[site.site_id]),
+            devices=devices.get(site.site_no, {}),
+            links=links,
+            calendar=calendar,
+            own_bells=tuple(bells[site.site_id]),
+        )
+        for site in sites
+    }
+
+
+def with_devices(facts: SiteFacts, devices: Mapping[int, dict[str, DeviceFact]]) -> SiteFacts:
+    """``facts`` with what is newly known of its devices."""
+    return msgspec.structs.replace(facts, devices=devices.get(facts.site_no, {}))
+
+
+def _by_site(items: Iterable[Item]) -> defaultdict[str, list[Item]]:
+    found: defaultdict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        key: Any = item
+        found[key.site_id].append(item)
+    return found
