@@ -22,6 +22,8 @@ log = structlog.get_logger("alerting.intake")
 BATCH = 200
 #: NOTIFY is a hint; this is how late a finding is noticed when the hint was missed.
 POLL_S = 2.0
+#: How soon a database that is away is tried again.
+AGAIN_S = 1.0
 
 
 class Intake:
@@ -60,7 +62,7 @@ class Intake:
             if handled == BATCH:
                 continue
             try:
-                async with asyncio.timeout(self._poll_s):
+                async with asyncio.timeout(AGAIN_S if away else self._poll_s):
                     await self._wake.wait()
             except TimeoutError:
                 pass

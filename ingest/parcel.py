@@ -354,9 +354,7 @@ class Parcel:
         await self._book_counts(books, conn)
         await store_liveness(conn, self.liveness)
         await store_clocks(conn, self.clocks)
-        await store_conditions(
-            conn, [one for one in self.reports if isinstance(one, StateReport) and one.uid in fresh]
-        )
+        await store_conditions(conn, [one for one in self.reports if isinstance(one, StateReport) and one.uid in fresh])
         await store_rule_states(conn, self.rule_states)
         await store_marks(conn, self.marks)
         await store_findings(conn, self.findings)

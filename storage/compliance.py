@@ -118,9 +118,12 @@ async def begin_intervals(conn: Connection, intervals: Sequence[Interval]) -> No
     """The first intervals of sites that have none, all at once."""
     if not intervals:
         return
-    async with conn.cursor() as cursor, cursor.copy(
-        "COPY compliance_interval (site_no, target_id, version, standing, since, causes) FROM STDIN"
-    ) as copy:
+    async with (
+        conn.cursor() as cursor,
+        cursor.copy(
+            "COPY compliance_interval (site_no, target_id, version, standing, since, causes) FROM STDIN"
+        ) as copy,
+    ):
         for one in intervals:
             await copy.write_row(
                 (one.site_no, one.target_id, one.version, one.standing.value, one.since, Jsonb(list(one.causes)))
@@ -157,7 +160,10 @@ async def open_warnings(conn: Connection) -> list[Warned]:
         "SELECT site_no, target_id, requirement, subject, expires_at, days_ahead FROM expiry_warning"
         " WHERE over_at IS NULL"
     )
-    return [Warned(*row[:4], utc(row[4]), row[5]) for row in await cursor.fetchall()]
+    return [
+        Warned(site_no, target_id, requirement, subject, utc(expires_at), days)
+        for site_no, target_id, requirement, subject, expires_at, days in await cursor.fetchall()
+    ]
 
 
 async def begin_warnings(conn: Connection, warnings: Sequence[Warned], at: datetime) -> list[bool]:
@@ -194,6 +200,6 @@ async def looked_at(conn: Connection) -> datetime | None:
 async def store_looked_at(conn: Connection, at: datetime) -> None:
     await conn.execute(
         "INSERT INTO target_mark (looked_at) VALUES (%s)"
-        " ON CONFLICT (only) DO UPDATE SET looked_at = greatest(target_mark.looked_at, excluded.looked_at)",
+        " ON CONFLICT (single) DO UPDATE SET looked_at = greatest(target_mark.looked_at, excluded.looked_at)",
         (at,),
     )

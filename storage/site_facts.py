@@ -97,9 +97,7 @@ async def load_site_facts(conn: Connection, *, now: datetime, site_id: str | Non
     links = await load_link_facts(conn)
     calendar = await school_calendar(conn)
     guards = _by_site(one.fact for one in await list_guards(conn, site_id=site_id))
-    shifts = _by_site(
-        one.fact for one in await list_shifts(conn, since=now - BACK, until=now + AHEAD, site_id=site_id)
-    )
+    shifts = _by_site(one.fact for one in await list_shifts(conn, since=now - BACK, until=now + AHEAD, site_id=site_id))
     seen = _by_site(await last_check_ins(conn, since=now - BACK, until=now + AHEAD, site_id=site_id))
     posts = _by_site(one.fact for one in await list_posts(conn, site_id=site_id))
     reports = _by_site(

@@ -12,7 +12,7 @@ from storage.pool import Connection, connect
 
 class Connections:
     """A `storage.pool.Pool` that keeps what was given back and asks for another where nothing is kept. One that broke
-    is given back to nobody.
+    is given back to nobody, and neither are those that were kept beside it: the database was away.
     """
 
     def __init__(self, dsn: str, *, name: str) -> None:
@@ -27,6 +27,8 @@ class Connections:
         try:
             yield conn
         finally:
+            if conn.broken:
+                await self.close()
             if conn.broken or conn.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
                 await conn.close()
             else:

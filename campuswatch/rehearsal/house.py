@@ -145,7 +145,7 @@ class House:
 
     async def _listen(self, until_s: float) -> None:
         """Let the district speak and time pass."""
-        while self._watch.now_s < until_s or self._watch.found or self._watch.alarms:
+        while self._watch.now_s < until_s or self._watch.found or self._watch.alarms or self._watch.reported:
             self._watch.listen(until_s)
             alarms, self._watch.alarms = self._watch.alarms, []
             for message in alarms:

@@ -23,13 +23,14 @@ from domain.device import RegisteredDevice
 from domain.errors import StorageUnavailable
 from domain.finding import Finding
 from domain.marks import Marks
-from domain.observation import Alarm, Misdated, Observation
+from domain.observation import Alarm, Misdated, Observation, StateReport
 from ingest.bulk_lane import LANE
 from ingest.fairness import Allowance, Fairness
 from ingest.parcel import Parcel
 from simulators.message import Message
 from simulators.overhearing import TRAVEL_MS
 from simulators.timetable import Timetable
+from storage.device_conditions import store_conditions
 from storage.device_states import load_rule_states
 from storage.pool import Pool, wrapped_errors
 
@@ -63,6 +64,7 @@ class Watch:
         self._heard_s = 0.0
         self._place = 0
         self.found: list[Finding] = []
+        self.reported: list[StateReport] = []  # how doors and barriers stand: verdicts rest on it
         self.alarms: list[Message] = []  # what a loop repeats on the alarm lane's channel
         self.now_s = 0.0
 
@@ -86,7 +88,7 @@ class Watch:
             self.now_s = min(until_s, self.now_s + AGAIN_S)
             self._held.extend(self._timetable.said(self.now_s, self._registered, alarms=self.alarms))
             return
-        while self.now_s < until_s and not self.found and not self.alarms:
+        while self.now_s < until_s and not self.found and not self.alarms and not self.reported:
             if self.now_s >= self._heard_s:
                 self._hear_on(min(until_s, self.now_s + HEARD_AT_ONCE_S))
             # A tick a second, as in the lane, without those that can conclude nothing.
@@ -131,8 +133,11 @@ class Watch:
         """What follows from what was heard before ``until`` (None = all of it)."""
         observe, found, heard, place = self._engine.observe, self.found, self._heard, self._place
         while place < len(heard) and (until is None or heard[place].received_at < until):
-            if concluded := observe(heard[place]):
+            said = heard[place]
+            if concluded := observe(said):
                 found.extend(concluded)
+            if isinstance(said, StateReport):
+                self.reported.append(said)
             place += 1
         self._place = place
 
@@ -141,10 +146,10 @@ class Watch:
         what is said is held back as in the lane's journal, and no time is lost here.
         """
         if self._committing is None:
-            parcel = self._collected()
-            if parcel.empty:
+            parcel, reported = self._collected(), self._take_reported()
+            if parcel.empty and not reported:
                 return
-            self._committing = asyncio.create_task(self._commit_at_last(parcel), name="rehearsal: commit")
+            self._committing = asyncio.create_task(self._commit_at_last(parcel, reported), name="rehearsal: commit")
         await asyncio.wait({self._committing}, timeout=AT_ONCE_S)
         if not self._committing.done():
             self._held.extend(self._heard[self._place :])
@@ -156,11 +161,12 @@ class Watch:
             self._take_held()
             self._engine.hearing_resumed(datetime.fromtimestamp(self.now_s, UTC))
 
-    async def _commit_at_last(self, parcel: Parcel) -> None:
+    async def _commit_at_last(self, parcel: Parcel, reported: list[StateReport]) -> None:
         while True:
             try:
                 async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
                     await parcel.write(conn, LANE)
+                    await store_conditions(conn, reported)
                 return
             except StorageUnavailable:
                 await asyncio.sleep(AGAIN_S)
@@ -170,6 +176,11 @@ class Watch:
         if self._committing is not None:
             self._committing.cancel()
         self._collected()
+        self._take_reported()
+
+    def _take_reported(self) -> list[StateReport]:
+        reported, self.reported = self.reported, []
+        return reported
 
     def _collected(self) -> Parcel:
         changes = self._engine.changes()

@@ -19,6 +19,7 @@ from campuswatch.roles.bookkeeping import Bookkeeping
 from campuswatch.roles.outside import Outside, World
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.upkeep import keep_up
+from campuswatch.targets.keeper import Keeper
 from domain.finding import Finding
 from storage.duty import contacts_of
 from storage.notices import NoticeChannel
@@ -89,6 +90,10 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             )
             tasks.create_task(intake.run(), name="intake")
             tasks.create_task(dispatcher.run(), name="dispatcher")
+            keeper = Keeper(pool=pool, clock=around.clock, zone=around.zone, metrics=around.metrics)
+            noticed = outside.react(keeper.reactions, name="targets notices", pause_s=0.1, ears=keeper.ears)
+            tasks.create_task(noticed, name="targets notices")
+            tasks.create_task(keeper.run(outside.poll_s), name="targets")
             outside.chore(tasks, DutyNotice.prepare(), name="prepare duty notices")
             outside.chore(tasks, keep_up(pool, around.clock), name="upkeep")
             watch = AuditWatch(pool, around.clock, around.metrics, heads_file(around.settings))

@@ -190,9 +190,7 @@ class Books:
         key = shared_key(by.definition.target_id, one.requirement, one.subject)
         self._flag(key, *shared(self.flags.get(key), cause, len(self.facts), by.definition, key, at), draft)
 
-    def _warn(
-        self, pair: Pair, verdict: Verdict, facts: SiteFacts, by: Ruling, at: datetime, draft: Draft
-    ) -> None:
+    def _warn(self, pair: Pair, verdict: Verdict, facts: SiteFacts, by: Ruling, at: datetime, draft: Draft) -> None:
         wanted = warnings(expiring(verdict, facts, by), at)
         given = self.warned.get(pair, set())
         for ahead in sorted(given - wanted.keys()):

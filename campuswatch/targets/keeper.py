@@ -71,13 +71,10 @@ class Overtaken(Exception):
 class Keeper:
     """`reactions` and `ears` are for whoever listens to the database; `run` until cancelled."""
 
-    def __init__(
-        self, *, pool: Pool, clock: Clock, zone: ZoneInfo, metrics: CollectorRegistry, poll_s: float = 60.0
-    ) -> None:
+    def __init__(self, *, pool: Pool, clock: Clock, zone: ZoneInfo, metrics: CollectorRegistry) -> None:
         self._pool = pool
         self._clock = clock
         self._zone = zone
-        self._poll_s = poll_s
         self._books = Books(zone)
         self._loaded_at: datetime | None = None
         self._marked_at: datetime | None = None
@@ -156,8 +153,8 @@ class Keeper:
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Until cancelled. A database that is away is waited for."""
+    async def run(self, poll_s: float = 60.0) -> None:
+        """Until cancelled. A database that is away is waited for. ``poll_s``: the longest rest."""
         away = False
         while True:
             self._wake.clear()
@@ -171,16 +168,16 @@ class Keeper:
                     log.warning("database away", component="targets", error=str(error))
                 away = True
             try:
-                async with asyncio.timeout(1.0 if away else self._rest_s()):
+                async with asyncio.timeout(1.0 if away else self._rest_s(poll_s)):
                     await self._wake.wait()
             except TimeoutError:
                 pass
 
-    def _rest_s(self) -> float:
+    def _rest_s(self, poll_s: float) -> float:
         at = self._books.next_at
         if at is None:
-            return self._poll_s
-        return min(self._poll_s, max(0.0, (at - self._clock.now()).total_seconds()))
+            return poll_s
+        return min(poll_s, max(0.0, (at - self._clock.now()).total_seconds()))
 
     async def once(self) -> int:
         """Look, and write what has changed; how many intervals and findings that made.

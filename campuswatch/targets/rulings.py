@@ -43,11 +43,7 @@ class Rulings:
     def next_start(self, target_id: str, at: datetime) -> datetime | None:
         """When a further version starts."""
         return min(
-            (
-                one.definition.starts_at
-                for one in self._versions.get(target_id, ())
-                if one.definition.starts_at > at
-            ),
+            (one.definition.starts_at for one in self._versions.get(target_id, ()) if one.definition.starts_at > at),
             default=None,
         )
 

@@ -82,9 +82,7 @@ def judge(by: Ruling, facts: SiteFacts, at: datetime, zone: ZoneInfo) -> Verdict
     """How the site stands at ``at``, as far as ``facts`` tell."""
     definition, parameters = by.definition, by.parameters
     exempt = facts.kind in parameters.exempt_kinds or facts.site_id in parameters.exempt_sites
-    evidence = (
-        () if exempt else tuple(MEASURES[definition.measure].look(facts, parameters, Moment(at, zone)))
-    )
+    evidence = () if exempt else tuple(MEASURES[definition.measure].look(facts, parameters, Moment(at, zone)))
     return Verdict(
         site_no=facts.site_no,
         site_id=facts.site_id,

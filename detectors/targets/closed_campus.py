@@ -148,9 +148,7 @@ def _inspected(barrier: Barrier, moment: Moment) -> Evidence:
     )
 
 
-def _in_place(
-    barrier: Barrier, device: DeviceFact | None, figures: ClosedCampus, moment: Moment
-) -> Iterator[Evidence]:
+def _in_place(barrier: Barrier, device: DeviceFact | None, figures: ClosedCampus, moment: Moment) -> Iterator[Evidence]:
     if not barrier.device_id:
         return
     detail = {"gate": barrier.gate_id, "device": barrier.device_id}
@@ -189,6 +187,4 @@ def _first(*moments: datetime | None) -> datetime | None:
     return min((one for one in moments if one is not None), default=None)
 
 
-CLOSED_CAMPUS = Measure(
-    ClosedCampus, frozenset({FactKind.PREMISES, FactKind.DEVICES, FactKind.SITE}), look
-)
+CLOSED_CAMPUS = Measure(ClosedCampus, frozenset({FactKind.PREMISES, FactKind.DEVICES, FactKind.SITE}), look)

@@ -119,9 +119,7 @@ def shared(
         )
     if flag is None:
         return None, None
-    return None, _finding(
-        FindingKind.CLEARED, key, definition, at, [], flag_since=flag.since, site_no=0, site_id=""
-    )
+    return None, _finding(FindingKind.CLEARED, key, definition, at, [], flag_since=flag.since, site_no=0, site_id="")
 
 
 def proof(one: Evidence) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def follow_tests(
     """One flag a site: raised with the first test that is missing, updated as they change, cleared with the last."""
     key = f"{SELF_TEST_MISSING}/{facts.site_id}"
     signature = frozenset((SELF_TEST, f"{one.device_id}@{one.link_id}", True) for one in missing)
-    if flag is not None and flag.signature == signature or flag is None and not missing:
+    if (flag is not None and flag.signature == signature) or (flag is None and not missing):
         return flag, None
     kind = FindingKind.RAISED if flag is None else FindingKind.UPDATED if missing else FindingKind.CLEARED
     since = at if flag is None else flag.since

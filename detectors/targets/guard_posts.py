@@ -42,9 +42,7 @@ def _post(post: GuardPost, facts: SiteFacts, figures: GuardPosts, moment: Moment
     asked: Asked = moment.asked(facts, spans)
     detail = {"place": post.place, "required": post.required}
     if asked.since is None:
-        return Evidence(
-            requirement="post_manned", subject=post.post_id, met=True, until=asked.next_at, detail=detail
-        )
+        return Evidence(requirement="post_manned", subject=post.post_id, met=True, until=asked.next_at, detail=detail)
     early = asked.since - timedelta(minutes=figures.early_minutes)
     reports = [
         one for one in facts.post_reports if one.post_id == post.post_id and early <= one.at and one.at <= moment.at

@@ -81,9 +81,7 @@ def _heartbeat(device: DeviceFact, figures: Networking, moment: Moment) -> Evide
     if device.last_seen_at is not None:
         detail["last_seen_at"] = device.last_seen_at.isoformat()
     if device.connectivity is Connectivity.ONLINE:
-        return Evidence(
-            requirement="heartbeat", subject=device.device_id, met=True, since=device.since, detail=detail
-        )
+        return Evidence(requirement="heartbeat", subject=device.device_id, met=True, since=device.since, detail=detail)
     if device.behind:
         return Evidence(
             requirement="heartbeat",
@@ -94,9 +92,7 @@ def _heartbeat(device: DeviceFact, figures: Networking, moment: Moment) -> Evide
             detail=detail | {"behind": device.behind},
         )
     if device.connectivity is Connectivity.OFFLINE:
-        return Evidence(
-            requirement="heartbeat", subject=device.device_id, met=False, since=device.since, detail=detail
-        )
+        return Evidence(requirement="heartbeat", subject=device.device_id, met=False, since=device.since, detail=detail)
     due = device.registered_at + timedelta(days=figures.first_days)
     never = device.last_seen_at is None
     overdue = never and moment.at >= due
@@ -142,6 +138,4 @@ def _receipts(button: DeviceFact, figures: Networking, moment: Moment) -> Iterat
         )
 
 
-NETWORKING = Measure(
-    Networking, frozenset({FactKind.DEVICES, FactKind.LINKS, FactKind.SITE}), look
-)
+NETWORKING = Measure(Networking, frozenset({FactKind.DEVICES, FactKind.LINKS, FactKind.SITE}), look)

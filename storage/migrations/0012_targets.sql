@@ -87,6 +87,6 @@ CREATE TABLE device_condition (
 
 -- Until when the keeper has looked at everything that changes by itself: a restart takes it up from there.
 CREATE TABLE target_mark (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     looked_at timestamptz NOT NULL
 );
