@@ -24,7 +24,7 @@ LONG_AGO = NOW - timedelta(days=400)
 
 
 def guard(number: int = 1, **other: Any) -> Guard:
-    fields = {
+    fields: dict[str, Any] = {
         "guard_id": f"G{number}",
         "site_id": "s001",
         "name": "李强",
