@@ -46,8 +46,8 @@ class LinkFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceFact(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that a target asks for. ``networked``: it has to be, with police and education. ``behind`` names a dead
-    parent: then nobody can tell how the device itself is.
+    """A device that a target asks for. ``networked``: it has to be, with police and education. ``behind`` says
+    why nobody can tell how the device is: a dead one that it hangs on by its id, or a word of `domain.liveness.Reason`.
 
     ``condition`` is what it last reported of itself ("door", "barrier"), ``condition_since`` since when it is so.
     """

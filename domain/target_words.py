@@ -62,6 +62,14 @@ FAULT_WORDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
+#: Why nobody can tell, where no single device is the reason.
+BEHIND_WORDS: Final[dict[str, tuple[str, str]]] = {
+    "behind": ("上级设备失联", "behind a silent device"),
+    "site": ("校点整体失联", "the whole site is silent"),
+    "returning": ("正在恢复", "coming back"),
+}
+
+
 def cause_words(one: Evidence) -> tuple[str, str]:
     """What is wrong and with whom, in Chinese and English, on one line."""
     table = CAUSE_WORDS if one.known else CAUSE_WORDS | UNKNOWN_WORDS
@@ -81,7 +89,9 @@ def cause_words(one: Evidence) -> tuple[str, str]:
             f"{en}: {subject} ({', '.join(fault[1] for fault in faults)})",
         )
     behind = str(detail.get("behind") or "")
+    why = BEHIND_WORDS.get(behind, (f"上级设备 {behind} 失联", f"behind {behind}, which is silent")) if behind else None
     return (
-        f"{zh}：{subject}" + (f"（上级设备 {behind} 失联）" if behind else ""),
-        f"{en}: {subject}" + (f" (behind {behind}, which is silent)" if behind else ""),
+        (f"{zh}：{subject}（{why[0]}）", f"{en}: {subject} ({why[1]})")
+        if why
+        else (f"{zh}：{subject}", f"{en}: {subject}")
     )

@@ -27,21 +27,16 @@ Item = TypeVar("Item")
 #: Shifts and check-ins are looked at so far back and so far ahead.
 BACK, AHEAD = timedelta(days=2), timedelta(days=2)
 
-# A dead parent, or its parent: then nobody can tell how the device itself is.
 _DEVICES: LiteralString = """
 SELECT d.site_no, d.device_no, d.device_id, d.kind, d.name, d.place, coalesce(n.valid_from, d.created_at),
        n.device_no IS NOT NULL, st.connectivity, st.since, st.last_seen_at,
-       CASE WHEN ps.connectivity = 'offline' THEN p.device_id
-            WHEN gs.connectivity = 'offline' THEN g.device_id ELSE '' END,
+       CASE WHEN st.reason <> '' THEN coalesce(b.device_id, st.reason) ELSE '' END,
        c.condition, c.since
 FROM device AS d
 LEFT JOIN networked_device AS n ON n.device_no = d.device_no AND n.valid_to IS NULL
 LEFT JOIN device_state AS st ON st.device_no = d.device_no
 LEFT JOIN device_condition AS c ON c.device_no = d.device_no
-LEFT JOIN device AS p ON p.device_no = d.parent_no
-LEFT JOIN device_state AS ps ON ps.device_no = p.device_no
-LEFT JOIN device AS g ON g.device_no = p.parent_no
-LEFT JOIN device_state AS gs ON gs.device_no = g.device_no
+LEFT JOIN device AS b ON b.device_no = st.behind_no
 WHERE d.retired_at IS NULL AND (n.device_no IS NOT NULL OR d.kind IN ('access_control', 'barrier'))
   AND (%(site)s::integer IS NULL OR d.site_no = %(site)s)
 ORDER BY d.site_no, d.device_id

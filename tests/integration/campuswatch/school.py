@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from domain.device import Device, DeviceKind
 from domain.guard import Guard, GuardPost
-from domain.liveness import Connectivity, LivenessChange
+from domain.liveness import Connectivity, LivenessChange, Reason
 from domain.premises import Barrier, BarrierKind, Gate
 from domain.site import Site, SiteKind
 from storage.device_states import store_liveness
@@ -60,10 +60,22 @@ async def numbers(conn: Connection) -> dict[str, int]:
 
 
 async def live(
-    conn: Connection, device_id: str, connectivity: Connectivity = Connectivity.ONLINE, *, at: datetime = NOW
+    conn: Connection,
+    device_id: str,
+    connectivity: Connectivity = Connectivity.ONLINE,
+    *,
+    at: datetime = NOW,
+    behind: str = "",
 ) -> None:
-    number = (await numbers(conn))[device_id]
-    change = LivenessChange(device_no=number, connectivity=connectivity, since=at, last_seen_at=at)
+    known = await numbers(conn)
+    change = LivenessChange(
+        device_no=known[device_id],
+        connectivity=connectivity,
+        since=at,
+        last_seen_at=at,
+        reason=Reason.BEHIND if behind else Reason.NONE,
+        behind_no=known[behind] if behind else None,
+    )
     await store_liveness(conn, [change])
 
 

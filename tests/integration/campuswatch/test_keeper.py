@@ -114,8 +114,9 @@ async def test_a_silent_button_drops_networking_and_its_return_clears_it(room: R
 
 async def test_behind_a_dead_gateway_nobody_can_tell(room: Room, conn: Connection) -> None:
     await room.look()
-    for device in ("gw-1", "btn-1", "cam-1", "door-1"):
-        await live(conn, device, Connectivity.OFFLINE, at=NOW)
+    await live(conn, "gw-1", Connectivity.OFFLINE, at=NOW)
+    for device in ("btn-1", "cam-1", "door-1"):
+        await live(conn, device, Connectivity.UNKNOWN, at=NOW, behind="gw-1")
     assert await room.look(seconds=1) == []
     standings = await room.standings()
     assert standings["networking"] is Standing.UNKNOWN
