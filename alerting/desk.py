@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from alerting.holding import held_back, settled
 from alerting.message import detail_text, subject_text, webhook_body
 from alerting.place import Gazetteer
 from alerting.policy import tells_duty_leader, tells_links
@@ -24,6 +25,7 @@ from domain.finding import Finding, FindingKind
 from domain.incident import OPEN_STATES, Incident, IncidentAction, IncidentState, OpenCase, next_state
 from storage import deliveries as outbox
 from storage import incidents
+from storage.audit_trail import append
 from storage.duty import shifts_at
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
@@ -108,6 +110,9 @@ class Desk:
                 conn, finding, now=now, lease_links=lease_links, call_again=call_again, roster=roster
             )
         incident = await incidents.lock_open_incident(conn, finding.key)
+        if incident is None and not await settled(conn, finding):
+            # Either there is nothing that it is about any more, or the end of a window has just made an incident of it.
+            incident = await incidents.lock_open_incident(conn, finding.key)
         if incident is None:
             # Its end or its update came when no incident was open any more: nothing to tell anybody.
             return Case(incident_id=incident_id_of(finding), opened=False)
@@ -173,6 +178,8 @@ class Desk:
             if await incidents.incident_known(conn, incident_id):
                 # What this finding had opened is over: the finding is an old one, seen again.
                 return Case(incident_id=incident_id, opened=False)
+            if await held_back(conn, finding, now=now):
+                return Case(incident_id=incident_id, opened=False)
             # None where somebody else opened one between our look and now: then it is theirs to repeat.
             opened = await incidents.open_incident(conn, incident_id, finding)
         await incidents.add_entry(conn, incident_id, at=finding.at, kind="raised", actor=SYSTEM, detail=finding.detail)
@@ -232,7 +239,7 @@ class Desk:
             # It had been over: for the links it is a new call, and for whoever had taken it too.
             if call_again:
                 links = await self._tell_links(conn, finding, standing, now=now, lease_links=lease_links)
-        if incident.state is IncidentState.NORMAL:
+        if incident.state is IncidentState.NORMAL and incident.shelved_until is None:
             await self._tell_duty_leader(conn, incident, finding, now=now, roster=roster)
         return Case(incident_id=incident.incident_id, opened=False, leased=links, after=standing)
 
@@ -316,14 +323,15 @@ class Desk:
         actor: str,
         note: str,
         now: datetime,
+        origin: str = "",
     ) -> None:
-        """A person acknowledges, resets, closes or notes.
+        """A person acknowledges, resets, closes or notes; ``origin``: from where.
 
         :raises UnknownIncident: there is no such incident.
         :raises IllegalTransition: its state does not allow it, or only the system may do this.
         """
-        if action in (IncidentAction.RAISE, IncidentAction.RETURN):
-            raise IllegalTransition(f"{action.value} is the detectors' word, not a person's")
+        if action not in _DONE:
+            raise IllegalTransition(f"{action.value} is not done so")
         async with conn.transaction():
             incident = await incidents.lock_incident(conn, incident_id)
             after = next_state(incident.state, action, life_safety=incident.life_safety)
@@ -333,6 +341,17 @@ class Desk:
                 cancelled = await outbox.cancel_notices(conn, incident_id)
                 if cancelled:
                     detail["cancelled"] = cancelled
+            await append(
+                conn,
+                at=now,
+                actor=actor,
+                origin=origin,
+                action=f"incident.{_DONE[action]}",
+                subject=str(incident_id),
+                detail=detail | {"number": incident.number, "state": [incident.state.value, after.value]},
+            )
+            if origin:
+                detail["origin"] = origin
             await incidents.add_entry(conn, incident_id, at=now, kind=_DONE[action], actor=actor, detail=detail)
             if after not in OPEN_STATES:
                 # Heard at once by the alarm lane, which must not take the next alarm for a repeated one.
@@ -341,6 +360,25 @@ class Desk:
                 await self._tell_links_of_reset(conn, incident, now=now)
             if action is IncidentAction.ACKNOWLEDGE and after is IncidentState.NORMAL and not incident.life_safety:
                 await self._close(conn, incident, after, at=now)
+
+    @staticmethod
+    def tells_people(incident: Incident) -> bool:
+        """Whether duty leaders are disturbed by such an incident."""
+        return tells_duty_leader(_as_finding(incident, ""))
+
+    async def call_people(self, conn: Connection, incident: Incident, *, now: datetime, occurrence: str) -> None:
+        """Tell duty leaders of an open incident once more; ``occurrence`` tells this call from others."""
+        await self._tell_duty_leader(
+            conn, incident, _as_finding(incident, occurrence), now=now, roster=Roster(conn, now)
+        )
+
+    @staticmethod
+    async def seen(conn: Connection, incident_id: UUID) -> Incident:
+        """One incident, unlocked.
+
+        :raises UnknownIncident: there is none with this id.
+        """
+        return await incidents.get_incident(conn, incident_id)
 
     async def _tell_links_of_reset(self, conn: Connection, incident: Incident, *, now: datetime) -> None:
         told = await outbox.notified_links(conn, incident.incident_id)
@@ -386,6 +424,28 @@ _DONE = {
     IncidentAction.CLOSE: "closed",
     IncidentAction.NOTE: "noted",
 }
+
+
+def _as_finding(incident: Incident, occurrence: str) -> Finding:
+    """What a detector would say of it now."""
+    return Finding(
+        finding_id=uuid5(incident.incident_id, f"call|{occurrence}"),
+        kind=FindingKind.RAISED,
+        rule=incident.rule,
+        key=incident.key,
+        category=incident.category,
+        severity=incident.severity,
+        life_safety=incident.life_safety,
+        site_no=incident.site_no,
+        site_id=incident.site_id,
+        device_no=incident.device_no,
+        device_id=incident.device_id,
+        at=incident.raised_at,
+        found_at=incident.last_event_at,
+        test=incident.test,
+        drill=incident.drill,
+        detail=incident.detail,
+    )
 
 
 def _standing(incident: Incident, state: IncidentState) -> OpenCase:

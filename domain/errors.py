@@ -17,7 +17,13 @@
     ├── ProfileError           a maker's profile is wrong
     ├── IncidentError          an action on an incident is refused
     │   ├── UnknownIncident
-    │   └── IllegalTransition
+    │   ├── IllegalTransition
+    │   ├── VerificationRefused    a reason that is none of this verification
+    │   ├── WindowRefused          a maintenance window or shelving without end or reason, or for life safety
+    │   ├── UnknownWindow
+    │   ├── AttachmentRefused      too large, too many, or of no kind that is taken
+    │   ├── UnknownAttachment
+    │   └── KeyReused              an idempotency key that came with another request before
     ├── AuditBroken            an export of the audit trail cannot be read
     ├── DeliveryError          a link or channel did not take a delivery
     │   ├── TemporaryFailure       worth another try
@@ -130,6 +136,30 @@ class IllegalTransition(IncidentError):
 
 class AuditBroken(CampuswatchError):
     """An export of the audit trail cannot be read."""
+
+
+class VerificationRefused(IncidentError):
+    """The reason is none of this verification."""
+
+
+class WindowRefused(IncidentError):
+    """This may not be held back."""
+
+
+class UnknownWindow(IncidentError):
+    """No maintenance window with this number exists."""
+
+
+class AttachmentRefused(IncidentError):
+    """This may not be attached."""
+
+
+class UnknownAttachment(IncidentError):
+    """The incident has no attachment with this number."""
+
+
+class KeyReused(IncidentError):
+    """The idempotency key came with another request before."""
 
 
 class DeliveryError(CampuswatchError):

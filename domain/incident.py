@@ -10,6 +10,9 @@
         returned ──acknowledge──► normal ──reset──► reset ──close──► closed
             └─────────────────────────┴───close (not life safety)───────┘
 
+Beside its state an incident may be verified, merged into another, of another severity, or shelved (IEC 62682: shelved;
+`Incident.shelved_until`): these move no state, and the table says in which they are allowed.
+
 ``returned``: back to normal but nobody has acknowledged. ``normal``: back to normal and acknowledged.
 Life safety (``life_safety``) leaves only through a person's acknowledge and reset; the rest is closed by the system
 once it is normal, or by a person.
@@ -26,6 +29,7 @@ import msgspec
 
 from domain.errors import IllegalTransition
 from domain.finding import Category, Severity
+from domain.verification import Verification
 
 
 class IncidentState(StrEnum):
@@ -44,6 +48,13 @@ class IncidentAction(StrEnum):
     RESET = "reset"
     CLOSE = "close"
     NOTE = "note"
+    VERIFY = "verify"
+    ATTACH = "attach"
+    RECLASSIFY = "reclassify"
+    MERGE = "merge"
+    SPLIT = "split"
+    SHELVE = "shelve"
+    UNSHELVE = "unshelve"
 
 
 #: An incident in one of these states is the one and only for its key.
@@ -73,7 +84,8 @@ TRANSITIONS: dict[tuple[IncidentState, IncidentAction], IncidentState] = {
     (_S.NORMAL, _A.RESET): _S.RESET,
     (_S.NORMAL, _A.CLOSE): _S.CLOSED,
     (_S.RESET, _A.CLOSE): _S.CLOSED,
-    **{(state, _A.NOTE): state for state in _S},
+    **{(state, action): state for state in _S for action in (_A.NOTE, _A.VERIFY, _A.ATTACH, _A.SPLIT)},
+    **{(state, action): state for state in OPEN_STATES for action in (_A.RECLASSIFY, _A.MERGE, _A.SHELVE, _A.UNSHELVE)},
 }
 
 
@@ -84,13 +96,48 @@ def next_state(state: IncidentState, action: IncidentAction, *, life_safety: boo
     """
     after = TRANSITIONS.get((state, action))
     if after is None:
-        allowed = [a.value for (s, a) in TRANSITIONS if s is state and a not in (_A.RAISE, _A.RETURN)]
+        allowed = [
+            a.value
+            for (s, a), to in TRANSITIONS.items()
+            if s is state and a not in (_A.RAISE, _A.RETURN) and (to is not s or a is _A.NOTE)
+        ]
         raise IllegalTransition(
             f"cannot {action.value} an incident that is {state.value}; possible now: {', '.join(sorted(allowed))}"
         )
     if life_safety and action is _A.CLOSE and state is not _S.RESET:
         raise IllegalTransition("a life-safety incident is closed only after a person has reset it")
+    if life_safety and action is _A.SHELVE:
+        raise IllegalTransition("life safety is never shelved")
     return after
+
+
+def check_merge(child: Incident, main: Incident) -> None:
+    """Whether ``child`` may be handled under ``main``. It keeps its state, its timeline and its deliveries, and where
+    it is life safety its own reset.
+
+    :raises IllegalTransition: it may not, and why.
+    """
+    next_state(child.state, _A.MERGE, life_safety=child.life_safety)
+    next_state(main.state, _A.MERGE, life_safety=main.life_safety)
+    if child.incident_id == main.incident_id:
+        raise IllegalTransition("an incident is not merged into itself")
+    if child.merged_into is not None:
+        raise IllegalTransition("it is merged already; split it first")
+    if main.merged_into is not None:
+        raise IllegalTransition(f"#{main.number} is itself merged into another; merge into that one")
+    if child.life_safety and not main.life_safety:
+        raise IllegalTransition("life safety is merged under life safety only")
+    if (child.test, child.drill) != (main.test, main.drill):
+        raise IllegalTransition("a test or a drill is merged with its like only: no alarm may hide behind one")
+
+
+def check_severity(incident: Incident, severity: Severity) -> None:
+    """:raises IllegalTransition: it has this one, it is over, or life safety would be taken less seriously."""
+    next_state(incident.state, _A.RECLASSIFY, life_safety=incident.life_safety)
+    if severity is incident.severity:
+        raise IllegalTransition(f"it is {severity.value} already")
+    if incident.life_safety and severity.rank > incident.severity.rank:
+        raise IllegalTransition("the severity of life safety is never lowered")
 
 
 class OpenCase(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,3 +180,6 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     reset_by: str | None = None
     closed_at: datetime | None = None
     closed_by: str | None = None
+    verification: Verification | None = None
+    merged_into: UUID | None = None
+    shelved_until: datetime | None = None

@@ -12,13 +12,14 @@ from psycopg.types.json import Jsonb
 from domain.errors import UnknownIncident
 from domain.finding import Category, Finding, Severity
 from domain.incident import Incident, IncidentAction, IncidentState, OpenCase
+from domain.verification import Verification
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
 _COLUMNS: LiteralString = (
     "incident_id, number, key, rule, category, severity, life_safety, test, drill, site_no, site_id, device_no,"
     " device_id, state, raised_at, last_event_at, occurrences, detail, acknowledged_at, acknowledged_by, returned_at,"
-    " reset_at, reset_by, closed_at, closed_by"
+    " reset_at, reset_by, closed_at, closed_by, verification, merged_into, shelved_until"
 )
 
 _OPEN: LiteralString = "state IN ('raised', 'acknowledged', 'returned', 'normal')"
@@ -31,6 +32,7 @@ def _incident(row: dict[str, Any]) -> Incident:
             "category": Category(row["category"]),
             "severity": Severity(row["severity"]),
             "state": IncidentState(row["state"]),
+            "verification": None if row["verification"] is None else Verification(row["verification"]),
         }
     )
 
@@ -78,6 +80,19 @@ async def lock_open_incident(conn: Connection, key: str) -> Incident | None:
     return None if row is None else _incident(row)
 
 
+async def get_incident(conn: Connection, incident_id: UUID) -> Incident:
+    """One incident, unlocked.
+
+    :raises UnknownIncident: there is none with this id.
+    """
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(f"SELECT {_COLUMNS} FROM incident WHERE incident_id = %s", (incident_id,))
+        row = await cursor.fetchone()
+    if row is None:
+        raise UnknownIncident(f"no incident {incident_id}")
+    return _incident(row)
+
+
 async def lock_incident(conn: Connection, incident_id: UUID) -> Incident:
     """One incident, locked until the transaction ends.
 
@@ -121,6 +136,8 @@ _MARKS: dict[IncidentAction, LiteralString] = {
     IncidentAction.CLOSE: ", closed_at = %(at)s, closed_by = %(actor)s",
     IncidentAction.NOTE: "",
 }
+#: What ends with an incident.
+_OVER: LiteralString = ", shelved_until = NULL, shelved_by = NULL, shelve_reason = NULL"
 
 
 async def move_incident(
@@ -136,8 +153,9 @@ async def move_incident(
     """Write the new state of a locked incident. ``at`` and ``actor`` go where the action leaves its mark, ``times`` is
     how often it was raised.
     """
+    over: LiteralString = _OVER if action in (IncidentAction.RESET, IncidentAction.CLOSE) else ""
     await conn.execute(
-        f"UPDATE incident SET state = %(state)s, changed_at = clock_timestamp() {_MARKS[action]}"
+        f"UPDATE incident SET state = %(state)s, changed_at = clock_timestamp() {_MARKS[action]} {over}"
         " WHERE incident_id = %(incident_id)s",
         {"state": state.value, "at": at, "actor": actor, "incident_id": incident_id, "times": times},
     )

@@ -20,6 +20,8 @@ from storage.quarantine import trim_quarantine
 EVENT_KEY_DAYS = 400
 LEDGER_DAYS = 400
 HANDLED_FINDING_DAYS = 30
+#: A client that repeats a request tries for minutes, not for days.
+ACTION_KEY_DAYS = 7
 
 _SLICE = 20_000
 
@@ -40,6 +42,7 @@ async def tidy(conn: Connection, *, now: datetime) -> dict[str, int]:
         ("ledger_hour", "hour", LEDGER_DAYS),
         ("ledger_audit", "hour", LEDGER_DAYS),
         ("finding", "handled_at", HANDLED_FINDING_DAYS),
+        ("action_key", "at", ACTION_KEY_DAYS),
     ):
         removed[plain] = await _delete_before(conn, plain, column, now - timedelta(days=days))
     removed["ledger_entry"] = await forget_entries(conn, now=now)

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter
 
+from alerting.casework import Casework
 from alerting.channels.duty_notice import DutyNotice
 from alerting.courier import Courier, Outcome
 from alerting.desk import Desk
 from alerting.dispatcher import Dispatcher
+from alerting.expiry import Expiry
 from alerting.intake import Intake
 from campuswatch.audit_heads import heads_file
 from campuswatch.gazetteer import RegistryGazetteer
@@ -31,6 +33,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
     outside = outside or World(around)
     gazetteer = RegistryGazetteer()
     registry_known, findings_wait, deliveries_wait = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    window_ends = asyncio.Event()
     findings = Counter("campuswatch_findings_handled", "Findings taken over", ["rule", "kind"], registry=around.metrics)
     deliveries = Counter(
         "campuswatch_deliveries", "Tries to deliver", ["channel", "recipient", "outcome"], registry=around.metrics
@@ -42,6 +45,9 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
 
     async def wake_intake(conn: Connection) -> None:
         findings_wait.set()
+
+    async def wake_expiry(conn: Connection) -> None:
+        window_ends.set()
 
     async def wake_dispatcher(conn: Connection) -> None:
         deliveries_wait.set()
@@ -59,6 +65,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         NoticeChannel.REGISTRY: reload,
         NoticeChannel.FINDING: wake_intake,
         NoticeChannel.DELIVERY: wake_dispatcher,
+        NoticeChannel.WINDOW: wake_expiry,
     }
     async with outside.pool(name="alerting", max_size=6) as pool, outside.links() as links:
 
@@ -88,6 +95,15 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 poll_s=outside.poll_s,
                 chance=outside.chance,
             )
+            expiry = Expiry(
+                pool=pool,
+                desk=desk,
+                casework=Casework(desk),
+                clock=around.clock,
+                wake=window_ends,
+                poll_s=outside.poll_s,
+            )
+            tasks.create_task(expiry.run(), name="ends of windows")
             tasks.create_task(intake.run(), name="intake")
             tasks.create_task(dispatcher.run(), name="dispatcher")
             keeper = Keeper(pool=pool, clock=around.clock, zone=around.zone, metrics=around.metrics)

@@ -12,6 +12,7 @@ from tests.servers import DatabaseServer, Template
 #: In an order that foreign keys allow.
 _TABLES = (
     *("compliance_interval", "target_flag", "expiry_warning", "link_proof", "device_condition", "target_mark"),
+    *("action_key", "attachment", "held_finding", "maintenance_window"),
     *("delivery", "incident_entry", "incident", "finding", "duty_shift", "rule_state", "detector_mark", "device_state"),
     *("ledger_entry", "ledger_hour", "ledger_audit", "quarantine", "event_key", "event", "reading"),
     *("site_fact", "networked_device", "guard", "guard_shift", "guard_check_in", "guard_post", "post_report", "gate"),

@@ -1,0 +1,122 @@
+"""Expiry: the ends of maintenance windows and shelves, driven by time.
+
+What a window held back and what still stands is raised at its end; what has cleared is not. Any number of processes may
+run one: what is due is taken with its lock, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from alerting.casework import Casework
+from alerting.desk import SYSTEM, Desk
+from domain.clock import Clock
+from domain.errors import StorageError, StorageUnavailable
+from domain.finding import Finding
+from storage.casework import next_shelf_end, shelves_over
+from storage.pool import Connection, Pool, wrapped_errors
+from storage.windows import Standing, covering_window, leave_to, mark_raised, next_window_end, take_standing
+
+log = structlog.get_logger("alerting.expiry")
+
+#: Held findings and shelves of one round.
+BATCH = 100
+#: NOTIFY is a hint; this is how late an end is noticed when the hint was missed.
+POLL_S = 2.0
+
+
+class Expiry:
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        desk: Desk,
+        casework: Casework,
+        clock: Clock,
+        wake: asyncio.Event,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._pool = pool
+        self._desk = desk
+        self._casework = casework
+        self._clock = clock
+        self._wake = wake
+        self._poll_s = poll_s
+        self._refused: set[int] = set()  # by the database, for as long as this process lives
+
+    async def run(self) -> None:
+        """Until cancelled. A database that is away is waited for."""
+        away = False
+        while True:
+            self._wake.clear()
+            try:
+                sleep_s = await self.once()
+                if away:
+                    log.info("database back", component="expiry")
+                away = False
+            except StorageError as error:
+                if not away:
+                    log.warning("database away", component="expiry", error=str(error))
+                away, sleep_s = True, POLL_S
+            try:
+                async with asyncio.timeout(sleep_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def once(self) -> float:
+        """Do what is due; seconds until the next look.
+
+        :raises StorageError: the database is away, or refused.
+        """
+        now = self._clock.now()
+        async with wrapped_errors(), self._pool.connection() as conn:
+            done = await self._raise_standing(conn) + await self._take_off_shelves(conn)
+            if done:
+                return 0.0
+            ends = [end for end in (await next_window_end(conn, now), await next_shelf_end(conn)) if end is not None]
+        due_s = min(((end - now).total_seconds() for end in ends), default=self._poll_s)
+        return min(self._poll_s, max(0.01, due_s))
+
+    async def _raise_standing(self, conn: Connection) -> int:
+        now = self._clock.now()
+        async with conn.transaction():
+            standing = await take_standing(conn, now=now, limit=BATCH, but=sorted(self._refused))
+            for held in standing:
+                await self._settle(conn, held, now)
+        return len(standing)
+
+    async def _settle(self, conn: Connection, held: Standing, now: datetime) -> None:
+        """One that the database refuses stops no other."""
+        try:
+            async with wrapped_errors(), conn.transaction():
+                other = await covering_window(conn, held.finding, now=now)
+                if other is not None:
+                    await leave_to(conn, held.held_no, other)
+                    return
+                await mark_raised(conn, held.held_no, at=now)
+                case = await self._desk.take(conn, _late(held), now=now)
+        except StorageUnavailable:
+            raise
+        except StorageError as error:
+            self._refused.add(held.held_no)
+            log.error("database refused a held finding", key=held.finding.key, error=str(error))
+            return
+        log.info("held finding raised", window=held.window_no, key=held.finding.key, incident_id=str(case.incident_id))
+
+    async def _take_off_shelves(self, conn: Connection) -> int:
+        now = self._clock.now()
+        over = await shelves_over(conn, now, limit=BATCH)
+        for incident_id in over:
+            await self._casework.unshelve(conn, incident_id, actor=SYSTEM, note="", now=now)
+        return len(over)
+
+
+def _late(held: Standing) -> Finding:
+    """The finding as it was, and which window held it back. Its incident begins when the trouble did."""
+    detail = held.finding.detail | {"held_by": held.window_no}
+    return msgspec.structs.replace(held.finding, detail=detail)
