@@ -134,6 +134,30 @@ class Engine:
         for rule in self._rules.values():
             rule.enrol(known, now)
 
+    def use(self, rules: Sequence[Rule], now: datetime) -> None:
+        """Go on with ``rules``. One that takes the place of another of its name takes up what that remembers, in the
+        way of a restart; all of it is written down with the next `changes`.
+        """
+        before, self._rules = self._rules, {rule.name: rule for rule in rules}
+        self._watchers.clear()
+        self._overhearers.clear()
+        for rule in rules:
+            old = before.get(rule.name)
+            if old is rule:
+                continue
+            rule.enrol(self._known, now)
+            if old is None:
+                continue
+            states = old.states()
+            for number, state in states:
+                rule.restore(number, state)
+            old.mark_all(-1)
+            for row in old.marks(-1):
+                rule.recall(list(row), -1)
+            rule.restored()
+            rule.rewrite(number for number, _ in states)
+            rule.mark_all(self._generation)
+
     # -- what survives a restart --------------------------------------------------------------------------------------
 
     def restore(

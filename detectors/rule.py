@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
-from typing import Any, ClassVar
+from typing import Any
 
 from detectors.lives import Heard, Lives
 from domain.device import DeviceKind, RegisteredDevice
@@ -43,10 +43,10 @@ class Changes:
 class Rule:
     """One rule over all devices. Subclasses say what they conclude and how grave it is."""
 
-    name: ClassVar[str]
-    category: ClassVar[Category]
-    severity: ClassVar[Severity]
-    life_safety: ClassVar[bool] = False
+    name: str
+    category: Category
+    severity: Severity
+    life_safety: bool = False
     #: Of the one rule that keeps the devices' lives; the engine asks it what each message is worth.
     lives: Lives | None = None
 
@@ -95,6 +95,14 @@ class Rule:
 
     def restored(self) -> None:
         """All that was kept has been taken up."""
+        return
+
+    def states(self) -> list[tuple[int, dict[str, Any]]]:
+        """All states, for a rule that takes this one's place."""
+        return []
+
+    def rewrite(self, numbers: Iterable[int]) -> None:
+        """Let the next `collect` hold the states of ``numbers``."""
         return
 
     def collect(self, changes: Changes) -> None:

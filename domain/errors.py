@@ -25,6 +25,10 @@
     │   ├── UnknownAttachment
     │   └── KeyReused              an idempotency key that came with another request before
     ├── AuditBroken            an export of the audit trail cannot be read
+    ├── RuleError              a change of a rule is refused
+    │   ├── UnknownRule
+    │   ├── RuleRefused            the document is wrong (lists every fault)
+    │   └── RuleConflict           somebody else has changed it meanwhile
     ├── DeliveryError          a link or channel did not take a delivery
     │   ├── TemporaryFailure       worth another try
     │   └── PermanentFailure       the other side will never take it as it is
@@ -160,6 +164,29 @@ class UnknownAttachment(IncidentError):
 
 class KeyReused(IncidentError):
     """The idempotency key came with another request before."""
+
+
+class RuleError(CampuswatchError):
+    """A change of a rule is refused."""
+
+
+class UnknownRule(RuleError):
+    """No rule has this name."""
+
+
+class RuleRefused(RuleError):
+    """The rule is wrong; the version before it stays in force.
+
+    ``problems`` are texts that name line or field, and what was expected.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class RuleConflict(RuleError):
+    """The rule was changed meanwhile; look at its newest version first."""
 
 
 class DeliveryError(CampuswatchError):

@@ -51,6 +51,7 @@ class EventKind(StrEnum):
     DOOR_FORCED = "door_forced"
     DOOR_HELD = "door_held"
     PATROL_CHECKED = "patrol_checked"
+    PICTURE_FAULT = "picture_fault"  # the network patrol's diagnosis of a camera; detail says which fault
     RECEIPT = "receipt"
 
 

@@ -49,6 +49,7 @@ _USUAL_EVENT = {
     EventKind.DOOR_FORCED: DeviceKind.ACCESS_CONTROL,
     EventKind.DOOR_HELD: DeviceKind.ACCESS_CONTROL,
     EventKind.PATROL_CHECKED: DeviceKind.PATROL_POINT,
+    EventKind.PICTURE_FAULT: DeviceKind.CAMERA,
     EventKind.RECEIPT: DeviceKind.ONE_KEY_ALARM,
 }
 

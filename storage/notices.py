@@ -18,6 +18,7 @@ class NoticeChannel(StrEnum):
     PREMISES = "campuswatch_premises"  # guards, gates, posts, calendar (payload: site_id, "" = any) -> targets
     CLOCK = "campuswatch_clock"  # it is known how far off a device's clock is -> alarm lane
     WINDOW = "campuswatch_window"  # a maintenance window or a shelving began or ended -> alerting
+    RULES = "campuswatch_rules"  # a rule has a new version -> lanes
     DEVICE = "campuswatch_device"  # devices went online or offline -> web
     LINK = "campuswatch_link"  # a link was heard, or was not (payload: link_id) -> web, targets
     REPORT = "campuswatch_report"  # a two-hour clock or a report changed -> alerting, web

@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import floor
+from zoneinfo import ZoneInfo
 
 from campuswatch.roles.registry import lane_decoder
+from campuswatch.rulebook import BulkRules
 from campuswatch.settings import Settings
-from detectors.engine import Engine
-from detectors.rules import bulk_rules
 from detectors.rules.chattering import limited
 from devices.profiles.loading import load_profiles
 from devices.registry import load_registry
@@ -49,8 +49,8 @@ class Watch:
         self._timetable = timetable
         self._decoder = lane_decoder(settings, load_profiles(settings.ingest.profiles))
         self._pool = pool
-        self._rules = bulk_rules()
-        self._engine = Engine(self._rules)
+        self._rules = BulkRules(ZoneInfo(settings.zone))
+        self._engine = self._rules.engine
         ingest = settings.ingest
         self._fairness = Fairness(
             device=Allowance(ingest.device_rate_per_s, ingest.device_burst),
@@ -74,11 +74,12 @@ class Watch:
         async with wrapped_errors(), self._pool.connection() as conn:
             registry = await load_registry(conn)
             states = await load_rule_states(conn)
+            await self._rules.read(conn, now)
         self._decoder.use(registry)
         self._registered = {(device.site_id, device.device_id): device for device in registry}
         self._engine.enrol(registry, now)
         self._engine.restore((), states, now, marks=self._marks)
-        chattering = limited(self._rules)
+        chattering = limited(self._rules.rules.rules)
         self._fairness.resume(chattering.devices, chattering.sites, now)
         self.now_s = self._heard_s = now_s
 

@@ -21,11 +21,12 @@ from campuswatch.roles.places import journal_directory, state_directory
 from campuswatch.roles.registry import FirstRegistry, lane_decoder
 from campuswatch.roles.snapshot import Snapshot
 from campuswatch.roles.surroundings import Surroundings
+from campuswatch.rulebook import Rulebook, read_alarm_rules
 from detectors.clocks import Clocks
 from detectors.engine import Engine
 from detectors.house import session_forgotten
-from detectors.rules import alarm_rules
 from detectors.rules.doubtful_alarm import doubtful_message, retained_alarm
+from detectors.rules.reported_alarm import ReportedAlarm
 from devices.formats.decode import Decoder
 from devices.profiles.loading import load_profiles
 from devices.registry import load_registry
@@ -77,6 +78,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
     gazetteer = RegistryGazetteer()
     cases = OpenCases()
     clocks = Clocks()
+    reported, book = ReportedAlarm(clocks), Rulebook(around.zone)
     first = FirstRegistry()
     holder, process = f"{settings.mqtt.client_id}-alarm/", secrets.token_hex(8)
     snapshot = Snapshot(state_directory(settings) / "snapshot" / settings.mqtt.client_id)
@@ -86,6 +88,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         await gazetteer.load(conn)
         decoder.use(registry)
         await look_at_clocks(conn)
+        await look_at_rules(conn)
         # What the process before this one had been carrying when it died is the dispatcher's now, or ours by now.
         if given_back := await path.settle(conn, holder=holder, process=holder + process):
             log.warning("deliveries of an earlier process given back", deliveries=given_back)
@@ -97,6 +100,9 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
 
     async def look_at_clocks(conn: Connection) -> None:
         clocks.use(await load_clocks(conn))
+
+    async def look_at_rules(conn: Connection) -> None:
+        await read_alarm_rules(conn, book, reported)
 
     async def refresh_cases(conn: Connection) -> None:
         step = cases.step
@@ -151,7 +157,11 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         )
         _count_waiting(around, path)
         path.inherit(await asyncio.to_thread(snapshot.load_standing))
-        known = {NoticeChannel.REGISTRY: reload, NoticeChannel.CLOCK: look_at_clocks}
+        known = {
+            NoticeChannel.REGISTRY: reload,
+            NoticeChannel.CLOCK: look_at_clocks,
+            NoticeChannel.RULES: look_at_rules,
+        }
         tasks.create_task(outside.react(known, name="alarm registry"), name="registry")
         # Often, and by itself: the registry is too large to be read again every few seconds.
         cases_changed = {NoticeChannel.INCIDENT: refresh_cases}
@@ -165,7 +175,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             journal=journal,
             decoder=decoder,
             share=Share(alarms=True, both=profiles.alarm_names),
-            detector=Engine(alarm_rules(clocks)),
+            detector=Engine([reported]),
             handler=path,
             doubts=AlarmDoubts(decoder),
             clock=clock,

@@ -16,9 +16,8 @@ from campuswatch.roles.places import journal_directory
 from campuswatch.roles.registry import FirstRegistry, lane_decoder
 from campuswatch.roles.session_mark import marked_session
 from campuswatch.roles.surroundings import Surroundings
-from detectors.engine import Engine
+from campuswatch.rulebook import BulkRules
 from detectors.house import session_forgotten
-from detectors.rules import bulk_rules
 from detectors.rules.chattering import limited
 from devices.profiles.loading import load_profiles
 from devices.registry import load_registry
@@ -45,8 +44,8 @@ async def run(around: Surroundings) -> None:
     dsn = settings.database_url()
     profiles = load_profiles(settings.ingest.profiles)
     decoder = lane_decoder(settings, profiles)
-    rules = bulk_rules()
-    engine = Engine(rules)
+    rules = BulkRules(around.zone)
+    engine = rules.engine
     ingest = settings.ingest
     fairness = Fairness(
         device=Allowance(ingest.device_rate_per_s, ingest.device_burst),
@@ -58,6 +57,7 @@ async def run(around: Surroundings) -> None:
     async def reload(conn: Connection) -> None:
         registry = await load_registry(conn)
         now = clock.now()
+        await rules.read(conn, now)
         engine.enrol(registry, now)
         if not first.loaded:
             marks = await load_marks(conn)
@@ -65,10 +65,14 @@ async def run(around: Surroundings) -> None:
             liveness = () if marks else await load_liveness(conn, proofs_since=now - PROOFS)
             states, retired = await load_rule_states(conn), await load_retired(conn)
             engine.restore(liveness, states, now, marks=marks, retired=retired)
-            chattering = limited(rules)
+            chattering = limited(rules.rules.rules)
             fairness.resume(chattering.devices, chattering.sites, now)
         decoder.use(registry)
         first.done(len(registry))
+
+    async def look_at_rules(conn: Connection) -> None:
+        if first.loaded:
+            await rules.read(conn, clock.now())
 
     channels = ("heartbeat", "reading", "event", "state")
     client_id = f"{settings.mqtt.client_id}-bulk"
@@ -89,7 +93,8 @@ async def run(around: Surroundings) -> None:
         Journal(Spool(journal_directory(settings, LANE))) as journal,
         asyncio.TaskGroup() as tasks,
     ):
-        tasks.create_task(react(dsn, {NoticeChannel.REGISTRY: reload}, name="bulk registry"), name="registry")
+        known = {NoticeChannel.REGISTRY: reload, NoticeChannel.RULES: look_at_rules}
+        tasks.create_task(react(dsn, known, name="bulk registry"), name="registry")
         lane = BulkLane(
             session=session,
             pool=pool,

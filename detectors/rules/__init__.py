@@ -1,17 +1,15 @@
-"""The shipped rules, in one table for each lane."""
+"""The rules of each lane. Which there are, and how they are tuned, is data: `detectors.documents`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from detectors.clocks import Clocks
+from detectors.documents.form import RuleDocument
+from detectors.grounds import Grounds
 from detectors.rule import Rule
-from detectors.rules.chattering import ChatteringDevice, ChatteringSite
-from detectors.rules.clock_off import ClockOff
-from detectors.rules.heartbeat_lost import HeartbeatLost
-from detectors.rules.high_temperature import HighTemperature
-from detectors.rules.low_battery import LowBattery
 from detectors.rules.reported_alarm import ReportedAlarm
-from detectors.rules.tamper import Tamper
-from detectors.rules.temperature_rise import TemperatureRise
+from detectors.rules.ruleset import RuleSet
 
 
 def alarm_rules(clocks: Clocks | None = None) -> list[Rule]:
@@ -19,16 +17,9 @@ def alarm_rules(clocks: Clocks | None = None) -> list[Rule]:
     return [ReportedAlarm(clocks)]
 
 
-def bulk_rules() -> list[Rule]:
-    """What the bulk lane decides: all that has to be concluded from readings, events and silence."""
-    lost = HeartbeatLost()
-    return [
-        lost,
-        HighTemperature(),
-        TemperatureRise(),
-        LowBattery(),
-        Tamper(),
-        ClockOff(lost.lives),
-        ChatteringDevice(),
-        ChatteringSite(),
-    ]
+def bulk_rules(documents: Mapping[str, RuleDocument] | None = None, grounds: Grounds | None = None) -> list[Rule]:
+    """What the bulk lane decides: all that has to be concluded from readings, events and silence.
+
+    ``documents``: by name; without them those that ship.
+    """
+    return RuleSet(documents, grounds).rules

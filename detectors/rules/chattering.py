@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import inf
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -45,6 +45,7 @@ class _Chattering(Rule, ABC):
     severity = Severity.MINOR
 
     def __init__(self) -> None:
+        self.clear_after_s, self.tell_again_s = CLEAR_AFTER_S, TELL_AGAIN_S
         self._loops: dict[int, _Loop] = {}
         self._marked: set[int] = set()
 
@@ -74,7 +75,7 @@ class _Chattering(Rule, ABC):
             kind = FindingKind.UPDATED
         loop.last_s = max(loop.last_s, now_s)
         loop.over += excess.over
-        if kind is FindingKind.UPDATED and now_s - loop.told_s < TELL_AGAIN_S:
+        if kind is FindingKind.UPDATED and now_s - loop.told_s < self.tell_again_s:
             return NOTHING
         loop.told_s = now_s
         detail = {
@@ -90,7 +91,7 @@ class _Chattering(Rule, ABC):
             return NOTHING
         now_s, found = now.timestamp(), []
         for number, loop in list(self._loops.items()):
-            ended_s = loop.last_s + CLEAR_AFTER_S
+            ended_s = loop.last_s + self.clear_after_s
             if now_s >= ended_s:
                 del self._loops[number]
                 self._marked.add(number)
@@ -99,7 +100,7 @@ class _Chattering(Rule, ABC):
         return found
 
     def next_s(self) -> float:
-        return min((loop.last_s + CLEAR_AFTER_S for loop in self._loops.values()), default=inf)
+        return min((loop.last_s + self.clear_after_s for loop in self._loops.values()), default=inf)
 
     def hearing_resumed(self, now: datetime) -> None:
         for number, loop in self._loops.items():
@@ -158,7 +159,7 @@ class _Chattering(Rule, ABC):
 class ChatteringDevice(_Chattering):
     """One device; or the unregistered names of one site, which share a limit and are one trouble together."""
 
-    name: ClassVar[str] = "chattering_device"
+    name = "chattering_device"
 
     def concerns(self, excess: Excess) -> int | None:
         if excess.device is not None:
@@ -179,7 +180,7 @@ class ChatteringDevice(_Chattering):
 class ChatteringSite(_Chattering):
     """A site no device of which need be over its own limit."""
 
-    name: ClassVar[str] = "chattering_site"
+    name = "chattering_site"
 
     def concerns(self, excess: Excess) -> int | None:
         return excess.site_no if excess.device is None and not excess.unregistered else None

@@ -62,6 +62,7 @@ class ClockOff(Rule):
 
     def __init__(self, lives: Lives | None = None) -> None:
         """:param lives: what is known of the same messages' times, to save working it out again."""
+        self.raise_s, self.clear_s = RAISE_S, CLEAR_S
         self._lives = lives or Lives()
         self._estimates: dict[int, _Estimate] = {}
         #: Of whom anything is remembered here. Nothing is of a right clock, so it costs a comparison and no memory.
@@ -137,12 +138,12 @@ class ClockOff(Rule):
         number = device.device_no
         told_s = self._told.get(number)
         if told_s is None:
-            if abs(offset_s) <= RAISE_S:
+            if abs(offset_s) <= self.raise_s:
                 return NOTHING
             kind = FindingKind.RAISED
-        elif abs(offset_s) < CLEAR_S:
+        elif abs(offset_s) < self.clear_s:
             kind = FindingKind.CLEARED
-        elif _differ(offset_s, told_s, RAISE_S):
+        elif _differ(offset_s, told_s, self.raise_s):
             kind = FindingKind.UPDATED
         else:
             return NOTHING

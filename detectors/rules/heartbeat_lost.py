@@ -29,7 +29,7 @@ gateway or by our broker, and the newest has yet to come.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
@@ -66,6 +66,9 @@ class HeartbeatLost(Rule):
 
     def __init__(self) -> None:
         self.lives: Lives = Lives()
+        self.missed_intervals = MISSED_INTERVALS
+        #: Who is told of the number of each device that went offline, online or unknown.
+        self.concerned: list[Callable[[int], None]] = []
         self._devices: Mapping[int, RegisteredDevice] = {}
         self._topology = Topology({})
         self._outages = Outages()
@@ -332,7 +335,7 @@ class HeartbeatLost(Rule):
     # -- time ---------------------------------------------------------------------------------------------------------
 
     def _deadline_s(self, device: RegisteredDevice, life: Life) -> float:
-        patience_s = float(MISSED_INTERVALS * device.heartbeat_s)
+        patience_s = float(self.missed_intervals * device.heartbeat_s)
         time_s = max(patience_s, SETTLE_S)
         heard_s = max(life.heard_s, life.aside_heard_s) if life.aside_said_s > life.said_s else life.heard_s
         deadline_s = max(heard_s + patience_s, self._resumed_s + time_s)
@@ -343,7 +346,7 @@ class HeartbeatLost(Rule):
         deadline_s = self._deadline_s(device, life)
         above = self._speaking_above(device.device_no)
         if above is not None and above.connectivity is Connectivity.ONLINE and above.since_s > life.heard_s:
-            return max(deadline_s, above.since_s + max(MISSED_INTERVALS * device.heartbeat_s, SETTLE_S))
+            return max(deadline_s, above.since_s + max(self.missed_intervals * device.heartbeat_s, SETTLE_S))
         return deadline_s
 
     @staticmethod
@@ -362,6 +365,8 @@ class HeartbeatLost(Rule):
         if reason in _HIDDEN:
             life.slot = 0  # it waits for nothing; where it waited, nobody looks for it any more
         self.lives.changed(device_no)
+        for concerned in self.concerned:
+            concerned(device_no)
         self._turns.append(
             LivenessChange(
                 device_no=device_no,
@@ -386,7 +391,7 @@ class HeartbeatLost(Rule):
             device = self._devices.get(device_no)
             if device is None or life.connectivity is not Connectivity.ONLINE:
                 continue
-            if now_s - life.heard_s > MISSED_INTERVALS * device.heartbeat_s:
+            if now_s - life.heard_s > self.missed_intervals * device.heartbeat_s:
                 self._turn(device_no, life, Connectivity.UNKNOWN, now_s)
 
     def _our_clock_was_set_back(self, now_s: float) -> None:

@@ -95,6 +95,7 @@ _REPORTED: dict[str, tuple[str, str]] = {
     "door_forced": ("强行开门", "door forced"),
     "door_held": ("门未关好", "door held open"),
     "patrol_checked": ("巡更打卡", "patrol checked"),
+    "picture_fault": ("图像异常", "picture fault"),
     "receipt": ("回执", "receipt"),
 }
 #: How far ends behave, by the words of `Mode`.

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 
 from detectors.engine import Engine
 from detectors.rules.heartbeat_lost import HeartbeatLost
-from detectors.rules.high_temperature import HighTemperature
 from domain.device import RegisteredDevice
 from domain.finding import Finding
 from domain.marks import Marks
 from domain.observation import Observation
 from ingest.hearing import Hearing
+from tests.unit.detectors import shipped
 from tests.unit.detectors.sayings import at, device, heartbeat, reading
 
 #: Devices that lost their broker are back within so many seconds, each at its own moment.
@@ -119,7 +119,7 @@ class Storm:
     def _be_born(self, second: int) -> None:
         self._lives += 1
         self._hearing = Hearing("campuswatch-bulk", f"life {self._lives}")
-        self._engine = Engine([HeartbeatLost(), HighTemperature()])
+        self._engine = Engine([HeartbeatLost(), shipped.rule("high_temperature")])
         self._engine.enrol(self.devices, at(second))
         states = [(*key, state) for key, state in self._states.items()]
         self._engine.restore([], states, at(second), marks=self._marks)

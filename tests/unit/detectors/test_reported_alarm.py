@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from detectors.engine import Engine
+from detectors.grounds import Grounds
 from detectors.rules import alarm_rules
 from detectors.rules.doubtful_alarm import doubtful_message
-from detectors.rules.reported_alarm import ALARM_RULES, LATE_AFTER
+from detectors.rules.reported_alarm import LATE_AFTER, alarm_table
 from domain.finding import Category, Finding, FindingKind, Severity
 from domain.observation import Alarm, AlarmKind
 from domain.quarantine import Reason, Rejected
@@ -42,7 +43,8 @@ def test_every_alarm_is_raised_with_its_gravity(kind: AlarmKind) -> None:
 
 
 def test_no_two_alarms_share_a_rule() -> None:
-    assert len({rule.rule for rule in ALARM_RULES.values()}) == len(AlarmKind)
+    table = alarm_table((), Grounds())
+    assert len({rule.rule for rules in table.values() for rule in rules}) == len(AlarmKind) == len(table)
 
 
 @pytest.mark.parametrize("kind", list(AlarmKind))

@@ -7,26 +7,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.conditions.change import MOST_READINGS
 from detectors.engine import Engine
 from detectors.lives import LATE_S
 from detectors.rules.heartbeat_lost import HeartbeatLost
-from detectors.rules.high_temperature import CLEAR_C, RAISE_C, HighTemperature
-from detectors.rules.temperature_rise import MOST_READINGS, TemperatureRise
 from domain.device import DeviceKind
 from domain.finding import Category, Finding, FindingKind
 from domain.marks import Marks
 from domain.observation import Heartbeat, Reading
+from tests.unit.detectors import shipped
 from tests.unit.detectors.sayings import SENSOR, at, device, heartbeat, reading
 
+RAISE_C, CLEAR_C = 57.0, 50.0
 R, U, C = FindingKind.RAISED, FindingKind.UPDATED, FindingKind.CLEARED
 
 
 def _high() -> Engine:
-    return Engine([HeartbeatLost(), HighTemperature()])
+    return Engine([HeartbeatLost(), shipped.rule("high_temperature")])
 
 
 def _rise() -> Engine:
-    return Engine([HeartbeatLost(), TemperatureRise()])
+    return Engine([HeartbeatLost(), shipped.rule("temperature_rise")])
 
 
 def _hear(engine: Engine, *said: Reading | Heartbeat) -> list[Finding]:
@@ -147,7 +148,7 @@ def test_a_reading_that_is_heard_again_neither_lights_a_fire_anew_nor_puts_it_ou
 
 def test_other_quantities_are_no_temperature() -> None:
     assert _hear(_high(), reading(0, 90, metric="humidity_pct")) == []
-    assert HighTemperature().watcher(Heartbeat, DeviceKind.TEMPERATURE) is None
+    assert shipped.rule("high_temperature").watcher(Heartbeat, DeviceKind.TEMPERATURE) is None
 
 
 def test_two_devices_do_not_share_a_memory() -> None:
@@ -249,10 +250,10 @@ def test_a_clock_that_is_set_back_makes_no_rise_of_its_own() -> None:
 
 
 def test_a_device_that_sends_without_end_fills_no_memory() -> None:
-    rule = TemperatureRise()
+    rule = shipped.rule("temperature_rise")
     engine = Engine([HeartbeatLost(), rule])
     _hear(engine, *(reading(second, 20) for second in range(1000)))
-    assert len(rule._windows[SENSOR.device_no].readings) == 2 * MOST_READINGS
+    assert len(rule._changing[0]._windows[SENSOR.device_no].readings) == 2 * MOST_READINGS
 
 
 def test_a_rise_that_stood_before_a_restart_is_not_raised_again_and_clears() -> None:
