@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from domain.errors import RuleConflict
 from domain.site import SiteKind
+from storage.audit_trail import append
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -52,6 +53,7 @@ async def put_rule(
     author: str,
     reason: str,
     at: datetime,
+    origin: str = "",
 ) -> int:
     """Add a version after ``expected``, which the caller has seen (0 = the shipped one, or none); its number.
 
@@ -73,10 +75,8 @@ async def put_rule(
         cursor = await conn.execute("SELECT coalesce(max(version), 0) FROM rule_version WHERE rule = %s", (rule,))
         newest = await cursor.fetchone()
         raise RuleConflict(f"{rule} is at version {newest[0] if newest else 0}, not at {expected}; look at it first")
-    await conn.execute(
-        "INSERT INTO audit_entry (at, actor, action, subject, detail) VALUES (%s, %s, 'rule.change', %s, %s)",
-        (at, author, rule, Jsonb({"version": row[0], "enabled": enabled, "reason": reason})),
-    )
+    detail = {"version": row[0], "enabled": enabled, "reason": reason}
+    await append(conn, at=at, actor=author, action="rule.changed", subject=rule, detail=detail, origin=origin)
     await notify(conn, NoticeChannel.RULES, rule)
     return int(row[0])
 
