@@ -193,7 +193,9 @@ async def test_observations_detector_state_and_findings_stand_together(
         await _settled(conn, 2)
     found = await rows(conn, "SELECT rule, kind, handled_at FROM finding ORDER BY rule")
     assert [(f["rule"], f["kind"]) for f in found] == [("high_temperature", "raised"), ("low_battery", "raised")]
-    assert {(rule, state.get("peak_c")) for rule, _, state in await load_rule_states(conn)} == {
+    assert {
+        (rule, state.get("reading:temperature_c", {}).get("peak")) for rule, _, state in await load_rule_states(conn)
+    } == {
         ("high_temperature", 70),
         ("low_battery", None),
     }

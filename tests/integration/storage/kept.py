@@ -16,6 +16,7 @@ _TABLES = (
     *("delivery", "incident_entry", "incident", "finding", "duty_shift", "rule_state", "detector_mark", "device_state"),
     *("ledger_entry", "ledger_hour", "ledger_audit", "quarantine", "event_key", "event", "reading"),
     *("site_fact", "networked_device", "guard", "guard_shift", "guard_check_in", "guard_post", "post_report", "gate"),
+    "rule_version",
     *("barrier", "barrier_inspection", "safety_officer", "calendar_year", "site_bells"),
     *("heartbeat", "device", "site"),
 )
