@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
-from dashboards.desk import IncidentDesk, Registrar, Replayer
+from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer
 from dashboards.guard import Guard
 from dashboards.journals import Journals
 from dashboards.metrics import RequestTiming, WebMetrics
@@ -20,12 +20,15 @@ from dashboards.problems import LastResort, install_problem_handlers
 from dashboards.reader import Reader
 from dashboards.routes import API_PREFIX
 from dashboards.routes.audit import audit_routes
+from dashboards.routes.compliance import compliance_routes, self_test_routes
 from dashboards.routes.health import health_routes, metrics_routes
 from dashboards.routes.incidents import incident_routes
 from dashboards.routes.ledger import ledger_routes
 from dashboards.routes.quarantine import quarantine_routes
+from dashboards.routes.reports import report_routes
 from dashboards.routes.sites import site_routes
 from dashboards.routes.stream import stream_routes
+from dashboards.routes.targets import target_routes
 from dashboards.routes.wall import wall_routes
 from dashboards.services import Services
 from dashboards.settings import WebSettings
@@ -45,6 +48,7 @@ def create_app(
     desk: IncidentDesk,
     registrar: Registrar,
     replayer: Replayer,
+    assessor: Assessor,
     settings: WebSettings,
     clock: Clock,
     version: str,
@@ -65,6 +69,7 @@ def create_app(
         desk=desk,
         registrar=registrar,
         replayer=replayer,
+        assessor=assessor,
         stream=stream,
         journals=known,
         metrics=metrics,
@@ -101,6 +106,10 @@ def create_app(
         incident_routes(services),
         quarantine_routes(services),
         ledger_routes(services),
+        target_routes(services),
+        compliance_routes(services),
+        self_test_routes(services),
+        report_routes(services),
         audit_routes(services),
         health_routes(services),
         stream_routes(services),

@@ -1,17 +1,22 @@
 """What the routes ask of others: the desk where incidents are handled, the registrar who adopts devices, and who
-replays messages that were put aside.
+replays messages that were put aside, and the assessor who judges sites by the targets.
 
 Protocols, because alerting is a sibling that is never imported; the composition root passes them in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from domain.device import DeviceKind
 from domain.incident import IncidentAction
 from domain.replay import ReplayReport
+from domain.self_test import SelfTest
+from domain.target import TargetDefinition, Verdict
+from storage.pool import Connection
 from storage.quarantine import QuarantineFilter
 
 
@@ -40,4 +45,24 @@ class Replayer(Protocol):
         their own time. A dry run only says what would become of them.
 
         :raises RegistryError: a maker's profile is wrong.
+        """
+
+
+class Assessor(Protocol):
+    async def verdicts(self, conn: Connection, site_id: str, now: datetime) -> Sequence[Verdict]:
+        """How a site stands to each target, with all that was looked at.
+
+        :raises UnknownSite: it is not registered.
+        """
+
+    async def self_tests(
+        self, conn: Connection, now: datetime, *, due_before: datetime, site_id: str | None
+    ) -> Sequence[SelfTest]:
+        """What is due before a moment, the longest overdue first."""
+
+    async def define(self, definition: TargetDefinition) -> TargetDefinition:
+        """Check a definition, complete its figures and add it as the newest version of its target.
+
+        :raises UnknownTarget: there is no such target.
+        :raises DefinitionRefused: it cannot be meant; says why.
         """

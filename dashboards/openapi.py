@@ -22,6 +22,10 @@ TAGS = [
     {"name": "stream", "description": "The wall and the queue as they change."},
     {"name": "incidents", "description": "What people handle. States follow ISA-18.2 / IEC 62682."},
     {"name": "sites", "description": "Schools and their devices."},
+    {
+        "name": "targets",
+        "description": "The 100% targets: definitions, compliance with its proof, self-tests, reports.",
+    },
     {"name": "quarantine", "description": "Messages that were not taken, and devices to adopt."},
     {"name": "ledger", "description": "What came in and what became of it."},
     {"name": "audit", "description": "Who changed what is alerted, when and from where."},

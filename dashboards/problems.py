@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import (
+    DefinitionRefused,
     IllegalTransition,
     RegistryError,
     StorageError,
@@ -21,6 +22,7 @@ from domain.errors import (
     UnknownDevice,
     UnknownIncident,
     UnknownSite,
+    UnknownTarget,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -178,6 +180,12 @@ async def _on_registry_error(_request: Request, error: Exception) -> Response:
     return problem_response(409, str(error), name="registry-refused")
 
 
+async def _on_definition_refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, DefinitionRefused)
+    faults = [fault.partition(": ") for fault in error.faults]
+    return invalid([FieldError(field=field, message=message or field) for field, _, message in faults])
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     # Starlette looks along the classes of an error: the nearest wins.
     for kind, handler in (
@@ -189,6 +197,8 @@ def install_problem_handlers(app: FastAPI) -> None:
         (UnknownIncident, _on_unknown),
         (UnknownSite, _on_unknown),
         (UnknownDevice, _on_unknown),
+        (UnknownTarget, _on_unknown),
+        (DefinitionRefused, _on_definition_refused),
         (IllegalTransition, _on_illegal_transition),
         (RegistryError, _on_registry_error),
     ):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 from fastapi import Response
 
-from dashboards.desk import IncidentDesk, Registrar, Replayer
+from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer
 from dashboards.journals import Journals
 from dashboards.metrics import WebMetrics
 from dashboards.reader import Reader
@@ -22,6 +22,7 @@ class Services:
     desk: IncidentDesk
     registrar: Registrar
     replayer: Replayer
+    assessor: Assessor
     stream: Stream
     journals: Journals
     metrics: WebMetrics

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
     """``hosts`` are the names or addresses, without port, that the pages may be called by beside the loopback ones.
 
-    ``dsn`` is for the connection that listens for notices; ``link_ids`` are the links to police and education.
+    ``dsn`` is for the connection that listens for notices; ``link_ids`` are the links to police and education. ``zone`` is
+    that of the district: its days are those of reports.
     """
 
     dsn: str = field(repr=False)
     link_ids: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    zone: ZoneInfo = ZoneInfo("Asia/Shanghai")
     static_dir: Path = Path(__file__).parent / "static"
     max_viewers: int = 512
     max_body_bytes: int = 64 * 1024

@@ -124,18 +124,20 @@ async def history_of(
     since: datetime,
     until: datetime,
     target_id: str | None = None,
-    before: datetime | None = None,
+    before: tuple[datetime, str] | None = None,
     limit: int,
 ) -> list[StandingView]:
-    """The intervals of a site that touch a period, newest first; those that began before ``before``."""
+    """The intervals of a site that touch a period, newest first; those behind the one of moment and target ``before``."""
     cursor = await conn.execute(
         "SELECT s.site_id, s.name, s.name_en, s.township, c.target_id, c.version, c.standing, c.since, c.until,"
         " c.causes FROM compliance_interval AS c JOIN site AS s USING (site_no)"
         " WHERE s.site_id = %(site)s AND c.since < %(until)s AND (c.until IS NULL OR c.until > %(since)s)"
         " AND (%(target)s::text IS NULL OR c.target_id = %(target)s)"
-        " AND (%(before)s::timestamptz IS NULL OR c.since < %(before)s)"
+        " AND (%(before)s::timestamptz IS NULL OR c.since < %(before)s"
+        "  OR (c.since = %(before)s AND c.target_id > %(after)s))"
         " ORDER BY c.since DESC, c.target_id LIMIT %(limit)s",
-        {"site": site_id, "since": since, "until": until, "target": target_id, "before": before, "limit": limit},
+        {"site": site_id, "since": since, "until": until, "target": target_id, "limit": limit}
+        | {"before": None if before is None else before[0], "after": "" if before is None else before[1]},
     )
     return [_standing(row) for row in await cursor.fetchall()]
 

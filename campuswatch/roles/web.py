@@ -15,6 +15,7 @@ from campuswatch.roles.journals import read_states
 from campuswatch.roles.listening import react
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.settings import Settings
+from campuswatch.targets.assessor import TargetAssessor
 from campuswatch.version import installed_version
 from dashboards.app import create_app
 from dashboards.server import serve
@@ -100,7 +101,8 @@ async def run(around: Surroundings) -> None:
             desk=WebDesk(pool, Desk(gazetteer=gazetteer, link_ids=link_ids, zone=around.zone), around.clock),
             registrar=WebRegistrar(pool, around.clock),
             replayer=WebReplayer(pool, settings, around.clock),
-            settings=WebSettings(dsn=dsn, link_ids=link_ids, hosts=settings.web.allowed_hosts),
+            assessor=TargetAssessor(pool, around.clock, around.zone),
+            settings=WebSettings(dsn=dsn, link_ids=link_ids, hosts=settings.web.allowed_hosts, zone=around.zone),
             clock=around.clock,
             version=installed_version(),
             registry=around.metrics,

@@ -15,6 +15,7 @@ from detectors.targets.drops import Flag
 from detectors.targets.networking import Networking
 from domain.device import DeviceKind
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
+from domain.self_test import SelfTest
 from domain.site_facts import SiteFacts
 from domain.target import Evidence, Verdict
 from domain.target_words import EXPIRY_WORDS
@@ -37,18 +38,6 @@ class Ahead(NamedTuple):
     days: int
 
 
-class SelfTest(NamedTuple):
-    """A one-key alarm and a link: when its test is due (`last_at` None = it never was tested)."""
-
-    device_id: str
-    device_no: int
-    name: str
-    place: str
-    link_id: str
-    last_at: datetime | None
-    due_at: datetime
-
-
 def self_tests(facts: SiteFacts, figures: Networking) -> Iterator[SelfTest]:
     """The schedule of a site's test alarms, by device and link."""
     for device in facts.devices.values():
@@ -62,7 +51,16 @@ def self_tests(facts: SiteFacts, figures: Networking) -> Iterator[SelfTest]:
                 if last is None
                 else last + timedelta(days=figures.test_days)
             )
-            yield SelfTest(device.device_id, device.device_no, device.name, device.place, link_id, last, due)
+            yield SelfTest(
+                site_id=facts.site_id,
+                device_id=device.device_id,
+                device_no=device.device_no,
+                name=device.name,
+                place=device.place,
+                link_id=link_id,
+                last_at=last,
+                due_at=due,
+            )
 
 
 def expiring(verdict: Verdict, facts: SiteFacts, by: Ruling) -> list[Evidence]:

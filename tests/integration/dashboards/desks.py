@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from campuswatch.targets.assessor import TargetAssessor
 from dashboards.settings import WebSettings
 from domain.device import Device, DeviceKind
 from domain.errors import RegistryError
@@ -65,6 +67,11 @@ class Replayer:
     ) -> ReplayReport:
         self.asked.append((only, after, limit, dry_run, actor))
         return self.report
+
+
+def assessor(pool: Pool, clock: SetClock) -> TargetAssessor:
+    """The real one: it only reads, and adds versions."""
+    return TargetAssessor(pool, clock, ZoneInfo("Asia/Shanghai"))
 
 
 def web_settings(dsn: str) -> WebSettings:

@@ -9,7 +9,7 @@ import pytest
 
 from dashboards.app import create_app
 from storage.pool import KeptPool
-from tests.integration.dashboards.desks import Desk, Registrar, Replayer, web_settings
+from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, web_settings
 from tests.integration.dashboards.district import SetClock
 
 
@@ -37,6 +37,7 @@ async def browser(
         desk=desk,
         registrar=Registrar(pool, clock),
         replayer=Replayer(),
+        assessor=assessor(pool, clock),
         settings=replace(web_settings(plain_database), static_dir=static_dir),
         clock=clock,
         version="0.1.0",
