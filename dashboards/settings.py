@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 class WebSettings:
     """``hosts`` are the names or addresses, without port, that the pages may be called by beside the loopback ones.
 
-    ``dsn`` is for the connection that listens for notices; ``link_ids`` are the links to police and education. ``zone`` is
-    that of the district: its days are those of reports.
+    ``dsn`` is for the connection that listens for notices; ``link_ids`` are the links to police and education. ``zone``
+    is that of the district: its days are those of reports.
     """
 
     dsn: str = field(repr=False)
     link_ids: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
-    zone: ZoneInfo = ZoneInfo("Asia/Shanghai")
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
     static_dir: Path = Path(__file__).parent / "static"
     max_viewers: int = 512
     max_body_bytes: int = 64 * 1024

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from dashboards.schemas import Actor, Reply, Text
 from domain.target import Standing
 
-_DEFINITION = {
+_DEFINITION: dict[str, Any] = {
     "target_id": "networking",
     "version": 2,
     "measure": "networking",

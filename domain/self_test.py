@@ -10,7 +10,7 @@ import msgspec
 
 
 class SelfTest(msgspec.Struct, frozen=True, kw_only=True):
-    """When one is due. Without a ``device_id`` it is that of the link itself. ``last_at`` None = it never was tested."""
+    """When one is due. Without a ``device_id`` it is that of the link itself. ``last_at`` None = it was never tried."""
 
     site_id: str
     device_id: str

@@ -127,7 +127,7 @@ async def history_of(
     before: tuple[datetime, str] | None = None,
     limit: int,
 ) -> list[StandingView]:
-    """The intervals of a site that touch a period, newest first; those behind the one of moment and target ``before``."""
+    """The intervals of a site that touch a period, newest first; those behind the moment and target ``before``."""
     cursor = await conn.execute(
         "SELECT s.site_id, s.name, s.name_en, s.township, c.target_id, c.version, c.standing, c.since, c.until,"
         " c.causes FROM compliance_interval AS c JOIN site AS s USING (site_no)"

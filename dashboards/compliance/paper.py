@@ -1,5 +1,5 @@
-"""A report as PDF. Chinese is set in STSong-Light, which every reader of PDF knows by its name: the file embeds no font,
-needs none of this machine, and stays small (ADR 20).
+"""A report as PDF. Chinese is set in STSong-Light, which every reader of PDF knows by its name: the file embeds no
+font, needs none of this machine, and stays small (ADR 20).
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, first: float,
     between = len(heads) - 1 - bool(last)
     widths = [first, *[(whole - first - last) / between] * between, *([last] if last else [])]
     body = [[_text(str(value), size=8.5, after=0) for value in row] for row in (heads, *rows)]
-    style = [
+    style: list[Any] = [
         ("BACKGROUND", (0, 0), (-1, 0), _HEAD),
         ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
         ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),

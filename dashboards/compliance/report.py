@@ -48,8 +48,8 @@ class Worst(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """``until`` is cut at the moment of asking. ``targets``: name in Chinese and English by id, those in force at the end.
-    ``causes``: what kept sites from each target, in hours over all sites.
+    """``until`` is cut at the moment of asking. ``targets``: name in Chinese and English by id, those in force at
+    the end. ``causes``: what kept sites from each target, in hours over all sites.
     """
 
     since: datetime

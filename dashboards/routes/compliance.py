@@ -71,8 +71,8 @@ def compliance_routes(services: Services) -> APIRouter:
     @routes.get(
         "",
         summary="The district and its targets",
-        description="Rates of all targets now, or at any past moment with the definitions that were in force then, and the"
-        " sites that did not meet one or of which nobody could tell, each with its causes.",
+        description="Rates of all targets now, or at any past moment with the definitions that were in force then, and"
+        " the sites that did not meet one or of which nobody could tell, each with its causes.",
         response_model=ComplianceReply,
         responses=problem_responses(422, 503),
     )
@@ -137,8 +137,8 @@ def compliance_routes(services: Services) -> APIRouter:
     @routes.get(
         "/sites/{site_id}",
         summary="A site and its evidence",
-        description="Everything that was looked at, now: each guard, gate, barrier, device and link, met or not, since when"
-        " and until when.",
+        description="Everything that was looked at, now: each guard, gate, barrier, device and link, met or not, since"
+        " when and until when.",
         response_model=SiteComplianceReply,
         responses=problem_responses(404, 422, 503),
     )
@@ -150,7 +150,7 @@ def compliance_routes(services: Services) -> APIRouter:
     @routes.get(
         "/sites/{site_id}/history",
         summary="The history of a site",
-        description="How it stood to the targets in a period, newest first; each line with the version it was judged by.",
+        description="How it stood to the targets in a period, newest first; each with the version it was judged by.",
         response_model=PageReply[StandingReply],
         responses=problem_responses(404, 422, 503),
     )
@@ -189,8 +189,8 @@ def self_test_routes(services: Services) -> APIRouter:
     @routes.get(
         "",
         summary="Self-tests that are due",
-        description="One-key alarms that have to be tested over each link, and the links' own tests, the longest overdue"
-        " first. A test is a press that is marked as a test; its receipts are the proof.",
+        description="One-key alarms that have to be tested over each link, and the links' own tests, the longest"
+        " overdue first. A test is a press that is marked as a test; its receipts are the proof.",
         response_model=PageReply[SelfTestReply],
         responses=problem_responses(404, 422, 503),
     )

@@ -32,8 +32,8 @@ def report_routes(services: Services) -> APIRouter:
     @routes.get(
         "/compliance",
         summary="Report on the targets",
-        description="Rates by time over whole days of the district, the worst sites and their causes; as JSON, or as a file"
-        " in Chinese or English.",
+        description="Rates by time over whole days of the district, the worst sites and their causes; as JSON, or as a"
+        " file in Chinese or English.",
         response_model=ComplianceReportReply,
         responses={**ok, **problem_responses(422, 503)},
     )

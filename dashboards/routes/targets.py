@@ -52,8 +52,8 @@ def target_routes(services: Services) -> APIRouter:
     @routes.post(
         "/{target_id}/versions",
         summary="Change a target",
-        description="Adds a version: other figures, another name, switched on or off. It is checked first; what cannot be"
-        " meant is refused and the version before stays in force. The past keeps the versions of its time.",
+        description="Adds a version: other figures, another name, switched on or off. It is checked first; what cannot"
+        " be meant is refused and the version before stays in force. The past keeps the versions of its time.",
         response_model=TargetReply,
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
