@@ -18,7 +18,7 @@ from uuid import UUID
 
 from alerting.carrier import Carrier
 from alerting.courier import Courier, Outcome
-from alerting.desk import Case, Desk, Roster
+from alerting.desk import Case, Desk
 from alerting.open_cases import OpenCases, is_call
 from alerting.patience import Patience
 from alerting.policy import tells_links
@@ -101,7 +101,6 @@ class AlarmPath:
         await self._carrier.calm.wait()
 
     async def write(self, conn: Connection, findings: Sequence[Finding], *, now: datetime) -> None:
-        roster = Roster(conn, now)
         patience = Patience(self._carrier.calm)
         # A detector that flutters by the hundred is one call behind those under way: the newest.
         newest = {finding.key: finding.finding_id for finding in findings if finding.finding_id in self._left_out}
@@ -110,7 +109,7 @@ class AlarmPath:
             self._written.pop(finding.finding_id, None)  # of a try that was rolled back
             carried = finding.finding_id not in self._left_out
             told = carried or newest[finding.key] == finding.finding_id
-            case = await self._desk.take(conn, finding, now=now, lease_links=carried, call_again=told, roster=roster)
+            case = await self._desk.take(conn, finding, now=now, lease_links=carried, call_again=told)
             if _matters(finding):
                 self._written[finding.finding_id] = case
 

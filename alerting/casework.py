@@ -81,7 +81,7 @@ class Casework:
             if severity.rank < incident.severity.rank and incident.state in _UNANSWERED:
                 fresh = await lock_incident(conn, incident_id)
                 if not self._desk.tells_people(incident) and self._desk.tells_people(fresh):
-                    await self._desk.call_people(conn, fresh, now=now, occurrence=f"reclassified {now.isoformat()}")
+                    await self._desk.call_people(conn, fresh, now=now)
 
     async def attach(
         self,
@@ -227,7 +227,7 @@ class Casework:
             await _record(conn, incident, "unshelved", detail, actor=actor, note=note, now=now, origin=origin)
             if incident.state in _UNANSWERED:
                 fresh = await lock_incident(conn, incident_id)
-                await self._desk.call_people(conn, fresh, now=now, occurrence=f"unshelved {now.isoformat()}")
+                await self._desk.call_people(conn, fresh, now=now)
         return True
 
     # -- windows ------------------------------------------------------------------------------------------------------

@@ -24,17 +24,24 @@ class Outcome:
 
 
 class Courier:
-    """Channels by name: links by their id, duty notices by `DeliveryChannel.APPRISE`."""
+    """Channels by name: links by their id, those to ``people`` by their kind."""
 
-    def __init__(self, links: Mapping[str, Channel], duty: Channel | None = None, *, timeout_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        links: Mapping[str, Channel],
+        people: Mapping[DeliveryChannel, Channel] | None = None,
+        *,
+        timeout_s: float = 20.0,
+    ) -> None:
         self._links = links
-        self._duty = duty
+        self._people = people or {}
         self._timeout_s = timeout_s
 
     async def carry(self, delivery: Delivery) -> Outcome:
         """Try once. Never raises but for cancellation: what went wrong is in the outcome."""
         attempts = delivery.attempts + 1
-        channel = self._duty if delivery.channel is DeliveryChannel.APPRISE else self._links.get(delivery.recipient)
+        link = delivery.channel is DeliveryChannel.WEBHOOK
+        channel = self._links.get(delivery.recipient) if link else self._people.get(delivery.channel)
         if channel is None:
             return Outcome(
                 delivery=delivery,

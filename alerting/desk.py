@@ -15,20 +15,19 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerting.holding import held_back, settled
-from alerting.message import detail_text, subject_text, webhook_body
+from alerting.message import webhook_body
 from alerting.place import Gazetteer
 from alerting.policy import tells_duty_leader, tells_links
 from domain.delivery import Delivery, DeliveryChannel, Notice
-from domain.duty import DutyShift
 from domain.errors import IllegalTransition
 from domain.finding import Finding, FindingKind
 from domain.incident import OPEN_STATES, Incident, IncidentAction, IncidentState, OpenCase, next_state
 from storage import deliveries as outbox
 from storage import incidents
 from storage.audit_trail import append
-from storage.duty import shifts_at
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
+from storage.responses import begin_response, end_response, take_response
 
 #: Who acts where no person does.
 SYSTEM = "system"
@@ -54,20 +53,6 @@ def delivery_id_of(incident_id: UUID, recipient: str, notice: Notice, occurrence
     return uuid5(incident_id, f"{notice.value}|{recipient}|{occurrence}")
 
 
-class Roster:
-    """Who is on duty at one moment, asked for when it is first wanted and then kept."""
-
-    def __init__(self, conn: Connection, at: datetime) -> None:
-        self._conn = conn
-        self._at = at
-        self._shifts: list[DutyShift] | None = None
-
-    async def shifts(self) -> list[DutyShift]:
-        if self._shifts is None:
-            self._shifts = await shifts_at(self._conn, self._at)
-        return self._shifts
-
-
 class Desk:
     """``link_ids`` are the links that are configured; ``lease`` is how long a caller, ``holder`` by name, has to carry
     what it leased.
@@ -82,9 +67,9 @@ class Desk:
         lease: timedelta = timedelta(seconds=30),
         holder: str | None = None,
     ) -> None:
-        self._gazetteer = gazetteer
+        self.gazetteer = gazetteer
         self._link_ids = tuple(link_ids)
-        self._zone = zone
+        self.zone = zone
         self._lease = lease
         self._holder = holder
 
@@ -98,17 +83,12 @@ class Desk:
         now: datetime,
         lease_links: bool = False,
         call_again: bool = True,
-        roster: Roster | None = None,
     ) -> Case:
         """Handle one finding. With ``lease_links`` the caller carries the deliveries to links itself; without
-        ``call_again`` links are not told that an incident came back, because a newer finding tells them; with
-        ``roster`` several findings of one transaction ask but once who is on duty.
+        ``call_again`` links are not told that an incident came back, because a newer finding tells them.
         """
-        roster = roster or Roster(conn, now)
         if finding.kind is FindingKind.RAISED:
-            return await self._raise(
-                conn, finding, now=now, lease_links=lease_links, call_again=call_again, roster=roster
-            )
+            return await self._raise(conn, finding, now=now, lease_links=lease_links, call_again=call_again)
         incident = await incidents.lock_open_incident(conn, finding.key)
         if incident is None and not await settled(conn, finding):
             # Either there is nothing that it is about any more, or the end of a window has just made an incident of it.
@@ -145,7 +125,7 @@ class Desk:
             test=finding.test,
             drill=finding.drill,
             raised_at=finding.at,
-            place=self._gazetteer.place(finding.site_id, finding.device_id),
+            place=self.gazetteer.place(finding.site_id, finding.device_id),
             notice=Notice.RAISED,
             at=now,
         )
@@ -164,7 +144,7 @@ class Desk:
         )
 
     async def _raise(
-        self, conn: Connection, finding: Finding, *, now: datetime, lease_links: bool, call_again: bool, roster: Roster
+        self, conn: Connection, finding: Finding, *, now: datetime, lease_links: bool, call_again: bool
     ) -> Case:
         incident_id = incident_id_of(finding)
         opened = None
@@ -173,7 +153,7 @@ class Desk:
             incident = await incidents.lock_open_incident(conn, finding.key)
             if incident is not None:
                 return await self._raise_again(
-                    conn, incident, finding, now=now, lease_links=lease_links, call_again=call_again, roster=roster
+                    conn, incident, finding, now=now, lease_links=lease_links, call_again=call_again
                 )
             if await incidents.incident_known(conn, incident_id):
                 # What this finding had opened is over: the finding is an old one, seen again.
@@ -185,7 +165,7 @@ class Desk:
         await incidents.add_entry(conn, incident_id, at=finding.at, kind="raised", actor=SYSTEM, detail=finding.detail)
         after = _standing(opened, opened.state)
         links = await self._tell_links(conn, finding, after, now=now, lease_links=lease_links)
-        await self._tell_duty_leader(conn, opened, finding, now=now, roster=roster)
+        await self._call_people(conn, opened, finding, now=now)
         return Case(incident_id=incident_id, opened=True, leased=links, after=after)
 
     async def _tell_links(
@@ -211,7 +191,6 @@ class Desk:
         now: datetime,
         lease_links: bool,
         call_again: bool,
-        roster: Roster,
     ) -> Case:
         if incident.incident_id == incident_id_of(finding):
             return Case(incident_id=incident.incident_id, opened=False, after=_standing(incident, incident.state))
@@ -239,8 +218,8 @@ class Desk:
             # It had been over: for the links it is a new call, and for whoever had taken it too.
             if call_again:
                 links = await self._tell_links(conn, finding, standing, now=now, lease_links=lease_links)
-        if incident.state is IncidentState.NORMAL and incident.shelved_until is None:
-            await self._tell_duty_leader(conn, incident, finding, now=now, roster=roster)
+            if incident.shelved_until is None:
+                await self._call_people(conn, incident, finding, now=now)
         return Case(incident_id=incident.incident_id, opened=False, leased=links, after=standing)
 
     async def _return(self, conn: Connection, incident: Incident, finding: Finding) -> Case:
@@ -267,50 +246,13 @@ class Desk:
         after = next_state(state, IncidentAction.CLOSE, life_safety=incident.life_safety)
         await incidents.move_incident(conn, incident.incident_id, IncidentAction.CLOSE, after, at=at, actor=SYSTEM)
         await incidents.add_entry(conn, incident.incident_id, at=at, kind="closed", actor=SYSTEM)
+        await end_response(conn, incident.incident_id)
 
-    async def _tell_duty_leader(
-        self, conn: Connection, incident: Incident, finding: Finding, *, now: datetime, roster: Roster
-    ) -> None:
-        if not tells_duty_leader(finding):
-            return
-        shifts = [s for s in await roster.shifts() if s.site_id in ("", finding.site_id)]
-        if not shifts:
-            await incidents.add_entry(
-                conn, incident.incident_id, at=now, kind="nobody_on_duty", actor=SYSTEM, detail={}
-            )
-            return
-        await outbox.queue_deliveries(
-            conn,
-            [self._notice(incident, finding, shift, now=now) for shift in shifts],
-            life_safety=finding.life_safety,
-        )
-
-    def _notice(self, incident: Incident, finding: Finding, shift: DutyShift, *, now: datetime) -> Delivery:
-        place = self._gazetteer.place(finding.site_id, finding.device_id)
-        title = subject_text(
-            rule=finding.rule, severity=finding.severity, test=finding.test, drill=finding.drill, place=place
-        )
-        text = detail_text(place, finding.at, zone=self._zone)
-        language = 1 if shift.language == "en" else 0
-        # Who cannot be placed is told by the topic: it names the site and the device that spoke.
-        topic = f"\n{finding.detail['topic']}" if place.device is None and "topic" in finding.detail else ""
-        number = f"#{incident.number}"
-        return Delivery(
-            delivery_id=delivery_id_of(
-                incident.incident_id, str(shift.shift_no), Notice.RAISED, str(finding.finding_id)
-            ),
-            incident_id=incident.incident_id,
-            channel=DeliveryChannel.APPRISE,
-            recipient=shift.leader,
-            notice=Notice.RAISED,
-            body={
-                "shift_no": shift.shift_no,
-                "title": f"{title[language]} {number}",
-                "text": text[language] + topic,
-            },
-            created_at=now,
-            next_attempt_at=now,
-        )
+    @staticmethod
+    async def _call_people(conn: Connection, incident: Incident, finding: Finding, *, now: datetime) -> None:
+        """Have the alerting role tell whoever is on duty, step by step (`alerting.escalator`)."""
+        if tells_duty_leader(finding):
+            await begin_response(conn, incident.incident_id, life_safety=finding.life_safety, at=now)
 
     # -- people -----------------------------------------------------------------------------------------------------
 
@@ -341,6 +283,10 @@ class Desk:
                 cancelled = await outbox.cancel_notices(conn, incident_id)
                 if cancelled:
                     detail["cancelled"] = cancelled
+                await take_response(conn, incident_id, by=actor, at=now)
+            elif action in (IncidentAction.RESET, IncidentAction.CLOSE):
+                await outbox.cancel_notices(conn, incident_id)
+                await end_response(conn, incident_id)
             await append(
                 conn,
                 at=now,
@@ -366,11 +312,9 @@ class Desk:
         """Whether duty leaders are disturbed by such an incident."""
         return tells_duty_leader(_as_finding(incident, ""))
 
-    async def call_people(self, conn: Connection, incident: Incident, *, now: datetime, occurrence: str) -> None:
-        """Tell duty leaders of an open incident once more; ``occurrence`` tells this call from others."""
-        await self._tell_duty_leader(
-            conn, incident, _as_finding(incident, occurrence), now=now, roster=Roster(conn, now)
-        )
+    async def call_people(self, conn: Connection, incident: Incident, *, now: datetime) -> None:
+        """Have duty leaders told of an open incident (once more)."""
+        await self._call_people(conn, incident, _as_finding(incident, ""), now=now)
 
     @staticmethod
     async def seen(conn: Connection, incident_id: UUID) -> Incident:
@@ -382,7 +326,23 @@ class Desk:
 
     async def _tell_links_of_reset(self, conn: Connection, incident: Incident, *, now: datetime) -> None:
         told = await outbox.notified_links(conn, incident.incident_id)
-        if not told:
+        await self._queue_for_links(conn, incident, told, Notice.RESET, now=now)
+
+    async def tell_further_links(
+        self, conn: Connection, incident: Incident, link_ids: Sequence[str], *, now: datetime
+    ) -> list[str]:
+        """Tell those of the configured links that do not know of the incident; which these were. Life safety told them
+        all when it began.
+        """
+        told = await outbox.notified_links(conn, incident.incident_id)
+        further = [link_id for link_id in link_ids if link_id in self._link_ids and link_id not in told]
+        await self._queue_for_links(conn, incident, further, Notice.RAISED, now=now)
+        return further
+
+    async def _queue_for_links(
+        self, conn: Connection, incident: Incident, link_ids: Sequence[str], notice: Notice, *, now: datetime
+    ) -> None:
+        if not link_ids:
             return
         body = webhook_body(
             incident_id=incident.incident_id,
@@ -394,28 +354,27 @@ class Desk:
             test=incident.test,
             drill=incident.drill,
             raised_at=incident.raised_at,
-            place=self._gazetteer.place(incident.site_id, incident.device_id),
-            notice=Notice.RESET,
+            place=self.gazetteer.place(incident.site_id, incident.device_id),
+            notice=notice,
             at=now,
         )
         await outbox.queue_deliveries(
             conn,
             [
                 Delivery(
-                    delivery_id=delivery_id_of(incident.incident_id, link_id, Notice.RESET),
+                    delivery_id=delivery_id_of(incident.incident_id, link_id, notice),
                     incident_id=incident.incident_id,
                     channel=DeliveryChannel.WEBHOOK,
                     recipient=link_id,
-                    notice=Notice.RESET,
+                    notice=notice,
                     body=body,
                     created_at=now,
                     next_attempt_at=now,
                 )
-                for link_id in told
+                for link_id in link_ids
             ],
             life_safety=incident.life_safety,
         )
-        await notify(conn, NoticeChannel.DELIVERY)
 
 
 _DONE = {

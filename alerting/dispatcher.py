@@ -16,13 +16,16 @@ from functools import partial
 import structlog
 
 from alerting.courier import Courier, Outcome
+from alerting.escalation import TRIES
+from alerting.pace import Pace
 from alerting.retry import next_attempt
 from domain.clock import Clock
-from domain.delivery import Delivery
+from domain.delivery import Delivery, DeliveryChannel
 from domain.errors import StorageError
 from storage import deliveries as outbox
 from storage.incidents import add_entry
 from storage.pool import Connection, Pool, wrapped_errors
+from storage.responses import hurry_response
 
 log = structlog.get_logger("alerting.dispatcher")
 
@@ -37,9 +40,18 @@ POLL_S = 2.0
 
 
 async def record(conn: Connection, outcome: Outcome, *, now: datetime, jitter: float) -> None:
-    """`write_outcome` in a transaction of its own."""
+    """`write_outcome` in a transaction of its own; and where nobody of an escalation's step can be reached, the next
+    step comes at once. In another one: whoever acknowledges locks the incident's response before its deliveries.
+    """
     async with conn.transaction():
         await write_outcome(conn, outcome, now=now, jitter=jitter)
+    delivery = outcome.delivery
+    if outcome.taken or not (outcome.permanent or outcome.attempts >= TRIES):
+        return
+    if delivery.step_key is None or delivery.incident_id is None:
+        return
+    if await outbox.step_in_vain(conn, delivery.incident_id, delivery.step_key, tries=TRIES):
+        await hurry_response(conn, delivery.incident_id, step_key=delivery.step_key, at=now)
 
 
 async def write_outcome(
@@ -95,6 +107,7 @@ class Dispatcher:
         on_outcome: Callable[[Outcome], None] = lambda outcome: None,
         poll_s: float = POLL_S,
         chance: Callable[[], float] = random.random,
+        pace: Pace | None = None,
     ) -> None:
         self._pool = pool
         self._courier = courier
@@ -103,6 +116,7 @@ class Dispatcher:
         self._on_outcome = on_outcome
         self._poll_s = poll_s
         self._chance = chance
+        self._pace = pace or Pace({})
         self._under_way: set[asyncio.Task[None]] = set()
         self._each: Counter[str] = Counter()  # under way by recipient
 
@@ -136,10 +150,16 @@ class Dispatcher:
         async with wrapped_errors(), self._pool.connection() as conn:
             busy = [name for name, count in self._each.items() if count >= ABOUT_EACH]
             claimed = await outbox.claim_deliveries(
-                conn, at=now, lease_until=now + LEASE, limit=min(places, ABOUT_EACH), without=busy
+                conn,
+                at=now,
+                lease_until=now + LEASE,
+                limit=min(places, ABOUT_EACH),
+                without=busy,
+                spent=self._pace.spent(now),
             )
             due = None if claimed or busy else await outbox.next_due(conn)
         for delivery in claimed:
+            self._pace.count(delivery.channel, now)
             task = tasks.create_task(self._carry(delivery), name=f"carry {delivery.delivery_id}")
             self._under_way.add(task)
             self._each[delivery.recipient] += 1
@@ -150,6 +170,16 @@ class Dispatcher:
             return self._poll_s
         return min(self._poll_s, max(0.01, (due - self._clock.now()).total_seconds()))
 
+    async def _still_wanted(self, delivery: Delivery) -> bool:
+        """Somebody may have taken the incident since the claim: then nobody is disturbed."""
+        if delivery.channel is DeliveryChannel.WEBHOOK:
+            return True
+        try:
+            async with wrapped_errors(), self._pool.connection() as conn:
+                return await outbox.still_wanted(conn, delivery.delivery_id)
+        except StorageError:
+            return True  # better told once too often than not at all
+
     def _done(self, recipient: str, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._each[recipient] -= 1
@@ -158,6 +188,8 @@ class Dispatcher:
         self._wake.set()
 
     async def _carry(self, delivery: Delivery) -> None:
+        if not await self._still_wanted(delivery):
+            return
         outcome = await self._courier.carry(delivery)
         self._on_outcome(outcome)
         level = log.info if outcome.taken else log.warning

@@ -129,6 +129,31 @@ class LinkSettings(_Part):
     secret: Annotated[SecretStr, AfterValidator(_webhook_secret)]
 
 
+class VoiceSettings(_Part):
+    """The gateway that rings people up (docs/duty.md): where it takes calls, and the secret that both sides share."""
+
+    url: Annotated[str, AfterValidator(_http_url)]
+    secret: Annotated[SecretStr, AfterValidator(_webhook_secret)]
+
+
+class LimitSettings(_Part):
+    """Messages over one channel: so many at once, and so many a minute. Life safety is never held back."""
+
+    per_minute: float = Field(gt=0, le=100_000)
+    burst: int = Field(10, ge=1, le=100_000)
+
+
+class PeopleSettings(_Part):
+    """How people are told. ``public_url``: where they reach the pages of this system, for the links in messages;
+    without it messages have none.
+    """
+
+    public_url: Annotated[str, AfterValidator(_http_url)] | None = None
+    link_hours: float = Field(12.0, gt=0, le=168)
+    voice: VoiceSettings | None = None
+    limits: dict[Literal["apprise", "people_webhook", "voice"], LimitSettings] = {}
+
+
 class WebSettings(_Part):
     """``allowed_hosts``: further names under which browsers reach the page, behind a reverse proxy."""
 
@@ -164,6 +189,7 @@ class Settings(BaseSettings):
     mqtt: MqttSettings = MqttSettings()
     ingest: IngestSettings = IngestSettings()
     links: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")], LinkSettings] = {}
+    people: PeopleSettings = PeopleSettings()
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()

@@ -75,7 +75,13 @@ def before(step: DeliveryStep) -> list[str]:
 
 class DeliveryChannel(StrEnum):
     WEBHOOK = "webhook"  # a link to police or education
-    APPRISE = "apprise"  # a duty leader
+    APPRISE = "apprise"  # a person, over one of the services that Apprise speaks to
+    PEOPLE_WEBHOOK = "people_webhook"  # a person, over a system of his own
+    VOICE = "voice"  # a person, called by a gateway that speaks
+
+
+#: The ways to people; what is left of `DeliveryChannel` are links.
+PEOPLE = tuple(channel for channel in DeliveryChannel if channel is not DeliveryChannel.WEBHOOK)
 
 
 class Notice(StrEnum):
@@ -94,6 +100,7 @@ class Notice(StrEnum):
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """``delivery_id`` stays the same over all tries: the receiver recognises a second copy by it (``webhook-id``).
     ``incident_id`` None: it is about no incident.
+    ``step_key``: the step of an escalation that it belongs to.
     """
 
     delivery_id: UUID
@@ -106,6 +113,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     created_at: datetime
     next_attempt_at: datetime
+    step_key: str | None = None
 
     @property
     def webhook_id(self) -> str:

@@ -29,6 +29,9 @@
     │   ├── UnknownRule
     │   ├── RuleRefused            the document is wrong (lists every fault)
     │   └── RuleConflict           somebody else has changed it meanwhile
+    ├── DutyError              a change of the roster is refused
+    ├── ResponsePlanError      a plan of the graded response cannot be carried out (lists every fault)
+    ├── LinkRefused            the link of a message is not ours, too old, or was used
     ├── DeliveryError          a link or channel did not take a delivery
     │   ├── TemporaryFailure       worth another try
     │   └── PermanentFailure       the other side will never take it as it is
@@ -187,6 +190,18 @@ class RuleRefused(RuleError):
 
 class RuleConflict(RuleError):
     """The rule was changed meanwhile; look at its newest version first."""
+
+
+class DutyError(CampuswatchError):
+    """A change of the roster is refused."""
+
+
+class ResponsePlanError(CampuswatchError):
+    """A plan of the graded response cannot be carried out."""
+
+
+class LinkRefused(CampuswatchError):
+    """The link of a message is not ours, too old, or was used."""
 
 
 class DeliveryError(CampuswatchError):

@@ -55,6 +55,7 @@ class IncidentAction(StrEnum):
     SPLIT = "split"
     SHELVE = "shelve"
     UNSHELVE = "unshelve"
+    EXPIRE = "expire"  # the acknowledgement ran out: who gave it was not heard of again
 
 
 #: An incident in one of these states is the one and only for its key.
@@ -64,6 +65,9 @@ OPEN_STATES = (
     IncidentState.RETURNED,
     IncidentState.NORMAL,
 )
+
+#: What detectors and time say, and no person.
+SYSTEMS_ACTIONS = (IncidentAction.RAISE, IncidentAction.RETURN, IncidentAction.EXPIRE)
 
 _S, _A = IncidentState, IncidentAction
 
@@ -79,6 +83,7 @@ TRANSITIONS: dict[tuple[IncidentState, IncidentAction], IncidentState] = {
     (_S.ACKNOWLEDGED, _A.RAISE): _S.ACKNOWLEDGED,
     (_S.ACKNOWLEDGED, _A.RETURN): _S.NORMAL,
     (_S.ACKNOWLEDGED, _A.RESET): _S.RESET,
+    (_S.ACKNOWLEDGED, _A.EXPIRE): _S.RAISED,
     (_S.NORMAL, _A.RAISE): _S.RAISED,
     (_S.NORMAL, _A.RETURN): _S.NORMAL,
     (_S.NORMAL, _A.RESET): _S.RESET,
@@ -99,7 +104,7 @@ def next_state(state: IncidentState, action: IncidentAction, *, life_safety: boo
         allowed = [
             a.value
             for (s, a), to in TRANSITIONS.items()
-            if s is state and a not in (_A.RAISE, _A.RETURN) and (to is not s or a is _A.NOTE)
+            if s is state and a not in SYSTEMS_ACTIONS and (to is not s or a is _A.NOTE)
         ]
         raise IllegalTransition(
             f"cannot {action.value} an incident that is {state.value}; possible now: {', '.join(sorted(allowed))}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -14,7 +14,7 @@ from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
 _COLUMNS: LiteralString = (
-    "delivery_id, incident_id, channel, recipient, notice, body, state, attempts, created_at, next_attempt_at"
+    "delivery_id, incident_id, channel, recipient, notice, body, state, attempts, created_at, next_attempt_at, step_key"
 )
 
 
@@ -34,8 +34,8 @@ async def queue_deliveries(
     async with conn.cursor() as cursor:
         await cursor.executemany(
             "INSERT INTO delivery (delivery_id, incident_id, channel, recipient, notice, body, life_safety, created_at,"
-            " next_attempt_at, lease_until, leased_by)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            " next_attempt_at, lease_until, leased_by, step_key)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             [
                 (
                     d.delivery_id,
@@ -49,6 +49,7 @@ async def queue_deliveries(
                     d.next_attempt_at,
                     lease_until,
                     leased_by,
+                    d.step_key,
                 )
                 for d in deliveries
             ],
@@ -69,35 +70,68 @@ _RESET_WAITS: LiteralString = (
 
 
 async def claim_deliveries(
-    conn: Connection, *, at: datetime, lease_until: datetime, limit: int, without: Sequence[str] = ()
+    conn: Connection,
+    *,
+    at: datetime,
+    lease_until: datetime,
+    limit: int,
+    without: Sequence[str] = (),
+    spent: Sequence[str] = (),
 ) -> list[Delivery]:
     """Take due deliveries until ``lease_until``, but for the recipients ``without``. Two processes never get the same
-    one. Life safety comes first.
+    one. Life safety comes first; of the channels ``spent`` it comes alone.
     """
     cursor = await conn.execute(
         f"UPDATE delivery SET lease_until = %(lease)s, leased_by = NULL WHERE delivery_id IN ("
         " SELECT delivery_id FROM delivery WHERE state = 'queued' AND next_attempt_at <= %(at)s"
         " AND (lease_until IS NULL OR lease_until <= %(at)s) AND NOT recipient = ANY(%(without)s)"
+        " AND (life_safety OR NOT channel = ANY(%(spent)s))"
         f" AND NOT {_BEHIND}"
         " ORDER BY life_safety DESC, next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED"
         f") RETURNING {_COLUMNS}",
-        {"at": at, "lease": lease_until, "limit": limit, "without": list(without)},
+        {"at": at, "lease": lease_until, "limit": limit, "without": list(without), "spent": list(spent)},
     )
-    return [
-        Delivery(
-            delivery_id=row[0],
-            incident_id=row[1],
-            channel=DeliveryChannel(row[2]),
-            recipient=row[3],
-            notice=Notice(row[4]),
-            body=row[5],
-            state=DeliveryState(row[6]),
-            attempts=row[7],
-            created_at=row[8],
-            next_attempt_at=row[9],
-        )
-        for row in await cursor.fetchall()
-    ]
+    return [_delivery(row) for row in await cursor.fetchall()]
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    return Delivery(
+        delivery_id=row[0],
+        incident_id=row[1],
+        channel=DeliveryChannel(row[2]),
+        recipient=row[3],
+        notice=Notice(row[4]),
+        body=row[5],
+        state=DeliveryState(row[6]),
+        attempts=row[7],
+        created_at=row[8],
+        next_attempt_at=row[9],
+        step_key=row[10],
+    )
+
+
+async def delivery_by_id(conn: Connection, delivery_id: UUID) -> Delivery | None:
+    cursor = await conn.execute(f"SELECT {_COLUMNS} FROM delivery WHERE delivery_id = %s", (delivery_id,))
+    row = await cursor.fetchone()
+    return None if row is None else _delivery(row)
+
+
+async def still_wanted(conn: Connection, delivery_id: UUID) -> bool:
+    """Whether nobody cancelled or settled it since it was claimed."""
+    cursor = await conn.execute("SELECT state = 'queued' FROM delivery WHERE delivery_id = %s", (delivery_id,))
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+async def step_in_vain(conn: Connection, incident_id: UUID, step_key: str, *, tries: int) -> bool:
+    """Whether of everybody whom this step tells nobody was reached: each failed, or was tried ``tries`` times."""
+    cursor = await conn.execute(
+        "SELECT bool_and(state = 'failed' OR (state = 'queued' AND attempts >= %s)) FROM delivery"
+        " WHERE incident_id = %s AND step_key = %s",
+        (tries, incident_id, step_key),
+    )
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
 
 
 async def give_back(conn: Connection, *, holder: str, but: str, at: datetime) -> int:

@@ -135,6 +135,7 @@ _MARKS: dict[IncidentAction, LiteralString] = {
     IncidentAction.RESET: ", reset_at = %(at)s, reset_by = %(actor)s",
     IncidentAction.CLOSE: ", closed_at = %(at)s, closed_by = %(actor)s",
     IncidentAction.NOTE: "",
+    IncidentAction.EXPIRE: ", acknowledged_at = NULL, acknowledged_by = NULL",
 }
 #: What ends with an incident.
 _OVER: LiteralString = ", shelved_until = NULL, shelved_by = NULL, shelve_reason = NULL"

@@ -14,6 +14,7 @@ class NoticeChannel(StrEnum):
     DELIVERY = "campuswatch_delivery"  # somebody queued a delivery -> alerting
     INCIDENT = "campuswatch_incident"  # an incident changed (payload: incident_id) -> web
     ENDED = "campuswatch_incident_ended"  # a person reset or closed one (payload: incident_id) -> alarm lane
+    RESPONSE = "campuswatch_response"  # an incident wants an answer of people, now -> alerting
     REGISTRY = "campuswatch_registry"  # sites or devices changed -> lanes
     PREMISES = "campuswatch_premises"  # guards, gates, posts, calendar (payload: site_id, "" = any) -> targets
     CLOCK = "campuswatch_clock"  # it is known how far off a device's clock is -> alarm lane

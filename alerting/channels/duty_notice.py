@@ -1,25 +1,33 @@
-"""Notices to duty leaders through Apprise: WeCom, DingTalk, Feishu, SMS gateways, mail and the rest.
+"""Notices to people through Apprise: WeCom, DingTalk, Feishu, SMS gateways, mail and the rest.
 
-Apprise blocks, so it runs in a thread. It tells success or failure of the service, which is no receipt of a person:
-a notice ends as «sent», and the acknowledgement of the incident is what proves that somebody took it.
+Apprise blocks, so it runs in threads of its own: as many people are told at once as there are. It tells success or
+failure of the service, which is no receipt of a person: a notice ends as «sent», and the acknowledgement of the
+incident is what proves that somebody took it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from alerting.directory import Look, text_with_link
 from domain.delivery import Delivery, Receipt
 from domain.errors import PermanentFailure, TemporaryFailure
 
+#: As many as the dispatcher has under way.
+THREADS = 64
+
 
 class DutyNotice:
-    """``contacts`` answers a delivery's recipient (a shift number) with Apprise URLs. They hold secrets."""
+    """``look`` answers with Apprise URLs. They hold secrets."""
 
-    def __init__(self, contacts: Callable[[int], Awaitable[Sequence[str]]], *, timeout_s: float = 15.0) -> None:
-        self._contacts = contacts
+    def __init__(self, look: Look, *, timeout_s: float = 15.0) -> None:
+        self._look = look
         self._timeout_s = timeout_s
+        # Threads are started when they are first needed.
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="notice")
 
     @staticmethod
     async def prepare() -> None:
@@ -28,14 +36,14 @@ class DutyNotice:
 
     async def send(self, delivery: Delivery) -> Receipt | None:
         """:raises TemporaryFailure: no service took it. :raises PermanentFailure: there is no usable contact."""
-        shift_no = int(delivery.body["shift_no"])
-        urls = await self._contacts(shift_no)
-        if not urls:
-            raise PermanentFailure("nobody to reach: this shift has no contact any more")
-        title, text = str(delivery.body["title"]), str(delivery.body["text"])
+        reach = await self._look(delivery)
+        if not reach.addresses:
+            raise PermanentFailure("nobody to reach: there is no such contact any more")
+        title, text = str(delivery.body["title"]), text_with_link(delivery, reach)
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout_s):
-                taken, usable = await asyncio.to_thread(_notify, urls, title, text)
+                taken, usable = await loop.run_in_executor(self._threads, _notify, reach.addresses, title, text)
         except TimeoutError as error:
             raise TemporaryFailure(f"no answer within {self._timeout_s:g} s") from error
         if not usable:

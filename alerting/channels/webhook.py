@@ -39,6 +39,10 @@ class _Answer(msgspec.Struct):
 Post = Callable[[bytes, dict[str, str]], Awaitable[tuple[int, bytes]]]
 
 
+#: Answers with the HTTP client of a role.
+Opened = Callable[[], aiohttp.ClientSession]
+
+
 class HttpPost:
     """A `Post` over HTTP."""
 

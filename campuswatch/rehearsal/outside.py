@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from random import Random
@@ -14,13 +14,14 @@ import msgspec
 
 from alerting.channels import Channel
 from alerting.channels.webhook import WebhookLink
+from alerting.directory import Look
 from campuswatch.rehearsal.connections import open_connections
 from campuswatch.rehearsal.ears import Ears
 from campuswatch.rehearsal.story import Overheard, Story
 from campuswatch.roles.links import ANSWER_S
 from campuswatch.roles.listening import Ear, Reaction
 from domain.clock import Clock
-from domain.delivery import Delivery, Receipt
+from domain.delivery import PEOPLE, Delivery, DeliveryChannel, Receipt
 from domain.errors import PermanentFailure, TemporaryFailure
 from ingest.session import Inbound
 from simulators.far_ends import Answer, FarEnds, LinkName
@@ -158,8 +159,9 @@ class Walls:
     async def links(self) -> AsyncIterator[Mapping[str, Channel]]:
         yield self._links
 
-    def duty(self, contacts: Callable[[int], Awaitable[Sequence[str]]]) -> Channel:
-        return self._phone
+    @asynccontextmanager
+    async def people(self, look: Look) -> AsyncIterator[Mapping[DeliveryChannel, Channel]]:
+        yield dict.fromkeys(PEOPLE, self._phone)
 
     async def react(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
 
 from prometheus_client import Counter
 
@@ -11,9 +12,12 @@ from alerting.casework import Casework
 from alerting.channels.duty_notice import DutyNotice
 from alerting.courier import Courier, Outcome
 from alerting.desk import Desk
+from alerting.directory import Directory
 from alerting.dispatcher import Dispatcher
+from alerting.escalator import Escalator
 from alerting.expiry import Expiry
 from alerting.intake import Intake
+from alerting.pace import Limit, Pace
 from campuswatch.audit_heads import heads_file
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.audit_watch import AuditWatch
@@ -22,8 +26,8 @@ from campuswatch.roles.outside import Outside, World
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.upkeep import keep_up
 from campuswatch.targets.keeper import Keeper
+from domain.delivery import DeliveryChannel
 from domain.finding import Finding
-from storage.duty import contacts_of
 from storage.notices import NoticeChannel
 from storage.pool import Connection
 
@@ -32,12 +36,14 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
     """:param outside: None = the world."""
     outside = outside or World(around)
     gazetteer = RegistryGazetteer()
-    registry_known, findings_wait, deliveries_wait = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    registry_known, findings_wait, deliveries_wait, responses_wait = (asyncio.Event() for _ in range(4))
     window_ends = asyncio.Event()
     findings = Counter("campuswatch_findings_handled", "Findings taken over", ["rule", "kind"], registry=around.metrics)
     deliveries = Counter(
         "campuswatch_deliveries", "Tries to deliver", ["channel", "recipient", "outcome"], registry=around.metrics
     )
+
+    steps = Counter("campuswatch_escalation_steps", "Steps of escalations done", registry=around.metrics)
 
     async def reload(conn: Connection) -> None:
         await gazetteer.load(conn)
@@ -52,8 +58,16 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
     async def wake_dispatcher(conn: Connection) -> None:
         deliveries_wait.set()
 
+    async def wake_escalator(conn: Connection) -> None:
+        responses_wait.set()
+
+    def count_step(sends: int) -> None:
+        steps.inc()
+        deliveries_wait.set()
+
     def count_finding(finding: Finding) -> None:
         findings.labels(finding.rule, finding.kind.value).inc()
+        responses_wait.set()
         deliveries_wait.set()
 
     def count_outcome(outcome: Outcome) -> None:
@@ -66,15 +80,16 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         NoticeChannel.FINDING: wake_intake,
         NoticeChannel.DELIVERY: wake_dispatcher,
         NoticeChannel.WINDOW: wake_expiry,
+        NoticeChannel.RESPONSE: wake_escalator,
     }
-    async with outside.pool(name="alerting", max_size=6) as pool, outside.links() as links:
-
-        async def contacts(shift_no: int) -> Sequence[str]:
-            async with pool.connection() as conn:
-                return await contacts_of(conn, shift_no)
-
+    told = around.settings.people
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(outside.pool(name="alerting", max_size=8))
+        links = await stack.enter_async_context(outside.links())
+        look = Directory(pool, around.clock, public_url=told.public_url, lasts=timedelta(hours=told.link_hours))
+        people = await stack.enter_async_context(outside.people(look))
         desk = Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone)
-        courier = Courier(links, outside.duty(contacts))
+        courier = Courier(links, people)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(outside.react(reactions, name="alerting notices"), name="notices")
             await registry_known.wait()
@@ -94,6 +109,12 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 on_outcome=count_outcome,
                 poll_s=outside.poll_s,
                 chance=outside.chance,
+                pace=Pace(
+                    {
+                        DeliveryChannel(name): Limit(per_minute=limit.per_minute, burst=limit.burst)
+                        for name, limit in told.limits.items()
+                    }
+                ),
             )
             expiry = Expiry(
                 pool=pool,
@@ -104,6 +125,15 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 poll_s=outside.poll_s,
             )
             tasks.create_task(expiry.run(), name="ends of windows")
+            escalator = Escalator(
+                pool=pool,
+                desk=desk,
+                clock=around.clock,
+                wake=responses_wait,
+                on_step=count_step,
+                poll_s=outside.poll_s,
+            )
+            tasks.create_task(escalator.run(), name="escalator")
             tasks.create_task(intake.run(), name="intake")
             tasks.create_task(dispatcher.run(), name="dispatcher")
             keeper = Keeper(pool=pool, clock=around.clock, zone=around.zone, metrics=around.metrics)

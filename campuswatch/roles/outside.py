@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from alerting.channels import Channel
-from alerting.channels.duty_notice import DutyNotice
+from alerting.directory import Look
 from campuswatch.roles.links import open_links
 from campuswatch.roles.listening import POLL_S, Ear, Reaction, react
+from campuswatch.roles.people import open_people
 from campuswatch.roles.session_mark import marked_session
 from campuswatch.roles.surroundings import Surroundings
+from domain.delivery import DeliveryChannel
 from ingest.alarm_lane import Session
 from ingest.session import BrokerSession
 from storage.notices import NoticeChannel
@@ -47,8 +49,8 @@ class Outside(Protocol):
     def links(self) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
         """The links by their ids."""
 
-    def duty(self, contacts: Callable[[int], Awaitable[Sequence[str]]]) -> Channel:
-        """The way to duty leaders; ``contacts`` are those of a shift."""
+    def people(self, look: Look) -> AbstractAsyncContextManager[Mapping[DeliveryChannel, Channel]]:
+        """The ways to people; ``look`` finds addresses."""
 
     async def react(
         self,
@@ -96,8 +98,8 @@ class World:
     def links(self) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
         return open_links(self._around)
 
-    def duty(self, contacts: Callable[[int], Awaitable[Sequence[str]]]) -> Channel:
-        return DutyNotice(contacts)
+    def people(self, look: Look) -> AbstractAsyncContextManager[Mapping[DeliveryChannel, Channel]]:
+        return open_people(self._around, look)
 
     async def react(
         self,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg.rows import dict_row
 
+from alerting.desk import Desk
+from alerting.escalator import Escalator
 from storage.pool import Connection
+from tests.unit.alerting.findings import NOW, SetClock
 
 
 async def rows(conn: Connection, statement: str, *values: object) -> list[dict[str, Any]]:
@@ -35,6 +39,26 @@ async def deliveries(conn: Connection, incident_id: UUID | None = None) -> list[
 async def timeline(conn: Connection, incident_id: UUID) -> list[str]:
     found = await rows(conn, "SELECT kind FROM incident_entry WHERE incident_id = %s ORDER BY entry_no", incident_id)
     return [row["kind"] for row in found]
+
+
+class _One:
+    """A pool of the one connection that a test has."""
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        yield self._conn
+
+
+async def escalate(conn: Connection, desk: Desk, *, at: datetime = NOW) -> int:
+    """Have an escalator do all that is due at ``at``; how many incidents it had in hand."""
+    escalator = Escalator(pool=_One(conn), desk=desk, clock=SetClock(at), wake=asyncio.Event())
+    done = 0
+    while more := await escalator.work_off():
+        done += more
+    return done
 
 
 async def put_on_duty(

@@ -13,7 +13,7 @@ from domain.finding import Finding, FindingKind
 from domain.incident import IncidentAction
 from storage.deliveries import record_arrival
 from storage.pool import Connection, Pool
-from tests.integration.alerting.ledgers import deliveries, incidents, put_on_duty, rows, timeline
+from tests.integration.alerting.ledgers import deliveries, escalate, incidents, put_on_duty, rows, timeline
 from tests.unit.alerting.findings import NOW, finding, press
 
 HOUR = timedelta(hours=1)
@@ -21,7 +21,9 @@ HOUR = timedelta(hours=1)
 
 async def _take(conn: Connection, desk: Desk, *found: Finding, lease_links: bool = False) -> list[Case]:
     async with conn.transaction():
-        return [await desk.take(conn, one, now=NOW, lease_links=lease_links) for one in found]
+        cases = [await desk.take(conn, one, now=NOW, lease_links=lease_links) for one in found]
+    await escalate(conn, desk)
+    return cases
 
 
 async def _act(conn: Connection, desk: Desk, case: Case, *actions: IncidentAction) -> None:
@@ -218,7 +220,7 @@ async def test_a_reset_of_what_no_link_was_told_tells_none(conn: Connection, des
 async def test_nobody_on_duty_is_written_in_the_timeline(conn: Connection, desk: Desk) -> None:
     await put_on_duty(conn, "昨天的", NOW - 2 * HOUR, NOW)
     (case,) = await _take(conn, desk, press())
-    assert await timeline(conn, case.incident_id) == ["raised", "nobody_on_duty"]
+    assert await timeline(conn, case.incident_id) == ["raised", "graded", "nobody_on_duty", "step_skipped"]
     assert {d["channel"] for d in await deliveries(conn)} == {"webhook"}
 
 

@@ -11,13 +11,13 @@ import pytest
 from alerting.courier import Courier, Outcome
 from alerting.desk import Desk
 from alerting.dispatcher import Dispatcher, record
-from domain.delivery import Delivery
+from domain.delivery import Delivery, DeliveryChannel
 from domain.errors import PermanentFailure, TemporaryFailure
 from domain.finding import Finding
 from domain.incident import IncidentAction
 from storage.deliveries import claim_deliveries, next_due
 from storage.pool import Connection, Pool, open_pool
-from tests.integration.alerting.ledgers import deliveries, put_on_duty, timeline, until
+from tests.integration.alerting.ledgers import deliveries, escalate, put_on_duty, timeline, until
 from tests.integration.dashboards.line import Line
 from tests.unit.alerting.findings import BUTTON, NOW, SetClock, finding, press
 from tests.unit.alerting.inbox import Inbox
@@ -27,15 +27,17 @@ async def _queue(conn: Connection, desk: Desk, *found: Finding) -> None:
     async with conn.transaction():
         for one in found:
             await desk.take(conn, one, now=NOW)
+    await escalate(conn, desk)
 
 
 @asynccontextmanager
 async def _dispatching(
     pool: Pool, inboxes: Mapping[str, Inbox], clock: SetClock, *, duty: Inbox | None = None, processes: int = 1
 ) -> AsyncIterator[list[asyncio.Event]]:
+    people = {} if duty is None else {DeliveryChannel.APPRISE: duty}
     wakes = [asyncio.Event() for _ in range(processes)]
     tasks = [
-        asyncio.create_task(Dispatcher(pool=pool, courier=Courier(inboxes, duty), clock=clock, wake=wake).run())
+        asyncio.create_task(Dispatcher(pool=pool, courier=Courier(inboxes, people), clock=clock, wake=wake).run())
         for wake in wakes
     ]
     try:
@@ -83,10 +85,11 @@ async def test_life_safety_is_claimed_before_everything_else(conn: Connection, d
     await _queue(conn, desk, finding("tamper"), finding("intrusion_alarm"))
     later = NOW + timedelta(seconds=30)
     async with conn.transaction():
-        await desk.take(conn, press(), now=later)
+        case = await desk.take(conn, press(), now=later)
+    await escalate(conn, desk, at=later)
     claimed = await claim_deliveries(conn, at=later, lease_until=later + timedelta(seconds=60), limit=3)
     assert sorted(d.recipient for d in claimed) == ["education", "police", "王主任"]
-    assert {d.body.get("title", "一键报警")[4:8] for d in claimed} <= {"一键报警", ""}
+    assert {d.incident_id for d in claimed} == {case.incident_id}
 
 
 async def test_what_failed_is_tried_again_under_the_same_id_until_it_is_taken(

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from uuid import uuid4
 
 import msgspec
 import pytest
 
 from alerting.channels.duty_notice import DutyNotice
+from alerting.directory import Reach
 from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.errors import TemporaryFailure
 from tests.integration.alerting.far_side import FarSide, Posted, reply
@@ -27,12 +27,12 @@ NOTICE = Delivery(
 )
 
 
-def _duty(*urls: str, timeout_s: float = 10.0) -> DutyNotice:
-    async def contacts(shift_no: int) -> Sequence[str]:
-        assert shift_no == 7
-        return [url.replace("http://", "json://") for url in urls]
+def _duty(*urls: str, timeout_s: float = 10.0, link: str = "") -> DutyNotice:
+    async def look(delivery: Delivery) -> Reach:
+        assert delivery.body["shift_no"] == 7
+        return Reach(addresses=tuple(url.replace("http://", "json://") for url in urls), link=link)
 
-    return DutyNotice(contacts, timeout_s=timeout_s)
+    return DutyNotice(look, timeout_s=timeout_s)
 
 
 async def test_a_leader_gets_title_and_text_as_they_stand() -> None:
@@ -42,6 +42,15 @@ async def test_a_leader_gets_title_and_text_as_they_stand() -> None:
         (posted,) = phone.posted
     told = msgspec.json.decode(posted.body)
     assert (told["title"], told["message"]) == (NOTICE.body["title"], NOTICE.body["text"])
+
+
+async def test_the_link_to_answer_by_stands_below_the_text() -> None:
+    async with FarSide().listen() as phone:
+        phone.answers(reply("200 OK", b""))
+        await _duty(phone.url, link="https://wall.example/answer/abc").send(NOTICE)
+        (posted,) = phone.posted
+    text = msgspec.json.decode(posted.body)["message"]
+    assert text == f"{NOTICE.body['text']}\n我来处理 / 无法处理：https://wall.example/answer/abc"
 
 
 async def test_one_of_two_services_is_enough() -> None:

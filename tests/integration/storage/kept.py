@@ -13,7 +13,10 @@ from tests.servers import DatabaseServer, Template
 _TABLES = (
     *("compliance_interval", "target_flag", "expiry_warning", "link_proof", "device_condition", "target_mark"),
     *("action_key", "attachment", "held_finding", "maintenance_window"),
-    *("delivery", "incident_entry", "incident", "finding", "duty_shift", "rule_state", "detector_mark", "device_state"),
+    *("used_link", "response_tick", "response_upgrade", "response", "response_plan", "roster_audit"),
+    *("duty_swap", "duty_override", "duty_handover", "duty_pattern", "duty_requirement"),
+    *("delivery", "incident_entry", "incident", "finding", "duty_shift", "contact", "person"),
+    *("rule_state", "detector_mark", "device_state"),
     *("ledger_entry", "ledger_hour", "ledger_audit", "quarantine", "event_key", "event", "reading"),
     *("site_fact", "networked_device", "guard", "guard_shift", "guard_check_in", "guard_post", "post_report", "gate"),
     "rule_version",

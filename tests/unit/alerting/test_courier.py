@@ -7,6 +7,7 @@ import pytest
 
 from alerting.channels.duty_notice import DutyNotice
 from alerting.courier import Courier
+from alerting.directory import Reach
 from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.errors import PermanentFailure, TemporaryFailure
 from tests.unit.alerting.findings import NOW
@@ -69,24 +70,26 @@ async def test_a_channel_that_is_not_configured_keeps_the_delivery_alive(channel
 
 async def test_a_leader_with_the_name_of_a_link_is_told_by_notice_and_not_by_the_link() -> None:
     link, duty = Inbox(), Inbox()
-    outcome = await Courier({"police": link}, duty).carry(_delivery(DeliveryChannel.APPRISE, "police"))
+    people = {DeliveryChannel.APPRISE: duty}
+    outcome = await Courier({"police": link}, people).carry(_delivery(DeliveryChannel.APPRISE, "police"))
     assert outcome.taken
     assert (len(link.tried), len(duty.tried)) == (0, 1)
 
 
 async def test_a_shift_without_a_contact_is_a_final_failure() -> None:
-    async def nobody(shift_no: int) -> list[str]:
-        return []
+    async def nobody(delivery: Delivery) -> Reach:
+        return Reach(addresses=())
 
-    outcome = await Courier({}, DutyNotice(nobody)).carry(_delivery(DeliveryChannel.APPRISE))
+    outcome = await Courier({}, {DeliveryChannel.APPRISE: DutyNotice(nobody)}).carry(_delivery(DeliveryChannel.APPRISE))
     assert outcome.permanent
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")  # imported by Apprise
 async def test_contacts_that_no_service_understands_are_a_final_failure_that_shows_none_of_them() -> None:
-    async def nonsense(shift_no: int) -> list[str]:
-        return ["nonsense://user:geheim@host"]
+    async def nonsense(delivery: Delivery) -> Reach:
+        return Reach(addresses=("nonsense://user:geheim@host",))
 
-    outcome = await Courier({}, DutyNotice(nonsense)).carry(_delivery(DeliveryChannel.APPRISE))
+    people = {DeliveryChannel.APPRISE: DutyNotice(nonsense)}
+    outcome = await Courier({}, people).carry(_delivery(DeliveryChannel.APPRISE))
     assert outcome.permanent
     assert "geheim" not in outcome.error

@@ -1,0 +1,367 @@
+"""The escalator: has people told, step by step, until somebody takes an incident. The database is the state machine.
+
+A step is claimed, its sends are queued and the next one is set in one transaction, with the incident locked. So each
+step is done once, however many processes run, and whoever dies in the middle has done nothing. An acknowledgement locks
+the same incident: it comes before the step, which then is not done, or after it, and cancels what is still queued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from msgspec.structs import replace
+
+from alerting.desk import SYSTEM, Desk
+from alerting.escalation import (
+    addressees,
+    advanced,
+    anew,
+    reaches,
+    send_id,
+    step_key,
+    taken_until,
+    used_up,
+    ways,
+)
+from alerting.templates import call
+from domain.clock import Clock
+from domain.delivery import Delivery, DeliveryChannel, Notice
+from domain.duty import Contact, Person
+from domain.errors import StorageError, StorageUnavailable
+from domain.incident import OPEN_STATES, Incident, IncidentAction, IncidentState, next_state
+from domain.response import Grade, GradePlan, Step
+from domain.roster import Roster
+from storage import deliveries as outbox
+from storage.duty import load_roster, people_by_id
+from storage.incidents import add_entry, lock_incident, move_incident
+from storage.pool import Connection, Pool, wrapped_errors
+from storage.responses import (
+    PlanVersion,
+    Response,
+    ResponseState,
+    claim_responses,
+    claim_upgrade,
+    last_heard,
+    load_plan,
+    lock_response,
+    newest_plan_version,
+    next_response,
+    open_at_site,
+    queue_upgrades,
+    write_response,
+)
+
+log = structlog.get_logger("alerting.escalator")
+
+#: Incidents of one transaction.
+BATCH = 50
+POLL_S = 2.0
+#: What the database refuses waits so long; it stops nothing else.
+REFUSED_FOR = timedelta(seconds=30)
+
+
+class Escalator:
+    """``wake`` is set by whoever learns that an incident wants an answer."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        desk: Desk,
+        clock: Clock,
+        wake: asyncio.Event,
+        on_step: Callable[[int], None] = lambda sends: None,
+        poll_s: float = POLL_S,
+    ) -> None:
+        self._pool = pool
+        self._desk = desk
+        self._clock = clock
+        self._wake = wake
+        self._on_step = on_step
+        self._poll_s = poll_s
+        self._plans: dict[int, PlanVersion] = {}
+
+    async def run(self) -> None:
+        """Until cancelled. A database that is away is waited for."""
+        away = False
+        while True:
+            self._wake.clear()
+            try:
+                sleep_s = await self._round()
+                if away:
+                    log.info("database back", component="escalator")
+                away = False
+            except StorageError as error:
+                if not away:
+                    log.warning("database away", component="escalator", error=str(error))
+                away, sleep_s = True, 1.0
+            if sleep_s <= 0:
+                continue
+            try:
+                async with asyncio.timeout(sleep_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _round(self) -> float:
+        while await self._upgrade_one():
+            pass
+        if await self.work_off():
+            return 0.0  # there may be more, and upgrades that followed
+        async with wrapped_errors(), self._pool.connection() as conn:
+            due = await next_response(conn)
+        if due is None:
+            return self._poll_s
+        # Due already: another process has it in hand.
+        left_s = (due - self._clock.now()).total_seconds()
+        return min(self._poll_s, left_s if left_s > 0 else 0.05)
+
+    async def work_off(self) -> int:
+        """Do what is due, one batch; how many incidents that were."""
+        now = self._clock.now()
+        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+            claimed = await claim_responses(conn, at=now, limit=BATCH)
+            if claimed:
+                context = _Context(conn, now, self._desk.zone, {incident.site_id for _, incident in claimed})
+                for response, incident in claimed:
+                    await self._guarded(context, response, incident)
+        return len(claimed)
+
+    async def _guarded(self, context: _Context, response: Response, incident: Incident) -> None:
+        conn = context.conn
+        try:
+            async with wrapped_errors(), conn.transaction():
+                await self._go_on(context, response, incident)
+        except StorageUnavailable:
+            raise
+        except StorageError as error:
+            log.error("escalation refused", incident_id=str(incident.incident_id), error=str(error))
+            await write_response(conn, replace(response, next_at=context.now + REFUSED_FOR))
+
+    # -- one incident -------------------------------------------------------------------------------------------------
+
+    async def _go_on(self, context: _Context, response: Response, incident: Incident) -> None:
+        conn = context.conn
+        if incident.state not in OPEN_STATES or incident.shelved_until is not None:
+            # What is shelved begins anew when it comes off the shelf.
+            await write_response(conn, replace(response, state=ResponseState.OVER, next_at=None))
+            return
+        if response.grade is None:
+            response = await self._graded(context, response, incident)
+        plan = await self._grade_plan(conn, response)
+        if response.state is ResponseState.TAKEN:
+            await self._look_after_taken(context, response, incident, plan)
+        elif response.state is not ResponseState.RUNNING:
+            await write_response(conn, replace(response, next_at=None))
+        elif incident.state is IncidentState.RETURNED and not incident.life_safety and response.round > 0:
+            # It is over by itself and somebody was told: it waits in the queue, and wakes nobody again.
+            await write_response(conn, replace(response, state=ResponseState.EXHAUSTED, next_at=None))
+        else:
+            await self._do_steps(context, response, incident, plan)
+
+    async def _graded(self, context: _Context, response: Response, incident: Incident) -> Response:
+        """Give the incident its grade, and others of its site too where together they are worse."""
+        conn, now = context.conn, context.now
+        version = await newest_plan_version(conn)
+        plan = (await self._plan(conn, version)).plan
+        grade = plan.grade_of(
+            rule=incident.rule,
+            category=incident.category,
+            severity=incident.severity,
+            life_safety=incident.life_safety,
+            site_id=incident.site_id,
+        )
+        detail: dict[str, object] = {"plan": version}
+        for upgrade in plan.upgrades:
+            if incident.rule not in upgrade.rules or upgrade.grade >= grade or not incident.site_id:
+                continue
+            together = await open_at_site(
+                conn,
+                site_no=incident.site_no,
+                rules=upgrade.rules,
+                since=incident.raised_at - timedelta(seconds=upgrade.within_s),
+                until=incident.raised_at + timedelta(seconds=upgrade.within_s),
+                test=incident.test,
+                drill=incident.drill,
+            )
+            if len(together) >= upgrade.count:
+                grade, detail["together"] = upgrade.grade, len(together)
+                others = [other for other in together if other != incident.incident_id]
+                await queue_upgrades(conn, others, grade, together=len(together))
+        detail["grade"] = grade.name
+        links = await self._desk.tell_further_links(conn, incident, plan.grades[grade].links, now=now)
+        if links:
+            detail["links"] = links
+        await add_entry(conn, incident.incident_id, at=now, kind="graded", actor=SYSTEM, detail=dict(detail))
+        return replace(response, grade=grade, plan_version=version)
+
+    async def _upgrade_one(self) -> bool:
+        """Raise the grade of an incident that others made graver. Whoever has taken it is not disturbed."""
+        now = self._clock.now()
+        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+            upgrade = await claim_upgrade(conn)
+            if upgrade is None:
+                return False
+            incident = await lock_incident(conn, upgrade.incident_id)
+            response = await lock_response(conn, upgrade.incident_id)
+            if (
+                response is None
+                or response.grade is None  # it sees the others itself, when it is graded
+                or response.grade <= upgrade.grade
+                or incident.state not in OPEN_STATES
+            ):
+                return True
+            before = response.grade
+            response = replace(response, grade=upgrade.grade)
+            if response.state in (ResponseState.RUNNING, ResponseState.EXHAUSTED):
+                response = anew(response, now=now)
+            await write_response(conn, response)
+            detail = {"from": before.name, "grade": upgrade.grade.name, "together": upgrade.together}
+            await add_entry(conn, incident.incident_id, at=now, kind="regraded", actor=SYSTEM, detail=detail)
+        return True
+
+    async def _look_after_taken(
+        self, context: _Context, response: Response, incident: Incident, plan: GradePlan
+    ) -> None:
+        """Somebody has taken it: unless anything follows in time, it is as if he had not."""
+        conn, now = context.conn, context.now
+        until = taken_until(response, plan, heard=await last_heard(conn, incident.incident_id))
+        if until is None or incident.state is not IncidentState.ACKNOWLEDGED:
+            await write_response(conn, replace(response, next_at=None))
+            return
+        if until > now:
+            await write_response(conn, replace(response, next_at=until))
+            return
+        after = next_state(incident.state, IncidentAction.EXPIRE, life_safety=incident.life_safety)
+        await move_incident(conn, incident.incident_id, IncidentAction.EXPIRE, after, at=now, actor=SYSTEM)
+        detail = {"taken_by": response.taken_by, "after_s": plan.taken_for_s}
+        await add_entry(conn, incident.incident_id, at=now, kind="acknowledgement_expired", actor=SYSTEM, detail=detail)
+        await self._do_steps(context, anew(response, now=now), incident, plan)
+
+    async def _do_steps(self, context: _Context, response: Response, incident: Incident, plan: GradePlan) -> None:
+        """The step that is due, and those behind it for which nobody has to be waited."""
+        conn, now = context.conn, context.now
+        while response.next_at is not None and response.next_at <= now:
+            if used_up(response, plan):
+                if plan.steps:
+                    detail = {"rounds": response.round}
+                    await add_entry(
+                        conn, incident.incident_id, at=now, kind="nobody_answered", actor=SYSTEM, detail=detail
+                    )
+                response = replace(response, state=ResponseState.EXHAUSTED, next_at=None)
+                break
+            reached = await self._do_step(context, response, incident, plan.steps[response.step])
+            response = advanced(response, plan, now=now, reached=reached)
+        await write_response(conn, response)
+
+    async def _do_step(self, context: _Context, response: Response, incident: Incident, step: Step) -> bool:
+        """Queue what one step sends; whether anybody is reached by it."""
+        conn, now, key = context.conn, context.now, step_key(response)
+        roster, sites = await context.roster(step)
+        named = await people_by_id(conn, [whom.person_id for whom in step.whom if whom.person_id])
+        people = addressees(step, roster=roster, named=named, site_id=incident.site_id, sites=sites, at=now)
+        sends = [
+            self._notice(response, incident, key, person, contact, now=now)
+            for person in people
+            for contact in ways(person, step)
+        ]
+        await outbox.queue_deliveries(conn, sends, life_safety=incident.life_safety)
+        self._on_step(len(sends))
+        first = response.step == 0 and response.round == 0
+        if not sends:
+            if response.round == 0:
+                kind = "nobody_on_duty" if first and not people else "step_skipped"
+                why = "unreachable" if people else "nobody_on_duty"
+                detail = (
+                    {} if kind == "nobody_on_duty" else {"step": response.step + 1, "why": why, "of": _names(people)}
+                )
+                await add_entry(conn, incident.incident_id, at=now, kind=kind, actor=SYSTEM, detail=detail)
+            return False
+        if not first:
+            detail = {"step": response.step + 1, "round": response.round + 1, "told": _names(people)}
+            await add_entry(conn, incident.incident_id, at=now, kind="escalated", actor=SYSTEM, detail=detail)
+        return any(reaches(person, step) for person in people)
+
+    def _notice(
+        self,
+        response: Response,
+        incident: Incident,
+        key: str,
+        person: Person,
+        contact: Contact | None,
+        *,
+        now: datetime,
+    ) -> Delivery:
+        place = self._desk.gazetteer.place(incident.site_id, incident.device_id)
+        words = call(
+            person.language,
+            rule=incident.rule,
+            severity=incident.severity,
+            drill=incident.drill,
+            test=incident.test,
+            number=incident.number,
+            grade=response.grade or Grade.IV,
+            place=place,
+            raised_at=incident.raised_at,
+            zone=self._desk.zone,
+            round_no=response.round + 1,
+            topic=str(incident.detail.get("topic", "")) if place.device is None else "",
+        )
+        body: dict[str, object] = {"title": words.title, "text": words.text, "language": person.language}
+        if contact is None:
+            body["shift_no"] = person.shift_no
+        else:
+            body |= {"contact_no": contact.contact_no, "person_id": person.person_id}
+        return Delivery(
+            delivery_id=send_id(incident.incident_id, key, person, contact),
+            incident_id=incident.incident_id,
+            channel=DeliveryChannel.APPRISE if contact is None else contact.channel,
+            recipient=person.name,
+            notice=Notice.RAISED,
+            body=body,
+            created_at=now,
+            next_attempt_at=now,
+            step_key=key,
+        )
+
+    # -- plans --------------------------------------------------------------------------------------------------------
+
+    async def _grade_plan(self, conn: Connection, response: Response) -> GradePlan:
+        assert response.grade is not None
+        version = response.plan_version if response.plan_version is not None else await newest_plan_version(conn)
+        return (await self._plan(conn, version)).plan.grades[response.grade]
+
+    async def _plan(self, conn: Connection, version: int) -> PlanVersion:
+        if version not in self._plans:
+            self._plans[version] = await load_plan(conn, version)
+        return self._plans[version]
+
+
+class _Context:
+    """One transaction: what several incidents in it ask of the roster is asked once."""
+
+    def __init__(self, conn: Connection, now: datetime, zone: ZoneInfo, site_ids: set[str]) -> None:
+        self.conn = conn
+        self.now = now
+        self._zone = zone
+        self._site_ids = site_ids
+        self._near: Roster | None = None
+        self._far: Roster | None = None
+
+    async def roster(self, step: Step) -> tuple[Roster, Sequence[str]]:
+        """That of the incidents' sites, or of all where the step is for all; and which sites keep one."""
+        if any(whom.where == "all_sites" for whom in step.whom):
+            if self._far is None:
+                self._far = await load_roster(self.conn, self.now, self.now, zone=self._zone)
+            return self._far, self._far.sites
+        if self._near is None:
+            self._near = await load_roster(self.conn, self.now, self.now, zone=self._zone, site_ids=self._site_ids)
+        return self._near, ()
+
+
+def _names(people: Sequence[Person]) -> list[str]:
+    return [person.name for person in people[:20]]

@@ -1,0 +1,89 @@
+"""What people are told, in Chinese and English: one visible table, and a look at it before anything happens.
+
+Each template has a title and a text. The fields: ``subject`` (mark of a drill or test, how grave, what, where),
+``number`` (of the incident, said aloud), ``grade``, ``detail`` (time, address, contacts, one a line), ``round`` (how
+often it is told), ``name`` (whose message it is).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerting.message import detail_text, subject_text
+from alerting.place import Place
+from domain.finding import Severity
+from domain.response import Grade
+
+
+class Template(StrEnum):
+    CALL = "call"  # the first that somebody hears of an incident
+    AGAIN = "again"  # nobody has taken it yet
+    TEST = "test"  # whether a contact works
+    LINK = "link"  # what stands above the link in a message
+
+
+class Words(NamedTuple):
+    title: str
+    text: str
+
+
+TEMPLATES: dict[Template, dict[str, Words]] = {
+    Template.CALL: {
+        "zh": Words("{subject} #{number}", "{detail}\n响应：{grade}"),
+        "en": Words("{subject} #{number}", "{detail}\nResponse: {grade}"),
+    },
+    Template.AGAIN: {
+        "zh": Words("无人应答，再次通知（第{round}次）：{subject} #{number}", "{detail}\n响应：{grade}"),
+        "en": Words("Nobody has answered (call {round}): {subject} #{number}", "{detail}\nResponse: {grade}"),
+    },
+    Template.TEST: {
+        "zh": Words("【测试】联系方式测试", "{name}，这是校园安全值班系统的测试消息，无需处理。"),
+        "en": Words(
+            "[TEST] Test of your contact", "{name}, this is a test of the school-safety duty system. Nothing to do."
+        ),
+    },
+    Template.LINK: {
+        "zh": Words("我来处理 / 无法处理：", ""),
+        "en": Words("I take it / I can't: ", ""),
+    },
+}
+
+
+def told(template: Template, language: str, **fields: object) -> Words:
+    """A template filled in; Chinese where the language is not known."""
+    words = TEMPLATES[template].get(language) or TEMPLATES[template]["zh"]
+    return Words(words.title.format(**fields), words.text.format(**fields))
+
+
+def call(
+    language: str,
+    *,
+    rule: str,
+    severity: Severity,
+    drill: bool,
+    test: bool,
+    number: int,
+    grade: Grade,
+    place: Place,
+    raised_at: datetime,
+    zone: ZoneInfo,
+    round_no: int,
+    topic: str = "",
+) -> Words:
+    """What somebody is told of an incident, in the round ``round_no`` (from 1)."""
+    english = language == "en"
+    subject = subject_text(rule=rule, severity=severity, test=test, drill=drill, place=place)[english]
+    detail = detail_text(place, raised_at, zone=zone)[english]
+    return told(
+        Template.CALL if round_no == 1 else Template.AGAIN,
+        language,
+        subject=subject,
+        number=number,
+        # Who cannot be placed is told by the topic: it names the site and the device that spoke.
+        detail=f"{detail}\n{topic}" if topic else detail,
+        grade=grade.words[english],
+        round=round_no,
+    )
