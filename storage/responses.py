@@ -297,12 +297,13 @@ async def load_plan(conn: Connection, version: int) -> PlanVersion:
 
 async def add_plan(conn: Connection, plan: ResponsePlan, *, at: datetime, by: str, note: str) -> int:
     """The plan that holds from now on; its version. Incidents that are under way keep theirs."""
-    await conn.execute("LOCK TABLE response_plan IN SHARE ROW EXCLUSIVE MODE")
-    version = await newest_plan_version(conn) + 1
-    await conn.execute(
-        "INSERT INTO response_plan (version, made_at, made_by, note, plan) VALUES (%s, %s, %s, %s, %s)",
-        (version, at, by, note, Jsonb(msgspec.to_builtins(plan, str_keys=True))),
-    )
+    async with conn.transaction():
+        await conn.execute("LOCK TABLE response_plan IN SHARE ROW EXCLUSIVE MODE")
+        version = await newest_plan_version(conn) + 1
+        await conn.execute(
+            "INSERT INTO response_plan (version, made_at, made_by, note, plan) VALUES (%s, %s, %s, %s, %s)",
+            (version, at, by, note, Jsonb(msgspec.to_builtins(plan, str_keys=True))),
+        )
     return version
 
 

@@ -127,7 +127,7 @@ def test_check_names_every_fault_with_its_line_and_goes_on(tmp_path: Path) -> No
     result = CliRunner().invoke(sim, ["check", str(wrong), "impatient-finger"])
     assert result.exit_code == 2
     assert "wrong.yaml:2" in result.output
-    assert "impatient-finger: 5 steps, " in result.output
+    assert "impatient-finger: 6 steps, " in result.output
     assert " for 30 min, 1 site, seed 1" in result.output
 
 
