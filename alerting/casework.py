@@ -25,6 +25,7 @@ from storage.deliveries import cancel_notices
 from storage.incidents import add_entry, lock_incident
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
+from storage.responses import end_response
 
 _UNANSWERED = (IncidentState.RAISED, IncidentState.RETURNED)
 
@@ -170,6 +171,9 @@ class Casework:
                 actor=actor,
                 detail={"incident": str(incident_id), "number": incident.number},
             )
+            if incident.state in _UNANSWERED and not incident.life_safety:
+                # While it was merged nobody was told of it; life safety is told of all the while.
+                await self._desk.call_people(conn, incident, now=now)
 
     async def acknowledge_merged(
         self, conn: Connection, main_id: UUID, *, actor: str, now: datetime, origin: str = ""
@@ -205,6 +209,7 @@ class Casework:
             next_state(incident.state, IncidentAction.SHELVE, life_safety=incident.life_safety)
             await casework.write_shelf(conn, incident_id, until=until, actor=actor, reason=reason)
             cancelled = await cancel_notices(conn, incident_id)
+            await end_response(conn, incident_id)
             detail: dict[str, Any] = {"until": until.isoformat(), "reason": reason}
             detail |= {"cancelled": cancelled} if cancelled else {}
             await _record(conn, incident, "shelved", detail, actor=actor, note="", now=now, origin=origin)

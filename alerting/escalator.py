@@ -146,8 +146,9 @@ class Escalator:
 
     async def _go_on(self, context: _Context, response: Response, incident: Incident) -> None:
         conn = context.conn
-        if incident.state not in OPEN_STATES or incident.shelved_until is not None:
-            # What is shelved begins anew when it comes off the shelf.
+        merged = incident.merged_into is not None and not incident.life_safety
+        if incident.state not in OPEN_STATES or incident.shelved_until is not None or merged:
+            # What is shelved begins anew when it comes off the shelf, what is merged when it is split.
             await write_response(conn, replace(response, state=ResponseState.OVER, next_at=None))
             return
         if response.grade is None:

@@ -228,7 +228,7 @@ async def test_the_link_of_a_message_takes_the_incident_once(conn: Connection, d
     (incident,) = await incidents(conn)
     assert (incident["state"], incident["acknowledged_by"]) == ("acknowledged", "王主任")
     (entry,) = await rows(conn, "SELECT detail FROM incident_entry WHERE kind = 'acknowledged'")
-    assert entry["detail"]["via"] == "link"
+    assert entry["detail"]["origin"] == "link"
     assert [row["verified_at"] for row in await rows(conn, "SELECT verified_at FROM contact")] == [_later(seconds=10)]
     for answer in Answer:
         with pytest.raises(LinkRefused, match="used already"):

@@ -18,7 +18,7 @@ from domain.incident import IncidentAction
 from domain.maintenance import NEVER_HELD, HeldState, MaintenanceWindow, Scope
 from storage.pool import Connection, Pool
 from storage.windows import HeldFinding, held_findings, windows
-from tests.integration.alerting.ledgers import deliveries, incidents, put_on_duty, rows, timeline
+from tests.integration.alerting.ledgers import deliveries, escalate, incidents, put_on_duty, rows, timeline
 from tests.unit.alerting.findings import NOW, SetClock, finding, press
 
 HOUR = timedelta(hours=1)
@@ -59,7 +59,9 @@ def fault(
 
 async def take(conn: Connection, desk: Desk, *found: Finding, now: datetime = NOW) -> list[Case]:
     async with conn.transaction():
-        return [await desk.take(conn, one, now=now) for one in found]
+        cases = [await desk.take(conn, one, now=now) for one in found]
+    await escalate(conn, desk, at=now)
+    return cases
 
 
 async def open_window(conn: Connection, casework: Casework, scope: Scope, *, hours: float = 1) -> MaintenanceWindow:
@@ -175,6 +177,7 @@ async def test_what_still_stands_at_the_end_is_raised_then_and_what_has_cleared_
     clock.at = NOW + HOUR
     assert await expiry.once() == 0.0
     await expiry.once()
+    await escalate(conn, desk, at=clock.at)
     (incident,) = await incidents(conn)
     assert (incident["rule"], incident["detail"]) == ("tamper", {"held_by": (await held(conn))[0].window_no})
     assert [d["recipient"] for d in await deliveries(conn)] == ["王主任"]
@@ -276,9 +279,10 @@ async def test_a_shelved_incident_is_told_to_nobody_and_comes_back_at_its_end(
     clock.at = NOW + HOUR
     await expiry.once()
     await expiry.once()
+    await escalate(conn, desk, at=clock.at)
     assert (await incidents(conn))[0]["shelved_until"] is None
     assert sorted(d["state"] for d in await deliveries(conn)) == ["cancelled", "queued"]
-    assert (await timeline(conn, case.incident_id))[-2:] == ["shelved", "unshelved"]
+    assert (await timeline(conn, case.incident_id))[-3:] == ["shelved", "unshelved", "step_skipped"]
     assert not await casework.unshelve(conn, case.incident_id, actor="张伟", note="", now=NOW)
 
 
