@@ -36,6 +36,7 @@ from storage.findings import store_findings
 from storage.ledger import first_time, store_ledger
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
+from storage.sightings import store_sightings
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _LOSSES = UUID("0b8f6b5e-5f0c-4d57-9c55-5d1c7f0f1c2e")
@@ -352,6 +353,7 @@ class Parcel:
         self._book_rejected(books, await store.store_rejected(conn, self.rejected))
         await self._book_losses(books, conn, lane)
         await self._book_counts(books, conn)
+        await store_sightings(conn, (one for one in self.reports if one.uid in fresh))
         await store_liveness(conn, self.liveness)
         await store_clocks(conn, self.clocks)
         await store_conditions(conn, [one for one in self.reports if isinstance(one, StateReport) and one.uid in fresh])
