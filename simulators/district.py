@@ -11,10 +11,12 @@ import msgspec
 
 from domain.device import Device, DeviceKind
 from domain.site import Site, SiteKind
+from simulators.enrolment import enrolled
 from simulators.gazetteer import (
     BRANCH_WORDS,
     EQUIPMENT,
     GIVEN_NAMES,
+    KEY_PLACES,
     ROADS,
     SCHOOLS,
     STEMS,
@@ -56,7 +58,8 @@ def build_district(seed: int = 1, sites: int = DISTRICT_SITES) -> District:
     built: list[Site] = []
     for number in range(1, sites + 1):
         chance = Random(f"{seed}/site/{number}")
-        built.append(_site(number, chance, schools, names))
+        site = _site(number, chance, schools, names)
+        built.append(enrolled(site, Random(f"{seed}/enrolment/{number}")))
     return District(tuple(built), tuple(device for site in built for device in devices_of(site)))
 
 
@@ -79,6 +82,7 @@ def devices_of(site: Site) -> list[Device]:
                     name=f"{place}{again}{title}",
                     place=place,
                     parent_id="" if kind is DeviceKind.GATEWAY else gateway,
+                    key_place=kind is DeviceKind.CAMERA and place in KEY_PLACES,
                 )
             )
     return found

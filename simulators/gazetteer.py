@@ -118,16 +118,20 @@ _BOARDING_TEMPERATURE_PLACES: Final = (
     *_TEMPERATURE_PLACES[:7], "宿舍二层走廊", *_TEMPERATURE_PLACES[8:],
 )  # fmt: skip
 
+#: Key places (重要部位): their cameras have to be networked with police and education.
+KEY_PLACES: Final = frozenset({"门卫室", "正门通道", "侧门", KITCHEN, "财务室门口", "机房门口", "配电房"})
+
 #: What stands at every site: kind, the word in the device's id, how many, what its name ends with.
 EQUIPMENT: Final[tuple[tuple[DeviceKind, str, int, str], ...]] = (
     (DeviceKind.GATEWAY, "gw", 1, "网关"),
-    (DeviceKind.CAMERA, "cam", 60, "摄像机"),
+    (DeviceKind.CAMERA, "cam", 59, "摄像机"),
     (DeviceKind.SMOKE, "smk", 25, "烟感"),
     (DeviceKind.TEMPERATURE, "tmp", 10, "温度传感器"),
     (DeviceKind.ONE_KEY_ALARM, "btn", 5, "一键报警"),
     (DeviceKind.INTRUSION_ZONE, "zone", 3, "入侵防区"),
     (DeviceKind.ACCESS_CONTROL, "door", 2, "门禁"),
     (DeviceKind.PATROL_POINT, "pat", 2, "巡更点"),
+    (DeviceKind.BARRIER, "bar", 1, "升降柱"),
 )
 DEVICES_PER_SITE: Final = sum(count for _, _, count, _ in EQUIPMENT)
 
@@ -153,4 +157,5 @@ def places(kind: DeviceKind, site: SiteKind) -> tuple[str, ...]:
         DeviceKind.INTRUSION_ZONE: ("东围墙", "西围墙", "财务室"),
         DeviceKind.ACCESS_CONTROL: ("正门", "侧门"),
         DeviceKind.PATROL_POINT: ("教学楼一层中厅", "配电房"),
+        DeviceKind.BARRIER: ("正门",),
     }[kind]

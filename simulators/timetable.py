@@ -84,6 +84,15 @@ class Timetable:
         """Go on from ``at_s`` and leave out what was due before: the machine slept."""
         self._agenda.seek(_ms(at_s))
 
+    def standing(self, at_s: float) -> Iterator[Message]:
+        """How doors and barriers stand, said again at ``at_s`` in the same bytes as when it was new. It is for whoever
+        begins to listen; who has heard it before takes it for what it is, the same once more.
+        """
+        for act in self._programme.standing(_ms(at_s)):
+            message = self._act(act, act.due_ms / 1000)
+            if message is not None:
+                yield message._replace(due_s=at_s)
+
     def due(self, until_s: float) -> Iterator[Message]:
         """What is due from the last call's end up to ``until_s`` (not included), in order."""
         for since_ms, ends_ms, keys in self._agenda.take(_ms(until_s)):

@@ -14,6 +14,7 @@ from domain.observation import Channel, EventKind
 from domain.school_calendar import DayKind, day_kind
 from domain.site import Site
 from simulators.chance import key_of, unit
+from simulators.enrolment import guards_of
 from simulators.message import CHINA_TIME, event, state
 
 MINUTE_MS = 60_000
@@ -43,7 +44,7 @@ class Act(msgspec.Struct, frozen=True, gc=False):
 class SiteDay:
     """One site on one date: what the acts of a day are worked out from."""
 
-    __slots__ = ("_ids", "_key", "_keys", "_numbered", "bells", "date", "kind", "midnight_ms", "site_id")
+    __slots__ = ("_ids", "_key", "_keys", "_numbered", "bells", "date", "guards", "kind", "midnight_ms", "site_id")
 
     def __init__(self, seed: int, site: Site, day: date, numbered: Sequence[tuple[int, Device]]) -> None:
         """:param numbered: the site's devices with their numbers in the district."""
@@ -51,6 +52,7 @@ class SiteDay:
         self.date = day
         self.kind: DayKind = day_kind(day)
         self.bells: Bells = BELLS[site.kind]
+        self.guards = guards_of(site)
         self.midnight_ms = round(datetime(day.year, day.month, day.day, tzinfo=CHINA_TIME).timestamp() * 1000)
         self._key = key_of(seed, site.site_id, day.isoformat())
         self._keys: dict[str, int] = {}

@@ -9,6 +9,7 @@ from domain.device import DeviceKind
 from domain.observation import EventKind
 from domain.school_calendar import DayKind
 from simulators.day.act import Act, SiteDay
+from simulators.day.guards import card_of, guard_at
 
 #: When a round begins, hours after midnight; a guard is up to a quarter of an hour early or late.
 _ROUNDS: Final = (1.5, 5.5, 9.0, 12.5, 15.0, 19.5, 22.75)
@@ -21,7 +22,8 @@ def patrol_acts(day: SiteDay) -> Iterator[Act]:
     points = day.devices(DeviceKind.PATROL_POINT)
     for number, hour in enumerate(_ROUNDS if day.kind is DayKind.SCHOOL else _QUIET_ROUNDS):
         minute = hour * 60 + _EARLY_OR_LATE_MIN * (2 * day.chance("round", number) - 1)
-        guard = f"g-{1 + int(_GUARDS * day.chance('guard', number))}"
+        of = guard_at(day.date, minute, day.guards) if day.guards else int(_GUARDS * day.chance("guard", number))
+        guard = card_of(of)
         for place, (device_no, _) in enumerate(points):
             told = {"round": number + 1, "point": place + 1, "points": len(points), "guard": guard}
             yield day.say(device_no, minute, f"round-{number + 1}", told, EventKind.PATROL_CHECKED)

@@ -16,12 +16,20 @@ from domain.site import Site
 from simulators.day.act import Act, SiteDay
 from simulators.day.cameras import camera_acts
 from simulators.day.gates import gate_acts
+from simulators.day.guards import guard_acts
 from simulators.day.patrol import patrol_acts
+from simulators.day.standing import standing_acts
 from simulators.day.zones import zone_acts
 from simulators.message import CHINA_TIME
 
 #: What there is to a day. Another part of it is another line.
-PARTS: Final[tuple[Callable[[SiteDay], Iterator[Act]], ...]] = (gate_acts, patrol_acts, camera_acts, zone_acts)
+PARTS: Final[tuple[Callable[[SiteDay], Iterator[Act]], ...]] = (
+    gate_acts,
+    guard_acts,
+    patrol_acts,
+    camera_acts,
+    zone_acts,
+)
 
 _due_ms = attrgetter("due_ms")
 
@@ -67,6 +75,11 @@ class Programme:
         return max(
             (act for act in acts if act.device_no == device_no and act.due_ms < at_ms), key=_due_ms, default=None
         )
+
+    def standing(self, at_ms: int) -> Iterator[Act]:
+        """How doors and barriers stand at ``at_ms``: what they reported last."""
+        for place, site in enumerate(self._sites):
+            yield from standing_acts(self._seed, site, _date(at_ms), self._numbered[place], at_ms)
 
     def _of(self, day: date) -> list[Act]:
         if self._today[0] != day:

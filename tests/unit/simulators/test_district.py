@@ -25,7 +25,8 @@ def test_a_district_has_184_sites_with_108_devices_each() -> None:
 def test_each_site_has_the_equipment_of_the_field() -> None:
     devices = [device for device in build_district(sites=3).devices if device.site_id == "s002"]
     assert Counter(device.kind for device in devices) == {
-        DeviceKind.CAMERA: 60,
+        DeviceKind.CAMERA: 59,
+        DeviceKind.BARRIER: 1,
         DeviceKind.SMOKE: 25,
         DeviceKind.TEMPERATURE: 10,
         DeviceKind.ONE_KEY_ALARM: 5,

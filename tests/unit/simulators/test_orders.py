@@ -265,7 +265,7 @@ def test_what_makes_no_difference_any_more_is_forgotten() -> None:
         ({"op": "battery", "site": "s001", "device": "s001-cam-01", "pct": 5}, "camera"),
         ({"op": "battery", "site": "s001", "pct": 101}, "pct"),
         ({"op": "drift", "site": "s001", "device": "s001-smk-01"}, "temperature"),
-        ({"op": "clock", "site": "s001", "device": "s001-cam-99"}, "s001-cam-60"),
+        ({"op": "clock", "site": "s001", "device": "s001-cam-99"}, "s001-cam-59"),
         ({"op": "heat", "site": "s001", "to_c": 9000}, "to_c"),
     ],
 )

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+import msgspec
 import pytest
 
 from domain.bells import BELLS
@@ -11,9 +12,11 @@ from domain.device import Device, DeviceKind
 from domain.observation import EventKind
 from domain.site import Site, SiteKind
 from simulators.day.act import DAY_MS, Act
+from simulators.day.guards import card_of, on_shift
 from simulators.day.programme import Programme, site_acts
 from simulators.day.sky import sun_height
 from simulators.district import devices_of
+from simulators.enrolment import guards_of
 from simulators.message import CHINA_TIME
 
 SCHOOL_DAY, SUNDAY, HOLIDAY, SUMMER = date(2026, 3, 10), date(2026, 3, 15), date(2026, 10, 2), date(2026, 8, 5)
@@ -102,17 +105,16 @@ def test_boarders_come_back_on_the_evening_before_school() -> None:
 
 
 def test_a_barrier_goes_down_for_the_kitchens_delivery_only() -> None:
-    barrier = Device(site_id="s001", device_id="s001-bar-01", kind=DeviceKind.BARRIER)
-    stands = of_kind(acts(SCHOOL_DAY, SiteKind.PRIMARY, barrier), DeviceKind.BARRIER, [barrier])
+    stands = of_kind(acts(SCHOOL_DAY), DeviceKind.BARRIER)
     assert [act.told["barrier"] for act in stands] == ["down", "up"]
     assert minute(stands[1]) < BELLS[SiteKind.PRIMARY].arrival
-    assert not of_kind(acts(SUNDAY, SiteKind.PRIMARY, barrier), DeviceKind.BARRIER, [barrier])
+    assert not of_kind(acts(SUNDAY), DeviceKind.BARRIER)
 
 
 @pytest.mark.parametrize("day", EVERY_DAY)
 def test_each_camera_turns_to_day_after_dawn_and_to_night_at_dusk(day: date) -> None:
     cameras = of_kind(acts(day), DeviceKind.CAMERA)
-    assert len(cameras) == 2 * 60
+    assert len(cameras) == 2 * 59
     for act in cameras:
         height = sun_height(act.due_ms / 1000)
         assert 0.01 < height < 0.3
@@ -164,3 +166,48 @@ def test_the_newest_act_of_a_device_is_found_from_the_day_before_too() -> None:
     assert found.told == {"mode": "night"}
     assert at(found).date() == SCHOOL_DAY
     assert found == [act for act in acts(SCHOOL_DAY) if act.device_no == camera][-1]
+
+
+@pytest.mark.parametrize("day", EVERY_DAY)
+def test_a_guard_comes_in_time_for_each_shift_and_walks_its_rounds(day: date) -> None:
+    of = msgspec.structs.replace(site(), pupils=1600)
+    devices = numbered(of)
+    kinds = dict(devices)
+    guards = guards_of(of)
+    assert guards == 4
+    found = [act for act in site_acts(1, of, day, devices) if act.event is not None]
+    came = [act for act in found if "guard-in" in act.act_id]
+    assert {minute(act) // 60 for act in came} == {6, 18}
+    cards = [act.told["card"] for act in sorted(came, key=minute)]
+    assert cards == [card_of(on_shift(day, shift, guards)) for shift in (0, 1)]
+    for act in found:
+        if kinds[act.device_no].kind is DeviceKind.PATROL_POINT and 8 * 60 < minute(act) < 18 * 60:
+            assert act.told["guard"] == cards[0]
+
+
+@pytest.mark.parametrize(
+    ("hour", "door", "barrier"), [(7.6, "open", "up"), (12.0, "closed", "up"), (3.0, "closed", "up")]
+)
+def test_doors_and_barriers_say_how_they_stand_in_the_bytes_in_which_they_said_it(
+    hour: float, door: str, barrier: str
+) -> None:
+    of = site()
+    devices = numbered(of)
+    programme = Programme(1, [of], [device for _, device in devices])
+    midnight = datetime(2026, 3, 10, tzinfo=CHINA_TIME).timestamp()
+    stands = list(programme.standing(round((midnight + hour * 3600) * 1000)))
+    assert [{**act.told}.get("door") or act.told["barrier"] for act in stands] == [door, barrier]
+    said = {
+        (act.device_no, act.act_id, act.due_ms) for back in (0, 1) for act in acts(SCHOOL_DAY - timedelta(days=back))
+    }
+    assert all((act.device_no, act.act_id, act.due_ms) in said for act in stands)
+
+
+def test_a_gate_that_nobody_moved_for_days_is_shut() -> None:
+    of = site()
+    programme = Programme(1, [of], [device for _, device in numbered(of)])
+    noon = datetime(2026, 8, 5, 12, tzinfo=CHINA_TIME).timestamp()
+    assert [act.told for act in programme.standing(round(noon * 1000))] == [
+        {"door": "closed", "locked": True},
+        {"barrier": "up"},
+    ]
