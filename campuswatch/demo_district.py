@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from campuswatch.simulated_register import import_simulated_register, plan_shifts
 from domain.clock import SystemClock
 from storage.duty import replace_district_shift
 from storage.migrations import migrate
 from storage.pool import connect, wrapped_errors
 from storage.registry import load_site_numbers
+
+#: Planned anew at each start.
+_SHIFTS_AHEAD = timedelta(days=14)
 
 
 async def prepare(dsn: str, *, sites: int, seed: int, phone: str) -> None:
@@ -31,6 +35,18 @@ async def prepare(dsn: str, *, sites: int, seed: int, phone: str) -> None:
                 [site for site in district.sites if site.site_id not in known],
                 [device for device in district.devices if device.site_id not in known],
                 actor="demo",
+            )
+            await import_simulated_register(
+                conn,
+                [site for site in district.sites if site.site_id not in known],
+                district.devices,
+                seed=seed,
+                actor="demo",
+                at=now,
+                contacts=[phone] if phone else [],
+            )
+            await plan_shifts(
+                conn, district.sites, district.devices, seed=seed, actor="demo", at=now, ahead=_SHIFTS_AHEAD
             )
             if phone:
                 async with conn.transaction():

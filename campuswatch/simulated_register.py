@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from domain.device import Device
+from domain.device import Device, DeviceKind
+from domain.guard import GuardCheckIn, GuardShift
 from domain.site import Site
 from simulators.message import CHINA_TIME
 from simulators.register import build_register, shifts_of
 from storage.guard_posts import POSTS
-from storage.guards import GUARDS, SHIFTS, list_guards
+from storage.guards import GUARDS, SHIFTS, list_guards, list_shifts, record_check_ins
 from storage.pool import Connection
 from storage.premises import put_premises
 from storage.safety_officers import OFFICERS
 from storage.versions import put
 
 _BEFORE = timedelta(days=1)
+#: So long before a shift the one who has it comes at the latest.
+_EARLY = timedelta(minutes=15)
 
 
 async def import_simulated_register(
@@ -39,12 +42,35 @@ async def import_simulated_register(
 
 
 async def plan_shifts(
-    conn: Connection, site_ids: Collection[str], *, seed: int, actor: str, at: datetime, ahead: timedelta
+    conn: Connection,
+    sites: Sequence[Site],
+    devices: Iterable[Device],
+    *,
+    seed: int,
+    actor: str,
+    at: datetime,
+    ahead: timedelta,
 ) -> None:
-    """Plan the shifts of these sites from the day before ``at`` on, as the simulated guards keep them. Shifts that are
-    planned stay as they are.
+    """Plan the shifts from the day before ``at`` on, as the simulated guards keep them: of those who are registered,
+    at sites that have a door to check in at. A shift that is planned already stays as it is. Whoever is on shift has
+    checked in, though nobody listened then.
     """
     day = at.astimezone(CHINA_TIME).date()
-    guards = [one.fact for one in await list_guards(conn) if one.fact.site_id in site_ids]
+    with_door = {device.site_id for device in devices if device.kind is DeviceKind.ACCESS_CONTROL}
+    known = {one.fact.guard_id for one in await list_guards(conn)}
+    register = build_register(seed, [site for site in sites if site.site_id in with_door], (), on=day)
+    guards = [guard for guard in register.guards if guard.guard_id in known]
     shifts = list(shifts_of(guards, first=day - _BEFORE, last=day + ahead))
-    await put(conn, SHIFTS, shifts, actor=actor, at=at)
+    async with conn.transaction():
+        planned = await list_shifts(conn, since=at - 3 * _BEFORE, until=at + ahead + 2 * _BEFORE)
+        keys = {SHIFTS.key_of(one.fact) for one in planned}
+        await put(conn, SHIFTS, [one for one in shifts if SHIFTS.key_of(one) not in keys], actor=actor, at=at)
+        running = [one for one in shifts if one.starts_at - _EARLY <= at < one.ends_at]
+        if running:
+            await record_check_ins(conn, [_handed_over(shift) for shift in running], at=at)
+
+
+def _handed_over(shift: GuardShift) -> GuardCheckIn:
+    return GuardCheckIn(
+        guard_id=shift.guard_id, site_id=shift.site_id, at=shift.starts_at - _EARLY, source="word/交接班登记"
+    )

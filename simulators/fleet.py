@@ -160,6 +160,8 @@ class Fleet:
 
     async def _send(self, duration_s: float | None) -> None:
         self._timetable.skip_to(self._now_s())
+        for message in self._timetable.standing(self._now_s()):
+            self._offer(message)
         ends_at = None if duration_s is None else self._started_s + duration_s
         progress = self._progress or Progress(sys.stderr)
         last_s = self._now_s()

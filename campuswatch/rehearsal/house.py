@@ -31,6 +31,7 @@ from campuswatch.roles import alarm, alerting
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.secrets import webhook_secret
 from campuswatch.settings import Settings
+from campuswatch.simulated_register import import_simulated_register, plan_shifts
 from devices.importer import import_district
 from domain.errors import IllegalTransition, StorageError
 from domain.incident import IncidentAction
@@ -119,7 +120,7 @@ class House:
 
     async def begin(self) -> None:
         async with self._connection() as conn:
-            await import_district(conn, self._script.district.sites, self._script.district.devices, actor=OPERATOR)
+            await self._register(conn)
             await self._gazetteer.load(conn)
         await self._set_duty(present=True)
         self._living.append(self._tasks.create_task(self._ears.run(), name="rehearsal: ears"))
@@ -128,7 +129,22 @@ class House:
         for process in _ROLES:
             self._live(process)
         await self._watch.begin(self._script.start_s)
+        for message in self._timetable.standing(self._script.start_s):
+            self._watch.hear(message)
         await self._until(self._script.start_s)
+
+    async def _register(self, conn: Connection) -> None:
+        """The district, and who guards it for as long as the script lasts."""
+        script, now = self._script, self._clock.now()
+        sites, devices = script.district.sites, script.district.devices
+        await import_district(conn, sites, devices, actor=OPERATOR)
+        await import_simulated_register(
+            conn, sites, devices, seed=script.seed, actor=OPERATOR, at=now, contacts=[CONTACT]
+        )
+        lasts = timedelta(seconds=script.ends_s - script.start_s)
+        await plan_shifts(
+            conn, sites, devices, seed=script.seed, actor=OPERATOR, at=now, ahead=lasts + timedelta(days=1)
+        )
 
     def end(self) -> None:
         for task in [*self._living, *self._lives.values()]:

@@ -23,7 +23,7 @@ from domain.device import RegisteredDevice
 from domain.errors import StorageUnavailable
 from domain.finding import Finding
 from domain.marks import Marks
-from domain.observation import Alarm, Misdated, Observation, StateReport
+from domain.observation import Alarm, Event, Misdated, Observation, StateReport
 from ingest.bulk_lane import LANE
 from ingest.fairness import Allowance, Fairness
 from ingest.parcel import Parcel
@@ -32,7 +32,9 @@ from simulators.overhearing import TRAVEL_MS
 from simulators.timetable import Timetable
 from storage.device_conditions import store_conditions
 from storage.device_states import load_rule_states
+from storage.guards import list_guards
 from storage.pool import Pool, wrapped_errors
+from storage.sightings import store_sightings, word_of
 
 #: How often a database that is away is tried.
 AGAIN_S = 1.0
@@ -64,7 +66,8 @@ class Watch:
         self._heard_s = 0.0
         self._place = 0
         self.found: list[Finding] = []
-        self.reported: list[StateReport] = []  # how doors and barriers stand: verdicts rest on it
+        self.reported: list[StateReport | Event] = []  # how doors and barriers stand, guards seen: verdicts rest on it
+        self._guards: frozenset[tuple[str, str]] = frozenset()  # site, and what a device calls the guard
         self.alarms: list[Message] = []  # what a loop repeats on the alarm lane's channel
         self.now_s = 0.0
 
@@ -75,6 +78,7 @@ class Watch:
             registry = await load_registry(conn)
             states = await load_rule_states(conn)
             await self._rules.read(conn, now)
+        await self.meet_guards()
         self._decoder.use(registry)
         self._registered = {(device.site_id, device.device_id): device for device in registry}
         self._engine.enrol(registry, now)
@@ -82,6 +86,12 @@ class Watch:
         chattering = limited(self._rules.rules.rules)
         self._fairness.resume(chattering.devices, chattering.sites, now)
         self.now_s = self._heard_s = now_s
+
+    async def meet_guards(self) -> None:
+        """Learn by what the guards are known now: staff's cards are no news, and there are many."""
+        async with wrapped_errors(), self._pool.connection() as conn:
+            guards = [one.fact for one in await list_guards(conn)]
+        self._guards = frozenset((guard.site_id, word) for guard in guards for word in (guard.guard_id, guard.card))
 
     def listen(self, until_s: float) -> None:
         """Hear what is said until ``until_s``, or until something follows from it, or the database has to be tried."""
@@ -137,10 +147,14 @@ class Watch:
             said = heard[place]
             if concluded := observe(said):
                 found.extend(concluded)
-            if isinstance(said, StateReport):
+            if isinstance(said, StateReport) or (isinstance(said, Event) and self._is_guard(said)):
                 self.reported.append(said)
             place += 1
         self._place = place
+
+    def _is_guard(self, event: Event) -> bool:
+        word = word_of(event)
+        return bool(word) and (event.device.site_id, word) in self._guards
 
     async def commit(self) -> None:
         """Hand over what was found. What the database takes at once is committed when this returns; while it is away,
@@ -162,12 +176,13 @@ class Watch:
             self._take_held()
             self._engine.hearing_resumed(datetime.fromtimestamp(self.now_s, UTC))
 
-    async def _commit_at_last(self, parcel: Parcel, reported: list[StateReport]) -> None:
+    async def _commit_at_last(self, parcel: Parcel, reported: list[StateReport | Event]) -> None:
         while True:
             try:
                 async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
                     await parcel.write(conn, LANE)
-                    await store_conditions(conn, reported)
+                    await store_conditions(conn, [one for one in reported if isinstance(one, StateReport)])
+                    await store_sightings(conn, reported)
                 return
             except StorageUnavailable:
                 await asyncio.sleep(AGAIN_S)
@@ -179,7 +194,7 @@ class Watch:
         self._collected()
         self._take_reported()
 
-    def _take_reported(self) -> list[StateReport]:
+    def _take_reported(self) -> list[StateReport | Event]:
         reported, self.reported = self.reported, []
         return reported
 
