@@ -19,6 +19,7 @@ from dashboards.pages import Pages
 from dashboards.problems import LastResort, install_problem_handlers
 from dashboards.reader import Reader
 from dashboards.routes import API_PREFIX
+from dashboards.routes.attachments import attachment_routes
 from dashboards.routes.audit import audit_routes
 from dashboards.routes.compliance import compliance_routes, self_test_routes
 from dashboards.routes.health import health_routes, metrics_routes
@@ -30,12 +31,17 @@ from dashboards.routes.sites import site_routes
 from dashboards.routes.stream import stream_routes
 from dashboards.routes.targets import target_routes
 from dashboards.routes.wall import wall_routes
+from dashboards.routes.windows import window_routes
 from dashboards.services import Services
 from dashboards.settings import WebSettings
 from dashboards.stream import Stream
+from domain.attachment import MOST_BYTES
 from domain.clock import Clock
 from domain.journal import JournalState
 from storage.pool import KeptPool
+
+#: Where more than a form comes in: the end of the path and the bytes.
+LARGER_BODIES = {"/attachments": MOST_BYTES}
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -104,6 +110,8 @@ def create_app(
         wall_routes(services),
         site_routes(services),
         incident_routes(services),
+        attachment_routes(services),
+        window_routes(services),
         quarantine_routes(services),
         ledger_routes(services),
         target_routes(services),
@@ -121,6 +129,6 @@ def create_app(
     install_openapi(app)
     # The one added last is the outermost.
     app.add_middleware(LastResort)
-    app.add_middleware(Guard, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(Guard, hosts=settings.hosts, max_body_bytes=settings.max_body_bytes, larger=LARGER_BODIES)
     app.add_middleware(RequestTiming, metrics=metrics)
     return app

@@ -11,22 +11,53 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from dashboards.people import Who
+from domain.attachment import Attachment
 from domain.device import DeviceKind
+from domain.finding import Severity
 from domain.incident import IncidentAction
+from domain.maintenance import MaintenanceWindow, Scope
 from domain.replay import ReplayReport
 from domain.self_test import SelfTest
 from domain.target import TargetDefinition, Verdict
+from domain.verification import Verification
 from storage.pool import Connection
 from storage.quarantine import QuarantineFilter
 
 
 class IncidentDesk(Protocol):
-    async def act(self, incident_id: UUID, action: IncidentAction, *, actor: str, note: str) -> None:
-        """Do what a person decided.
+    """Does what a person decided, each in one transaction; where ``by`` carries a key, once for it.
 
-        :raises UnknownIncident: there is none with this id.
-        :raises IllegalTransition: its state does not allow it; the message says what is possible.
-        """
+    All raise `IncidentError`: `UnknownIncident` where there is none, `IllegalTransition` where its state does not allow
+    it and what is possible, `KeyReused` where the key came with another request.
+    """
+
+    async def act(self, incident_id: UUID, action: IncidentAction, *, by: Who, note: str) -> None: ...
+
+    async def verify(self, incident_id: UUID, verification: Verification, reason: str, *, by: Who, note: str) -> None:
+        """:raises VerificationRefused: the reason is none of this verification."""
+
+    async def reclassify(self, incident_id: UUID, severity: Severity, *, by: Who, note: str) -> None: ...
+
+    async def merge(self, incident_id: UUID, into: UUID, *, by: Who, note: str) -> None: ...
+
+    async def split(self, incident_id: UUID, *, by: Who, note: str) -> None: ...
+
+    async def shelve(self, incident_id: UUID, until: datetime, reason: str, *, by: Who) -> None:
+        """:raises WindowRefused: life safety, without a reason, over already or too long."""
+
+    async def unshelve(self, incident_id: UUID, *, by: Who, note: str) -> None: ...
+
+    async def attach(self, incident_id: UUID, name: str, content: bytes, *, by: Who) -> Attachment:
+        """:raises AttachmentRefused: too large, too many, or of no kind that is taken."""
+
+    async def open_window(
+        self, scope: Scope, *, starts_at: datetime | None, ends_at: datetime, reason: str, by: Who
+    ) -> MaintenanceWindow:
+        """:raises WindowRefused: for life safety, or too long. :raises RegistryError: its scope is not registered."""
+
+    async def end_window(self, window_no: int, *, by: Who) -> MaintenanceWindow:
+        """:raises UnknownWindow: :raises IllegalTransition: it is over already."""
 
 
 class Registrar(Protocol):

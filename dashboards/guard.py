@@ -7,7 +7,7 @@ attacker to think of: DNS rebinding is stopped by ``Host``, cross-site requests 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -68,10 +68,19 @@ def same_origin(origin: str, authority: str) -> bool:
 class Guard:
     """ASGI middleware for Host, Origin, the size of a body, and headers on every answer."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Iterable[str],
+        max_body_bytes: int,
+        larger: Mapping[str, int] | None = None,
+    ) -> None:
+        """:param larger: how much more may be sent to paths of the API that end so."""
         self._app = app
         self._hosts = frozenset(host.lower().strip("[]") for host in hosts)
         self._max_body_bytes = max_body_bytes
+        self._larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -84,7 +93,7 @@ class Guard:
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
         else:
-            await self._app(scope, self._bounded(receive), send)
+            await self._app(scope, self._bounded(receive, self._most_bytes(scope)), send)
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -97,18 +106,24 @@ class Guard:
         if changes and origin is not None and not same_origin(origin, hosts[0]):
             return problem_response(403, "Pages of another origin may not do this (Origin).", name="wrong-origin")
         length = headers.get("content-length", "")
-        if length.isdecimal() and int(length[:20]) > self._max_body_bytes:
+        if length.isdecimal() and int(length[:20]) > self._most_bytes(scope):
             return _too_large()
         return None
 
-    def _bounded(self, receive: Receive) -> Receive:
+    def _most_bytes(self, scope: Scope) -> int:
+        path = scope["path"]
+        if scope["type"] == "http" and scope["method"] == "POST" and path.startswith("/api/"):
+            return next((most for end, most in self._larger.items() if path.endswith(end)), self._max_body_bytes)
+        return self._max_body_bytes
+
+    def _bounded(self, receive: Receive, most_bytes: int) -> Receive:
         received = 0
 
         async def bounded() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
+            if received > most_bytes:
                 raise BodyTooLarge
             return message
 

@@ -21,6 +21,7 @@ TAGS = [
     {"name": "wall", "description": "All sites at one glance."},
     {"name": "stream", "description": "The wall and the queue as they change."},
     {"name": "incidents", "description": "What people handle. States follow ISA-18.2 / IEC 62682."},
+    {"name": "maintenance", "description": "What is held back, by whom, why and until when. Never life safety."},
     {"name": "sites", "description": "Schools and their devices."},
     {
         "name": "targets",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,15 +14,21 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import (
+    AttachmentRefused,
     DefinitionRefused,
     IllegalTransition,
+    KeyReused,
     RegistryError,
     StorageError,
     StorageUnavailable,
+    UnknownAttachment,
     UnknownDevice,
     UnknownIncident,
     UnknownSite,
     UnknownTarget,
+    UnknownWindow,
+    VerificationRefused,
+    WindowRefused,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -176,6 +182,17 @@ async def _on_illegal_transition(_request: Request, error: Exception) -> Respons
     return problem_response(409, str(error), name="illegal-transition")
 
 
+async def _on_window_refused(_request: Request, error: Exception) -> Response:
+    return problem_response(409, str(error), name="window-refused")
+
+
+def _on_refused_field(field: str) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def refused(_request: Request, error: Exception) -> Response:
+        return invalid([FieldError(field=field, message=str(error))])
+
+    return refused
+
+
 async def _on_registry_error(_request: Request, error: Exception) -> Response:
     return problem_response(409, str(error), name="registry-refused")
 
@@ -199,7 +216,13 @@ def install_problem_handlers(app: FastAPI) -> None:
         (UnknownDevice, _on_unknown),
         (UnknownTarget, _on_unknown),
         (DefinitionRefused, _on_definition_refused),
+        (UnknownWindow, _on_unknown),
+        (UnknownAttachment, _on_unknown),
         (IllegalTransition, _on_illegal_transition),
+        (WindowRefused, _on_window_refused),
+        (VerificationRefused, _on_refused_field("reason")),
+        (AttachmentRefused, _on_refused_field("body")),
+        (KeyReused, _on_refused_field("idempotency-key")),
         (RegistryError, _on_registry_error),
     ):
         app.add_exception_handler(kind, handler)

@@ -19,9 +19,11 @@ from domain.delivery import DeliveryChannel, DeliveryState, Notice
 from domain.device import DeviceKind
 from domain.finding import Category, Severity
 from domain.incident import IncidentState
+from domain.maintenance import HeldState
 from domain.observation import AlarmKind
 from domain.quarantine import Reason
 from domain.site import SiteKind
+from domain.verification import Verification
 from storage.wall import LinkCondition
 
 Item = TypeVar("Item")
@@ -41,6 +43,15 @@ Actor = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
     AfterValidator(_storable),
     Field(description="Who does it, as it will stand in the timeline.", examples=["值班员 张伟"]),
+]
+Workstation = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=64),
+    AfterValidator(_storable),
+    Field(description="Where the person sits; the client's address is written down by itself.", examples=["席位 3"]),
+]
+Reasoned = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_storable)
 ]
 SiteId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$", description="Site.", examples=["s001"])]
 DeviceId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Device.", examples=["s001-btn-01"])]
@@ -92,6 +103,7 @@ class SiteTileReply(Reply):
                     "offline": 1,
                     "unknown": 2,
                     "behind": 1,
+                    "maintenance": 0,
                 }
             ]
         },
@@ -114,6 +126,7 @@ class SiteTileReply(Reply):
     offline: int
     unknown: int = Field(description="Never heard, or behind something that is offline.")
     behind: int = Field(description="Of the unknown, those behind a dead device or silent with their whole site.")
+    maintenance: int = Field(description="Maintenance windows in force at the site.")
 
 
 class TotalsReply(Reply):
@@ -341,6 +354,16 @@ class IncidentReply(Reply):
                     "reset_at": None,
                     "closed_at": None,
                     "detail": {},
+                    "grade": None,
+                    "verification": None,
+                    "verification_reason": None,
+                    "verified_at": None,
+                    "verified_by": None,
+                    "merged_into": None,
+                    "shelved_until": None,
+                    "shelved_by": None,
+                    "shelve_reason": None,
+                    "aside": False,
                 }
             ]
         },
@@ -370,6 +393,16 @@ class IncidentReply(Reply):
     reset_at: datetime | None
     closed_at: datetime | None
     detail: dict[str, Any]
+    grade: int | None = Field(description="Graded response: 1 (I, the gravest) to 4 (IV); null: not graded.")
+    verification: Verification | None = Field(description="What a person found out; it ends nothing.")
+    verification_reason: str | None = Field(description="A code of `/verification-reasons`.")
+    verified_at: datetime | None
+    verified_by: str | None
+    merged_into: UUID | None = Field(description="The incident that it is handled under; it keeps a state of its own.")
+    shelved_until: datetime | None = Field(description="Out of the queue until then; never life safety.")
+    shelved_by: str | None
+    shelve_reason: str | None
+    aside: bool = Field(description="Not in the open queue: shelved, or handled under another.")
 
 
 class TimelineReply(Reply):
@@ -396,11 +429,38 @@ class DeliveryReply(Reply):
     answer_note: str | None
 
 
+class RelatedReply(Reply):
+    """An incident that is handled with another."""
+
+    incident_id: UUID
+    number: int
+    rule: str
+    site_id: str
+    device_id: str
+    state: IncidentState
+    life_safety: bool
+
+
+class AttachmentReply(Reply):
+    """A file, without its content."""
+
+    attachment_no: int
+    incident_id: UUID
+    at: datetime
+    actor: str
+    name: str
+    media_type: str = Field(description="By its content.")
+    size: int
+    sha256: str
+
+
 class IncidentDetailReply(IncidentReply):
-    """An incident with what was done (the newest 500 entries) and who was told."""
+    """An incident with what was done (the newest 500 entries), who was told, what is handled with it and attached."""
 
     timeline: list[TimelineReply]
     deliveries: list[DeliveryReply]
+    related: list[RelatedReply] = Field(description="What it is merged into, and what is merged into it.")
+    attachments: list[AttachmentReply]
 
 
 class QuarantineReply(Reply):
@@ -499,7 +559,121 @@ class ActionBody(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "值班员 张伟", "note": "已电话核实"}]})
 
     actor: Actor
+    workstation: Workstation = ""
     note: Text = Field(default="", max_length=2000)
+
+
+class VerifyBody(ActionBody):
+    """What a person found out. The reason is one of `/verification-reasons`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"actor": "值班员 张伟", "verification": "false", "reason": "pressed_by_mistake"}]
+        }
+    )
+
+    verification: Verification
+    reason: str = Field(pattern=r"^[a-z_]{1,40}$")
+
+
+class SeverityBody(ActionBody):
+    """Another severity, by hand."""
+
+    severity: Severity
+
+
+class MergeBody(ActionBody):
+    """Which incident to handle it under."""
+
+    into: UUID
+
+
+class ShelveBody(BaseModel):
+    """Until when, and why. At most 24 hours."""
+
+    actor: Actor
+    workstation: Workstation = ""
+    until: AwareDatetime
+    reason: Reasoned
+
+
+class WindowBody(BaseModel):
+    """A maintenance window. What is left out of its scope means any; at least one is named, and all must fit."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "actor": "值班员 张伟",
+                    "site_id": "s001",
+                    "ends_at": _AT.isoformat(),
+                    "reason": "更换交换机",
+                }
+            ]
+        }
+    )
+
+    actor: Actor
+    workstation: Workstation = ""
+    site_id: str = Field(default="", pattern=r"^[a-z0-9-]{0,32}$")
+    device_id: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$", description="With its site.")
+    rule: str = Field(default="", pattern=r"^[a-z0-9_]{0,64}$", description="Never one of life safety.")
+    device_kind: DeviceKind | None = None
+    starts_at: AwareDatetime | None = Field(default=None, description="Left out: now.")
+    ends_at: AwareDatetime = Field(description="At most 31 days later.")
+    reason: Reasoned
+
+
+class ScopeReply(Reply):
+    site_id: str
+    device_id: str
+    rule: str
+    device_kind: DeviceKind | None
+
+
+class WindowReply(Reply):
+    """A maintenance window."""
+
+    window_no: int
+    scope: ScopeReply
+    starts_at: datetime
+    ends_at: datetime
+    reason: str
+    author: str
+    made_at: datetime
+    ended_at: datetime | None = Field(description="When a person ended it before its time.")
+    ended_by: str | None
+
+
+class HeldReply(Reply):
+    """A finding that a window held back: it opened no incident."""
+
+    held_no: int
+    window_no: int
+    rule: str
+    severity: Severity
+    site_id: str
+    device_id: str
+    first_at: datetime
+    last_at: datetime
+    times: int
+    state: HeldState = Field(
+        description="standing: held still; cleared: over before the window; raised: stood at its end, and was raised."
+    )
+    settled_at: datetime | None
+
+
+class VerificationReasonReply(Reply):
+    """A reason code, of which verifications it may be the reason, and its words."""
+
+    code: str
+    of: list[Verification]
+    zh: str
+    en: str
+
+
+class VerificationReasonsReply(Reply):
+    reasons: list[VerificationReasonReply]
 
 
 class NoteBody(BaseModel):
@@ -508,6 +682,7 @@ class NoteBody(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "值班员 张伟", "note": "民警已到场"}]})
 
     actor: Actor
+    workstation: Workstation = ""
     note: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(_storable)
     ]

@@ -246,7 +246,7 @@ class Stream:
     async def _see(self, conn: Connection, before: Sight | None, *, full: bool, names_changed: bool) -> Sight:
         now = self._clock.now()
         if full or before is None:
-            counts = await site_counts(conn)
+            counts = await site_counts(conn, now)
             links = await link_views(conn, self._settings.link_ids)
             ingest = await ingest_view(conn, now)
         else:

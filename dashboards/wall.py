@@ -42,6 +42,7 @@ class SiteTile(msgspec.Struct, frozen=True, gc=False):
     offline: int
     unknown: int
     behind: int = 0
+    maintenance: int = 0
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):
@@ -98,6 +99,7 @@ def tile(counts: SiteCounts, open_marks: Sequence[IncidentMark]) -> SiteTile:
         counts.offline,
         counts.unknown,
         counts.behind,
+        counts.maintenance,
     )
 
 

@@ -8,9 +8,9 @@ from domain.errors import KeyReused
 from storage.pool import Connection
 
 
-async def first_time(conn: Connection, key: str, fingerprint: bytes, *, at: datetime) -> bool:
-    """Whether this key is new, inside the transaction that does what is asked. Where another process is doing the same
-    at this moment, its end is waited for.
+async def done_before(conn: Connection, key: str, fingerprint: bytes, *, at: datetime) -> str | None:
+    """What came of the request when it was done before ("" = nothing to tell); None: it is new, and is to be done in
+    this transaction. Where another process is doing the same at this moment, its end is waited for.
 
     :raises KeyReused: the key came with another request.
     """
@@ -19,9 +19,13 @@ async def first_time(conn: Connection, key: str, fingerprint: bytes, *, at: date
         (key, fingerprint, at),
     )
     if cursor.rowcount:
-        return True
-    cursor = await conn.execute("SELECT fingerprint FROM action_key WHERE key = %s", (key,))
+        return None
+    cursor = await conn.execute("SELECT fingerprint, result FROM action_key WHERE key = %s", (key,))
     row = await cursor.fetchone()
-    if row is not None and bytes(row[0]) != fingerprint:
+    if row is None or bytes(row[0]) != fingerprint:
         raise KeyReused
-    return False
+    return str(row[1])
+
+
+async def keep_result(conn: Connection, key: str, result: str) -> None:
+    await conn.execute("UPDATE action_key SET result = %s WHERE key = %s", (result, key))

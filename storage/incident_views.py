@@ -15,6 +15,8 @@ import msgspec
 
 from domain.finding import Category, Severity
 from domain.incident import IncidentState
+from domain.verification import Verification
+from storage.casework import ASIDE
 from storage.instants import utc, utc_or_none
 from storage.pool import Connection
 
@@ -33,8 +35,10 @@ _COLUMNS: LiteralString = """
 SELECT i.incident_id, i.number, i.rule, i.category, i.severity, i.life_safety, i.test, i.drill, i.site_id,
        coalesce(s.name, ''), coalesce(s.name_en, ''), i.device_id, coalesce(d.name, ''), coalesce(d.place, ''),
        i.state, i.raised_at, i.last_event_at, i.occurrences, i.acknowledged_at, i.acknowledged_by, i.returned_at,
-       i.reset_at, i.closed_at, i.detail
+       i.reset_at, i.closed_at, i.detail, i.grade, i.verification, i.verification_reason, i.verified_at, i.verified_by,
+       i.merged_into, i.shelved_until, i.shelved_by, i.shelve_reason, i.aside
 """
+_ROWS: LiteralString = f"SELECT i.*, {ASIDE} AS aside FROM incident AS i"
 _JOINS: LiteralString = " LEFT JOIN site AS s USING (site_no) LEFT JOIN device AS d USING (device_no)"
 
 _TIMELINE = """
@@ -80,6 +84,16 @@ class IncidentView(msgspec.Struct, frozen=True):
     reset_at: datetime | None
     closed_at: datetime | None
     detail: dict[str, Any]
+    grade: int | None
+    verification: Verification | None
+    verification_reason: str | None
+    verified_at: datetime | None
+    verified_by: str | None
+    merged_into: UUID | None
+    shelved_until: datetime | None
+    shelved_by: str | None
+    shelve_reason: str | None
+    aside: bool
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):
@@ -133,7 +147,8 @@ def _view(row: Sequence[Any]) -> IncidentView:
     """A row of `_COLUMNS`, which are in the order of `IncidentView`."""
     values = list(row)
     values[3], values[4], values[14] = Category(row[3]), Severity(row[4]), IncidentState(row[14])
-    for place in (15, 16, 18, 20, 21, 22):
+    values[25] = None if row[25] is None else Verification(row[25])
+    for place in (15, 16, 18, 20, 21, 22, 27, 30):
         values[place] = utc_or_none(row[place])
     return IncidentView(*values)
 
@@ -149,11 +164,13 @@ async def incident_queue(
 ) -> list[IncidentView]:
     """At most ``limit`` incidents: unacknowledged first, then the worst, then the newest.
 
-    ``states`` is "open", "all" or the name of one state.
+    ``states`` is "open" (without what is shelved or handled under another), "shelved", "all" or the name of one state.
     """
     wheres: list[LiteralString] = ["true"]
     if states == "open":
-        wheres.append(_OPEN)
+        wheres.append(f"{_OPEN} AND NOT {ASIDE}")
+    elif states == "shelved":
+        wheres.append("i.shelved_until IS NOT NULL")
     elif states != "all":
         wheres.append("i.state = %(state)s")
     if site_id is not None:
@@ -165,7 +182,7 @@ async def incident_queue(
     condition = " AND ".join(wheres)
     # The page is cut before the names are joined to it.
     cursor = await conn.execute(
-        f"{_COLUMNS} FROM (SELECT * FROM incident AS i WHERE {condition} ORDER BY {_ORDER} LIMIT %(limit)s) AS i"
+        f"{_COLUMNS} FROM ({_ROWS} WHERE {condition} ORDER BY {_ORDER} LIMIT %(limit)s) AS i"
         f" {_JOINS} ORDER BY {_ORDER}",
         {
             "limit": limit,
@@ -183,7 +200,7 @@ async def incidents_by_id(conn: Connection, incident_ids: Sequence[UUID]) -> dic
     if not incident_ids:
         return {}
     cursor = await conn.execute(
-        f"{_COLUMNS} FROM incident AS i {_JOINS} WHERE i.incident_id = ANY(%s)", (list(incident_ids),)
+        f"{_COLUMNS} FROM ({_ROWS} WHERE i.incident_id = ANY(%s)) AS i {_JOINS}", (list(incident_ids),)
     )
     return {row[0]: _view(row) for row in await cursor.fetchall()}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, LiteralString
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from domain.finding import Category, Severity
 from domain.incident import OPEN_STATES, IncidentState
 from domain.site import SiteKind
+from storage.casework import ASIDE
 from storage.instants import utc, utc_or_none
 from storage.pool import Connection
 
@@ -28,7 +29,8 @@ RESET_LIMIT = 500
 
 _SITE_COUNTS = """
 SELECT s.site_no, s.site_id, s.name, s.name_en, s.township, s.kind,
-       coalesce(c.devices, 0), coalesce(c.online, 0), coalesce(c.offline, 0), coalesce(c.behind, 0)
+       coalesce(c.devices, 0), coalesce(c.online, 0), coalesce(c.offline, 0), coalesce(c.behind, 0),
+       coalesce(w.windows, 0)
 FROM site AS s
 LEFT JOIN (
     SELECT d.site_no,
@@ -40,16 +42,22 @@ LEFT JOIN (
     WHERE d.retired_at IS NULL
     GROUP BY d.site_no
 ) AS c USING (site_no)
+LEFT JOIN (
+    SELECT site_no, count(*) AS windows FROM maintenance_window
+    WHERE ended_at IS NULL AND starts_at <= %(now)s AND ends_at > %(now)s
+    GROUP BY site_no
+) AS w USING (site_no)
 ORDER BY s.site_id
 """
 
 # xmin is the version of the row: it tells every change, whoever made it and whatever the clocks say.
-_INCIDENT_MARKS = """
-SELECT incident_id, xmin::text::bigint, number, site_no, category, severity, state, raised_at
-FROM incident
+_INCIDENT_MARKS: LiteralString = f"""
+SELECT incident_id, xmin::text::bigint, number, site_no, category, severity, state, raised_at,
+       shelved_until IS NOT NULL, {ASIDE}
+FROM incident AS i
 WHERE state IN ('raised', 'acknowledged', 'returned', 'normal')
 UNION ALL
-(SELECT incident_id, xmin::text::bigint, number, site_no, category, severity, state, raised_at
+(SELECT incident_id, xmin::text::bigint, number, site_no, category, severity, state, raised_at, false, false
  FROM incident
  WHERE state = 'reset'
  ORDER BY changed_at DESC
@@ -104,6 +112,7 @@ class SiteCounts(msgspec.Struct, frozen=True, gc=False):
     online: int
     offline: int
     behind: int = 0
+    maintenance: int = 0
 
     @property
     def unknown(self) -> int:
@@ -121,10 +130,12 @@ class IncidentMark(msgspec.Struct, frozen=True, gc=False):
     severity: Severity
     state: IncidentState
     raised_at: datetime
+    shelved: bool = False
+    aside: bool = False  # not in the queue: shelved, or handled under another
 
     @property
     def open(self) -> bool:
-        return self.state in OPEN_STATES
+        return self.state in OPEN_STATES and not self.shelved
 
     @property
     def unacknowledged(self) -> bool:
@@ -146,11 +157,11 @@ class IngestView(msgspec.Struct, frozen=True, gc=False):
     quarantined_1h: int
 
 
-async def site_counts(conn: Connection) -> list[SiteCounts]:
-    cursor = await conn.execute(_SITE_COUNTS)
+async def site_counts(conn: Connection, now: datetime) -> list[SiteCounts]:
+    cursor = await conn.execute(_SITE_COUNTS, {"now": now})
     return [
-        SiteCounts(no, site_id, name, name_en, township, SiteKind(kind), devices, online, offline, behind)
-        for no, site_id, name, name_en, township, kind, devices, online, offline, behind in await cursor.fetchall()
+        SiteCounts(no, site_id, name, name_en, township, SiteKind(kind), *counts)
+        for no, site_id, name, name_en, township, kind, *counts in await cursor.fetchall()
     ]
 
 
@@ -159,9 +170,29 @@ async def incident_marks(conn: Connection) -> list[IncidentMark]:
     cursor = await conn.execute(_INCIDENT_MARKS, (RESET_LIMIT,))
     return [
         IncidentMark(
-            incident_id, version, number, site_no, Category(category), Severity(severity), IncidentState(state), utc(at)
+            incident_id,
+            version,
+            number,
+            site_no,
+            Category(category),
+            Severity(severity),
+            IncidentState(state),
+            utc(at),
+            shelved,
+            aside,
         )
-        for incident_id, version, number, site_no, category, severity, state, at in await cursor.fetchall()
+        for (
+            incident_id,
+            version,
+            number,
+            site_no,
+            category,
+            severity,
+            state,
+            at,
+            shelved,
+            aside,
+        ) in await cursor.fetchall()
     ]
 
 

@@ -285,12 +285,3 @@ async def held_findings(
         )
         for row in await cursor.fetchall()
     ]
-
-
-async def windows_by_site(conn: Connection, now: datetime) -> dict[int, int]:
-    """How many windows are in force at each site, by site_no; 0 = those that name no site."""
-    cursor = await conn.execute(
-        f"SELECT coalesce(w.site_no, 0), count(*) FROM maintenance_window AS w WHERE {_IN_FORCE} GROUP BY 1",
-        {"now": now},
-    )
-    return dict(await cursor.fetchall())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from uuid import UUID
 
 import structlog
 
@@ -14,6 +13,7 @@ from campuswatch.replay import open_replay
 from campuswatch.roles.journals import read_states
 from campuswatch.roles.listening import react
 from campuswatch.roles.surroundings import Surroundings
+from campuswatch.roles.web_desk import WebDesk
 from campuswatch.settings import Settings
 from campuswatch.targets.assessor import TargetAssessor
 from campuswatch.version import installed_version
@@ -24,27 +24,12 @@ from devices.adoption import adopt
 from domain.clock import Clock
 from domain.device import Device, DeviceKind
 from domain.errors import ProfileError, RegistryError, SettingsError
-from domain.incident import IncidentAction
 from domain.replay import ReplayReport
 from storage.notices import NoticeChannel
 from storage.pool import Connection, Pool, open_pool, wrapped_errors
 from storage.quarantine import QuarantineFilter
 
 log = structlog.get_logger("campuswatch.web")
-
-
-class WebDesk:
-    """Hands what people decide on the page to alerting's desk, each in a transaction of its own."""
-
-    def __init__(self, pool: Pool, desk: Desk, clock: Clock) -> None:
-        self._pool = pool
-        self._desk = desk
-        self._clock = clock
-
-    async def act(self, incident_id: UUID, action: IncidentAction, *, actor: str, note: str) -> None:
-        async with wrapped_errors(), self._pool.connection() as conn:
-            await self._desk.act(conn, incident_id, action, actor=actor, note=note, now=self._clock.now())
-        log.info("incident handled", incident_id=str(incident_id), action=action.value, actor=actor)
 
 
 class WebRegistrar:

@@ -32,7 +32,7 @@ def wall_routes(services: Services) -> APIRouter:
         async def query(conn: Connection) -> WallSnapshot:
             return wall_of(
                 now,
-                await site_counts(conn),
+                await site_counts(conn, now),
                 await incident_marks(conn),
                 await link_views(conn, services.settings.link_ids),
                 await ingest_view(conn, now),

@@ -6,40 +6,44 @@ import asyncio
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from alerting.desk import Desk as AlertingDesk
+from alerting.place import Place
+from campuswatch.roles.web_desk import WebDesk
 from campuswatch.targets.assessor import TargetAssessor
+from dashboards.people import Who
 from dashboards.settings import WebSettings
 from domain.device import Device, DeviceKind
 from domain.errors import RegistryError
-from domain.incident import IncidentAction, next_state
+from domain.incident import IncidentAction
 from domain.replay import ReplayReport
-from storage.incidents import add_entry, lock_incident, move_incident
 from storage.pool import Pool
 from storage.quarantine import QuarantineFilter
 from storage.registry import get_registered, upsert_devices
 from tests.integration.dashboards.district import SetClock
 
 
-class Desk:
-    """Moves incidents by the real table of transitions."""
+class Nowhere:
+    """A gazetteer that knows no place."""
+
+    def place(self, site_id: str, device_id: str) -> Place:
+        return Place()
+
+
+class Desk(WebDesk):
+    """The real one over alerting's, with no links."""
 
     def __init__(self, pool: Pool, clock: SetClock) -> None:
-        self._pool = pool
-        self._clock = clock
+        super().__init__(pool, AlertingDesk(gazetteer=Nowhere(), link_ids=(), zone=ZoneInfo("Asia/Shanghai")), clock)
         #: What the next act raises instead, or waits for without end.
         self.error: Exception | None = None
         self.hangs = False
 
-    async def act(self, incident_id: UUID, action: IncidentAction, *, actor: str, note: str) -> None:
+    async def act(self, incident_id: UUID, action: IncidentAction, *, by: Who, note: str) -> None:
         if self.error is not None:
             raise self.error
         if self.hangs:
             await asyncio.Event().wait()
-        now = self._clock.now()
-        async with self._pool.connection() as conn, conn.transaction():
-            incident = await lock_incident(conn, incident_id)
-            state = next_state(incident.state, action, life_safety=incident.life_safety)
-            await move_incident(conn, incident_id, action, state, at=now, actor=actor)
-            await add_entry(conn, incident_id, at=now, kind=action.value, actor=actor, detail={"note": note})
+        await super().act(incident_id, action, by=by, note=note)
 
 
 class Registrar:

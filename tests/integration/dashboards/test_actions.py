@@ -40,7 +40,11 @@ async def test_a_note_goes_to_the_timeline(client: httpx.AsyncClient, district: 
     incident = district.incident()
     assert (await _act(client, incident, "notes", note="民警已到场")).status_code == 200
     (entry,) = (await client.get(f"/incidents/{incident}")).json()["timeline"]
-    assert (entry["kind"], entry["actor"], entry["detail"]) == ("note", "张伟", {"note": "民警已到场"})
+    assert (entry["kind"], entry["actor"], entry["detail"]) == (
+        "noted",
+        "张伟",
+        {"note": "民警已到场", "origin": "127.0.0.1"},
+    )
 
 
 async def test_what_the_state_does_not_allow_is_refused_with_what_it_does(
