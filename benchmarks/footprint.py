@@ -39,11 +39,11 @@ def measure(plan: Plan) -> Sheet:
     seconds = 60 * (plan.minutes or (QUICK_MINUTES if plan.quick else MINUTES))
     idle_s, settle_s = (QUICK_IDLE_S, QUICK_SETTLE_S) if plan.quick else (IDLE_S, SETTLE_S)
     with open_directory() as directory:
-        with ControlRoom(directory / "idle", "--no-simulator") as room, _wall(room):
+        with ControlRoom(directory / "idle", "--no-simulator") as room, open_wall(room):
             click.echo(f"  idle: {idle_s:.0f} s")
             time.sleep(settle_s / 2)
             idle = _watch(room, idle_s)
-        with ControlRoom(directory / "busy") as room, _wall(room) as frames:
+        with ControlRoom(directory / "busy") as room, open_wall(room) as frames:
             click.echo(f"  184 sites: {settle_s:.0f} s to settle, then {seconds:.0f} s")
             time.sleep(settle_s)
             busy = _watch(room, seconds)
@@ -195,7 +195,7 @@ def _where_it_is_missing(room: ControlRoom, log: Path) -> str:
 
 
 @contextmanager
-def _wall(room: ControlRoom) -> Iterator[list[int]]:
+def open_wall(room: ControlRoom) -> Iterator[list[int]]:
     """An operator's wall: takes every frame of the live stream, and notes its size."""
     frames: list[int] = []
     over = threading.Event()

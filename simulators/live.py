@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from uuid import uuid4
 
@@ -30,14 +30,14 @@ from simulators.errors import NotInRealTime, WallRefused
 from simulators.far_ends import LinkBehaviour, LinkName, Mode
 from simulators.fleet import Fleet
 from simulators.message import CHINA_TIME
-from simulators.operator import Operator
+from simulators.operator import Operator, SeenIncident
 from simulators.orders import Order
 from simulators.pages import happenings_of
 from simulators.preconditions import Preconditions, named
 from simulators.progress import Progress
 from simulators.scenarios.happening import OPERATOR, Happening, HappeningKind
 from simulators.scenarios.played import Played
-from simulators.scenarios.script import LinkAct, OperatorAct, Script, Step
+from simulators.scenarios.script import LinkAct, MaintenanceAct, OperatorAct, Script, ShelveAct, Step
 from simulators.scenarios.times import short_clock, spoken
 
 #: The fleet is up this long before the scenario begins, and the last happenings have so long to reach the pages.
@@ -183,28 +183,68 @@ class LiveRun:
                 return f"{act.link.value}: {act.mode.value}"
             case OperatorAct() as act:
                 return await self._operate(act)
+            case MaintenanceAct() as act:
+                return await self._maintain(act)
+            case ShelveAct() as act:
+                return await self._shelve(act)
         raise AssertionError(step.act)
 
+    async def _maintain(self, act: MaintenanceAct) -> str:
+        try:
+            await self._operator.open_window(
+                site=act.site,
+                device=act.device,
+                rule=act.rule,
+                kind=act.kind,
+                until=self._in(act.seconds),
+                reason=act.reason,
+                actor=act.actor or ACTOR,
+            )
+        except WallRefused as error:
+            return self._refused(f"maintenance: {error}")
+        return f"maintenance: {act.reason}"
+
+    async def _shelve(self, act: ShelveAct) -> str:
+        try:
+            incident = await self._oldest(act, IncidentAction.SHELVE)
+            await self._operator.shelve(
+                incident.incident_id, until=self._in(act.seconds), reason=act.reason, actor=act.actor or ACTOR
+            )
+        except WallRefused as error:
+            return self._refused(f"shelve: {error}")
+        return f"shelve: incident {incident.number}"
+
+    def _in(self, seconds: float) -> datetime:
+        return self._clock.now() + timedelta(seconds=seconds)
+
+    def _refused(self, text: str) -> str:
+        self._failed.append(Happening(at_s=self._now_s(), kind=HappeningKind.FAILURE, what=OPERATOR, text=text))
+        return text
+
+    async def _oldest(self, act: OperatorAct | ShelveAct, action: IncidentAction) -> SeenIncident:
+        """The oldest incident that fits and lets it be done.
+
+        :raises WallRefused: there is none.
+        """
+        fits = [
+            one
+            for one in await self._operator.queue("all")
+            if one.rule == act.rule
+            and act.site in ("", one.site_id)
+            and act.device in ("", one.device_id)
+            and (one.state, action) in TRANSITIONS
+        ]
+        if not fits:
+            raise WallRefused(f"no open incident of {act.rule} at {act.site or 'any site'}")
+        return min(fits, key=lambda one: one.number)
+
     async def _operate(self, act: OperatorAct) -> str:
-        """The oldest incident that fits and lets it be done."""
         action = IncidentAction(act.action.value)
         try:
-            fits = [
-                one
-                for one in await self._operator.queue("all")
-                if one.rule == act.rule
-                and act.site in ("", one.site_id)
-                and act.device in ("", one.device_id)
-                and (one.state, action) in TRANSITIONS
-            ]
-            if not fits:
-                raise WallRefused(f"no open incident of {act.rule} at {act.site or 'any site'}")
-            incident = min(fits, key=lambda one: one.number)
+            incident = await self._oldest(act, action)
             await self._operator.act(incident.incident_id, action.value, actor=act.actor or ACTOR, note=act.note)
         except WallRefused as error:
-            text = f"{action.value}: {error}"
-            self._failed.append(Happening(at_s=self._now_s(), kind=HappeningKind.FAILURE, what=OPERATOR, text=text))
-            return text
+            return self._refused(f"{action.value}: {error}")
         return f"{action.value}: incident {incident.number}"
 
     async def _all_links_well(self, asking: Asking) -> None:

@@ -125,6 +125,18 @@ class Operator:
         """``acknowledge``, ``reset`` or ``close``."""
         await self._asking.post(f"{self._api}/incidents/{incident_id}/{action}", {"actor": actor, "note": note})
 
+    async def shelve(self, incident_id: str, *, until: datetime, reason: str, actor: str) -> None:
+        body = {"actor": actor, "until": until.isoformat(), "reason": reason}
+        await self._asking.post(f"{self._api}/incidents/{incident_id}/shelve", body)
+
+    async def open_window(
+        self, *, site: str, device: str, rule: str, kind: str, until: datetime, reason: str, actor: str
+    ) -> None:
+        """A maintenance window from now on; what is empty may be any."""
+        scope = {"site_id": site, "device_id": device, "rule": rule, "device_kind": kind or None}
+        body = {**scope, "ends_at": until.isoformat(), "reason": reason, "actor": actor}
+        await self._asking.post(f"{self._api}/windows", body)
+
     async def acknowledge_notice(self, notice: Notice) -> str:
         """Acknowledge the incident whose number the notice's title ends with (``#25``); where it has none, the newest
         unacknowledged one whose site and place it names.

@@ -19,6 +19,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 from psycopg.conninfo import make_conninfo
 
+from alerting.casework import Casework
 from alerting.desk import Desk
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.rehearsal.connections import open_connections
@@ -33,8 +34,10 @@ from campuswatch.secrets import webhook_secret
 from campuswatch.settings import Settings
 from campuswatch.simulated_register import import_simulated_register, plan_shifts
 from devices.importer import import_district
-from domain.errors import IllegalTransition, StorageError
+from domain.device import DeviceKind
+from domain.errors import IllegalTransition, IncidentError, StorageError
 from domain.incident import IncidentAction
+from domain.maintenance import Scope
 from simulators.far_ends import FarEnds, LinkBehaviour, LinkName
 from simulators.interventions import Interventions
 from simulators.message import Message
@@ -45,10 +48,12 @@ from simulators.scenarios.script import (
     DatabaseAct,
     DutyAct,
     LinkAct,
+    MaintenanceAct,
     OperatorAct,
     Process,
     RestartAct,
     Script,
+    ShelveAct,
     Step,
 )
 from simulators.timetable import Timetable
@@ -182,6 +187,10 @@ class House:
                 self._far.behave(LinkBehaviour(link=act.link, mode=act.mode, seconds=act.seconds))
             case OperatorAct() as act:
                 await self._operate(act)
+            case MaintenanceAct() as act:
+                await self._maintain(act)
+            case ShelveAct() as act:
+                await self._shelve(act)
             case RestartAct() as act:
                 await self._restart(act.process)
             case DatabaseAct() as act:
@@ -226,6 +235,49 @@ class House:
             self._story.failed_operator(f"{act.action.value}: no incident of {act.rule} that allows it")
         except StorageError as error:
             self._story.failed_operator(f"{act.action.value}: {error}")
+
+    async def _maintain(self, act: MaintenanceAct) -> None:
+        now = self._clock.now()
+        scope = Scope(
+            site_id=act.site,
+            device_id=act.device,
+            rule=act.rule,
+            device_kind=DeviceKind(act.kind) if act.kind else None,
+        )
+        try:
+            async with self._connection() as conn:
+                await Casework(self._desk).open_window(
+                    conn,
+                    scope,
+                    starts_at=now,
+                    ends_at=now + timedelta(seconds=act.seconds),
+                    reason=act.reason,
+                    actor=act.actor or OPERATOR,
+                    now=now,
+                )
+        except (StorageError, IncidentError) as error:
+            self._story.failed_operator(f"maintenance: {error}")
+
+    async def _shelve(self, act: ShelveAct) -> None:
+        now = self._clock.now()
+        try:
+            async with self._connection() as conn:
+                for incident_id in await incidents_to_handle(
+                    conn, rule=act.rule, site_id=act.site, device_id=act.device
+                ):
+                    with suppress(IncidentError):
+                        await Casework(self._desk).shelve(
+                            conn,
+                            incident_id,
+                            until=now + timedelta(seconds=act.seconds),
+                            reason=act.reason,
+                            actor=act.actor or OPERATOR,
+                            now=now,
+                        )
+                        return
+            self._story.failed_operator(f"shelve: no incident of {act.rule} that allows it")
+        except StorageError as error:
+            self._story.failed_operator(f"shelve: {error}")
 
     async def _restart(self, process: Process) -> None:
         if process is Process.BULK:

@@ -125,6 +125,31 @@ class _Compiler:
                         note=said.note,
                     ),
                 )
+            case form.Maintenance():
+                site, device = self._places.find(said.site, said.device, way)
+                act = made.MaintenanceAct(
+                    site=site,
+                    device=device,
+                    rule=said.rule or "",
+                    kind=said.kind or "",
+                    seconds=said.lasts,
+                    reason=said.reason,
+                    actor=said.actor,
+                )
+                self._add(way, act)
+            case form.Shelve():
+                site, device = self._places.find(said.site, said.device, way)
+                self._add(
+                    way,
+                    made.ShelveAct(
+                        rule=said.incident,
+                        site=site,
+                        device=device,
+                        seconds=said.lasts,
+                        reason=said.reason,
+                        actor=said.actor,
+                    ),
+                )
             case "away" | "back" if named == "database":
                 self._database(said == "away", way)
             case str() if named == "restart":

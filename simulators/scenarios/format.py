@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_v
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from domain.device import DeviceKind
 from domain.finding import Severity
+from domain.maintenance import LONGEST_SHELVING, LONGEST_WINDOW, NEVER_HELD
 from domain.observation import AlarmKind, EventKind
 from domain.vocabulary import RULE_WORDS
 from simulators.district import DISTRICT_SITES
@@ -207,6 +209,47 @@ class Operate(Part):
     note: Annotated[Text, Field(description="what is noted down with it")] = ""
 
 
+class Maintenance(Part):
+    """A maintenance window from now on: what it covers opens no incident, and what still stands at its end is raised
+    then. Life safety goes through it.
+    """
+
+    site: Site | None = None
+    device: Device | None = None
+    rule: Annotated[Rule, Field(description="of this rule alone")] | None = None
+    kind: Annotated[str, *one_of(DeviceKind), Field(description="of this kind of device alone")] | None = None
+    lasts: Annotated[Duration, Field(alias="for", description="how long, at most 31d")]
+    actor: Annotated[Text, Field(min_length=1, description="who does it")] = "值班员"
+    reason: Annotated[Text, Field(min_length=1, description="why")] = "维护保养"
+
+    @model_validator(mode="after")
+    def _some_scope(self) -> Self:
+        if not (self.site or self.device or self.rule or self.kind):
+            raise expected("a site, a device, a rule or a kind of device")
+        if self.rule in NEVER_HELD:
+            raise expected(f"another rule: {self.rule} is life safety and is never held back")
+        if self.lasts > LONGEST_WINDOW.total_seconds():
+            raise expected(f"at most {LONGEST_WINDOW.days}d")
+        return self
+
+
+class Shelve(Part):
+    """An operator shelves the oldest incident of the rule for so long: out of the queue, and back by itself."""
+
+    incident: Annotated[Rule, Field(description="the incident's rule")]
+    site: Site | None = None
+    device: Device | None = None
+    lasts: Annotated[Duration, Field(alias="for", description="how long, at most 24h")]
+    actor: Annotated[Text, Field(min_length=1, description="who does it")] = "值班员"
+    reason: Annotated[Text, Field(min_length=1, description="why")] = "等待处理"
+
+    @model_validator(mode="after")
+    def _ends_soon(self) -> Self:
+        if self.lasts > LONGEST_SHELVING.total_seconds():
+            raise expected("at most 24h")
+        return self
+
+
 # -- what is wanted ---------------------------------------------------------------------------------------------------
 
 
@@ -281,6 +324,8 @@ class Step(Part):
     acknowledge: Operate | None = None
     reset: Operate | None = None
     close: Operate | None = None
+    maintenance: Maintenance | None = None
+    shelve: Shelve | None = None
     restart: Annotated[str, *one_of(Process), Field(description="this process dies and comes back")] | None = None
     database: Annotated[str, *one_of(("away", "back")), Field(description="the database goes or comes")] | None = None
     duty: Annotated[str, *one_of(("leader", "nobody")), Field(description="who is on duty")] | None = None

@@ -5,7 +5,7 @@ kind                  ``what``
 ====================  =====================================================================================
 incident              the rule; an incident was opened
 change                the timeline's word: acknowledged, returned, reset, closed, repeated, raised_again,
-                      updated, nobody_on_duty; an incident that was open already went on
+                      updated, nobody_on_duty, shelved, unshelved; an incident that was open already went on
 receipt               the link (police, education); its receipt is written down
 notice                ``duty``; the duty leader's telephone took the notice, ``to`` is the leader
 failure               the link or ``duty``: a delivery failed for the first time or for good (one for each line
@@ -43,6 +43,8 @@ CHANGES = (
     "raised_again",
     "updated",
     "nobody_on_duty",
+    "shelved",
+    "unshelved",
 )
 
 #: The telephone of whoever is on duty, as scenarios call it.

@@ -59,6 +59,29 @@ class OperatorAct(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class MaintenanceAct(msgspec.Struct, frozen=True, kw_only=True):
+    """``actor`` opens a maintenance window for so long. What is empty may be any."""
+
+    site: str = ""
+    device: str = ""
+    rule: str = ""
+    kind: str = ""
+    seconds: float
+    reason: str
+    actor: str = ""
+
+
+class ShelveAct(msgspec.Struct, frozen=True, kw_only=True):
+    """``actor`` shelves, for so long, the oldest incident of ``rule`` that allows it, as with `OperatorAct`."""
+
+    rule: str
+    site: str = ""
+    device: str = ""
+    seconds: float
+    reason: str
+    actor: str = ""
+
+
 class RestartAct(msgspec.Struct, frozen=True, kw_only=True):
     """The process dies without a word (SIGKILL) and is started again at once."""
 
@@ -77,7 +100,7 @@ class DutyAct(msgspec.Struct, frozen=True, kw_only=True):
     present: bool
 
 
-Act: TypeAlias = Order | LinkAct | OperatorAct | RestartAct | DatabaseAct | DutyAct
+Act: TypeAlias = Order | LinkAct | OperatorAct | MaintenanceAct | ShelveAct | RestartAct | DatabaseAct | DutyAct
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

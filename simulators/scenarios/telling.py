@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from unicodedata import east_asian_width
 
+from domain.device import DeviceKind
 from domain.finding import Severity
-from domain.vocabulary import SEVERITY_WORDS, rule_words
+from domain.vocabulary import DEVICE_WORDS, SEVERITY_WORDS, rule_words
 from simulators.alarm_lines import Language
 from simulators.district import District
 from simulators.far_ends import Mode
@@ -18,9 +19,11 @@ from simulators.scenarios.script import (
     DatabaseAct,
     DutyAct,
     LinkAct,
+    MaintenanceAct,
     OperatorAct,
     Quiet,
     RestartAct,
+    ShelveAct,
     Want,
 )
 from simulators.scenarios.times import lasting
@@ -44,6 +47,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "raised_again": ("恢复后再次报警", "raised again"),
     "updated": ("情况更新", "updated"),
     "nobody_on_duty": ("当前无带班领导", "nobody on duty"),
+    "shelved": ("搁置", "shelved"),
+    "unshelved": ("搁置结束", "off the shelf"),
+    "maintenance": ("维护窗口", "maintenance"),
+    "shelve": ("搁置", "shelve"),
     "cut": ("失联", "cut"),
     "restore": ("恢复联网", "restore"),
     "heat": ("升温", "heat"),
@@ -153,6 +160,13 @@ class Telling:
             case OperatorAct():
                 beside = "".join((act.actor, f" “{act.note}”" if act.note else ""))
                 return Told(self.word(act.action.value), self.rule(act.rule), self.place(act.site, act.device), beside)
+            case MaintenanceAct():
+                what = " ".join(filter(None, (self.rule(act.rule), self._device_kind(act.kind))))
+                beside = f"{self.word('within')} {lasting(act.seconds)} {act.actor} “{act.reason}”"
+                return Told(self.word("maintenance"), what, self.place(act.site, act.device), beside)
+            case ShelveAct():
+                beside = f"{self.word('within')} {lasting(act.seconds)} {act.actor} “{act.reason}”"
+                return Told(self.word("shelve"), self.rule(act.rule), self.place(act.site, act.device), beside)
             case RestartAct():
                 return Told(self.word("restart"), act.process.value, "")
             case DatabaseAct():
@@ -203,6 +217,9 @@ class Telling:
     def marks(self, *, test: bool, drill: bool) -> str:
         words = [self.word(word) for word, given in (("test", test), ("drill", drill)) if given]
         return "".join(f"{word} " if self._second else word for word in words)
+
+    def _device_kind(self, kind: str) -> str:
+        return DEVICE_WORDS[DeviceKind(kind)][self._second] if kind else ""
 
     def _with_rule(self, what: str, rule: str) -> str:
         said = self.word(DUTY if what == DUTY else what)
