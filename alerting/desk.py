@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerting.holding import held_back, settled
-from alerting.message import webhook_body
+from alerting.message import Call, webhook_body
 from alerting.place import Gazetteer
-from alerting.policy import tells_duty_leader, tells_links
+from alerting.policy import links_told, tells_duty_leader, tells_links
 from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.errors import IllegalTransition
 from domain.finding import Finding, FindingKind
@@ -54,7 +54,8 @@ def delivery_id_of(incident_id: UUID, recipient: str, notice: Notice, occurrence
 
 
 class Desk:
-    """``link_ids`` are the links that are configured; ``lease`` is how long a caller, ``holder`` by name, has to carry
+    """``link_ids`` are the links that are configured, ``drill_links`` those of them that hear of a drill which does not
+    say so itself (None = all); ``lease`` is how long a caller, ``holder`` by name, has to carry
     what it leased.
     """
 
@@ -66,12 +67,14 @@ class Desk:
         zone: ZoneInfo,
         lease: timedelta = timedelta(seconds=30),
         holder: str | None = None,
+        drill_links: Sequence[str] | None = None,
     ) -> None:
         self.gazetteer = gazetteer
         self._link_ids = tuple(link_ids)
         self.zone = zone
         self._lease = lease
         self._holder = holder
+        self._drill_links = self._link_ids if drill_links is None else tuple(drill_links)
 
     # -- findings ---------------------------------------------------------------------------------------------------
 
@@ -128,6 +131,8 @@ class Desk:
             place=self.gazetteer.place(finding.site_id, finding.device_id),
             notice=Notice.RAISED,
             at=now,
+            call=Call(id=str(would_be_id), at=finding.at),
+            references=_first_call(case, but=would_be_id),
         )
         return tuple(
             Delivery(
@@ -140,7 +145,7 @@ class Desk:
                 created_at=now,
                 next_attempt_at=now,
             )
-            for link_id in self._link_ids
+            for link_id in links_told(self._link_ids, self._drill_links, drill=finding.drill, detail=finding.detail)
         )
 
     async def _raise(
@@ -335,7 +340,8 @@ class Desk:
         all when it began.
         """
         told = await outbox.notified_links(conn, incident.incident_id)
-        further = [link_id for link_id in link_ids if link_id in self._link_ids and link_id not in told]
+        hear = links_told(self._link_ids, self._drill_links, drill=incident.drill, detail=incident.detail)
+        further = [link_id for link_id in link_ids if link_id in hear and link_id not in told]
         await self._queue_for_links(conn, incident, further, Notice.RAISED, now=now)
         return further
 
@@ -344,6 +350,11 @@ class Desk:
     ) -> None:
         if not link_ids:
             return
+        if notice is Notice.RESET:
+            call = Call(id=f"{incident.incident_id}.reset", at=now)
+            calls = await outbox.calls_of(conn, incident.incident_id)
+        else:
+            call, calls = Call(id=str(incident.incident_id), at=incident.raised_at), []
         body = webhook_body(
             incident_id=incident.incident_id,
             number=incident.number,
@@ -357,6 +368,8 @@ class Desk:
             place=self.gazetteer.place(incident.site_id, incident.device_id),
             notice=notice,
             at=now,
+            call=call,
+            references=[Call(id=call_id, at=at) for call_id, at in calls],
         )
         await outbox.queue_deliveries(
             conn,
@@ -407,9 +420,17 @@ def _as_finding(incident: Incident, occurrence: str) -> Finding:
     )
 
 
+def _first_call(case: OpenCase | None, *, but: UUID) -> tuple[Call, ...]:
+    """What links were told first of the incident that is there again."""
+    if case is None or case.incident_id is None or case.raised_at is None or case.incident_id == but:
+        return ()
+    return (Call(id=str(case.incident_id), at=case.raised_at),)
+
+
 def _standing(incident: Incident, state: IncidentState) -> OpenCase:
     return OpenCase(
         incident_id=incident.incident_id,
         number=incident.number,
         returned=state in (IncidentState.RETURNED, IncidentState.NORMAL),
+        raised_at=incident.raised_at,
     )

@@ -5,14 +5,18 @@ The body is documented in docs/links.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from alerting.place import Place
 from domain.delivery import Notice
 from domain.finding import Severity
+from domain.site import Site
 from domain.vocabulary import AREA_RULES, DEVICE_WORDS, HOUSE_RULES, SEVERITY_WORDS, rule_words
 
 _NOTICE_WORDS = {
@@ -76,6 +80,13 @@ def detail_text(place: Place, raised_at: datetime, *, zone: ZoneInfo) -> tuple[s
     return "\n".join(lines_zh), "\n".join(lines_en)
 
 
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that links were told: the same ``id`` and time on every link and over all tries."""
+
+    id: str
+    at: datetime
+
+
 def webhook_body(
     *,
     incident_id: UUID,
@@ -90,10 +101,15 @@ def webhook_body(
     place: Place,
     notice: Notice,
     at: datetime,
+    call: Call | None = None,
+    references: Sequence[Call] = (),
 ) -> dict[str, Any]:
-    """The body of a delivery to police or education. ``number`` is None where the database has not given one yet."""
+    """The body of a delivery to police or education. ``number`` is None where the database has not given one yet.
+    ``call`` names what is said now, ``references`` what was said before of the same incident.
+    """
+    call = call or Call(id=str(incident_id), at=raised_at)
     zh, en = subject_text(rule=rule, severity=severity, test=test, drill=drill, place=place, notice=notice)
-    site, device = place.site, place.device
+    device = place.device
     return {
         "type": f"incident.{notice.value}",
         "timestamp": at.isoformat(),
@@ -107,19 +123,12 @@ def webhook_body(
             "test": test,
             "drill": drill,
             "raised_at": raised_at.isoformat(),
-            "site": None
-            if site is None
-            else {
-                "site_id": site.site_id,
-                "name": site.name,
-                "name_en": site.name_en,
-                "township": site.township,
-                "address": site.address,
-                "longitude": site.longitude,
-                "latitude": site.latitude,
-                "contact_name": site.contact_name,
-                "contact_phone": site.contact_phone,
+            "call": {
+                "id": call.id,
+                "at": call.at.isoformat(),
+                "references": [{"id": one.id, "at": one.at.isoformat()} for one in references],
             },
+            "site": site_body(place.site),
             "device": None
             if device is None
             else {
@@ -128,6 +137,26 @@ def webhook_body(
                 "name": device.name,
                 "place": device.place,
             },
+            "cameras": [
+                {"device_id": camera.device_id, "name": camera.name, "place": camera.place} for camera in place.cameras
+            ],
             "text": {"zh": zh, "en": en},
         },
+    }
+
+
+def site_body(site: Site | None) -> dict[str, Any] | None:
+    """Name, place, position and contacts of a site."""
+    if site is None:
+        return None
+    return {
+        "site_id": site.site_id,
+        "name": site.name,
+        "name_en": site.name_en,
+        "township": site.township,
+        "address": site.address,
+        "longitude": site.longitude,
+        "latitude": site.latitude,
+        "contact_name": site.contact_name,
+        "contact_phone": site.contact_phone,
     }

@@ -121,7 +121,7 @@ def is_call(finding: Finding, before: OpenCase | None) -> bool:
 def _after(before: OpenCase | None, finding: Finding) -> OpenCase | None:
     if finding.kind is FindingKind.RAISED:
         if before is None:
-            return OpenCase(incident_id=incident_id_of(finding))
+            return OpenCase(incident_id=incident_id_of(finding), raised_at=finding.at)
         return msgspec.structs.replace(before, returned=False) if is_call(finding, before) else before
     if finding.kind is FindingKind.CLEARED and before is not None:
         return msgspec.structs.replace(before, returned=True)

@@ -11,10 +11,11 @@ from domain.site import Site
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Site and device of an incident; either may be unknown."""
+    """Site and device of an incident; either may be unknown. ``cameras``: the nearest ones, the nearest first."""
 
     site: Site | None = None
     device: Device | None = None
+    cameras: tuple[Device, ...] = ()
 
 
 class Gazetteer(Protocol):

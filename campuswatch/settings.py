@@ -22,6 +22,7 @@ from pydantic import (
     ConfigDict,
     DirectoryPath,
     Field,
+    FilePath,
     SecretStr,
     ValidationError,
     model_validator,
@@ -122,11 +123,65 @@ class IngestSettings(_Part):
     profiles: DirectoryPath | None = None
 
 
-class LinkSettings(_Part):
-    """One link to police or education: where it listens and the secret that both sides share."""
+def _no_mark(text: str) -> str:
+    if any(sign in " ,<&" or not sign.isprintable() for sign in text):
+        raise ValueError("expected no space, comma, < or & (CAP 1.2)")
+    return text
 
-    url: Annotated[str, AfterValidator(_http_url)]
+
+class LinkSettings(_Part):
+    """One link to police or education: where it listens and the secret that both sides share. ``drills``: whether it
+    hears of drills that do not say so themselves.
+
+    ``cap`` sends CAP 1.2 documents: from ``sender``, Private for ``addresses`` (the link's id where there are none), or
+    Restricted by ``restriction``. ``mqtt`` says them on ``topic`` of another broker and hears replies on
+    ``topic/replies``; ``ca`` is the certificate of who has signed that broker's.
+    """
+
+    kind: Literal["webhook", "cap", "mqtt"] = "webhook"
+    url: str
     secret: Annotated[SecretStr, AfterValidator(_webhook_secret)]
+    drills: bool = True
+    sender: Annotated[str, AfterValidator(_no_mark)] = Field("campuswatch", min_length=1, max_length=100)
+    sender_name: str = Field("", max_length=200)
+    addresses: tuple[Annotated[str, Field(pattern=r'^[^"\s][^"]*$', max_length=200)], ...] = ()
+    restriction: str = Field("", max_length=200)
+    topic: str = Field("", max_length=200, pattern=r"^[^#+\x00]*$")
+    username: str | None = None
+    password: SecretStr | None = None
+    ca: FilePath | None = None
+    reply_s: float = Field(2.0, ge=0, le=10)
+
+    @model_validator(mode="after")
+    def _way(self) -> LinkSettings:
+        if self.kind != "mqtt":
+            _http_url(self.url)
+            return self
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.username:
+            raise ValueError("expected mqtts://host:8883, with username and password beside it")
+        if parts.scheme == "mqtt" and parts.hostname not in _LOOPBACK:
+            raise ValueError(
+                "expected mqtts://host:8883 (mqtt:// for this machine only: names and addresses go with it)"
+            )
+        return self
+
+
+class SupervisionSettings(_Part):
+    """How links are watched: a heartbeat every ``heartbeat_s``; ``silent_s`` after the last answer a link is silent.
+    The system sends itself a test alarm over each link every ``test_hours``.
+    """
+
+    heartbeat_s: float = Field(30.0, ge=1, le=60)
+    silent_s: float = Field(100.0, ge=10, le=180)
+    test_hours: float = Field(24.0, ge=0.01, le=24 * 31)
+
+    @model_validator(mode="after")
+    def _noticed_in_time(self) -> SupervisionSettings:
+        # 20 s are what the longest try may take (EN 50518: noticed within 90 to 200 s).
+        if self.heartbeat_s + self.silent_s + 20.0 > 200.0:
+            raise ValueError("heartbeat_s + silent_s may be 180 at most: a silent link has to be noticed within 200 s")
+        return self
 
 
 class VoiceSettings(_Part):
@@ -190,6 +245,7 @@ class Settings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     links: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")], LinkSettings] = {}
     people: PeopleSettings = PeopleSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
@@ -210,6 +266,10 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (env_settings, init_settings)  # the environment wins over the file, which comes as arguments
+
+    def drill_links(self) -> tuple[str, ...]:
+        """The links that hear of a drill which does not say so itself."""
+        return tuple(link_id for link_id, link in self.links.items() if link.drills)
 
     def database_url(self) -> str:
         """:raises SettingsError: no database is named."""

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer
 from dashboards.guard import Guard
 from dashboards.journals import Journals
+from dashboards.liaison import Liaison
 from dashboards.metrics import RequestTiming, WebMetrics
 from dashboards.openapi import DESCRIPTION, TAGS, install_openapi
 from dashboards.pages import Pages
@@ -25,6 +26,7 @@ from dashboards.routes.compliance import compliance_routes, self_test_routes
 from dashboards.routes.health import health_routes, metrics_routes
 from dashboards.routes.incidents import incident_routes
 from dashboards.routes.ledger import ledger_routes
+from dashboards.routes.links import link_routes
 from dashboards.routes.quarantine import quarantine_routes
 from dashboards.routes.reports import report_routes
 from dashboards.routes.sites import site_routes
@@ -60,9 +62,12 @@ def create_app(
     version: str,
     registry: CollectorRegistry | None = None,
     journals: Callable[[], Sequence[JournalState]] = tuple,
+    liaison: Liaison | None = None,
 ) -> FastAPI:
-    """The application. ``registry`` is what /metrics shows; the application adds its own metrics to it. ``journals``
-    reads the states of the lanes' journals from this machine's disk.
+    """The application. Without a ``liaison`` it has no routes for links, reports and early warnings.
+
+    ``registry`` is what /metrics shows; the application adds its own metrics to it.
+    ``journals`` reads the states of the lanes' journals from this machine's disk.
 
     The stream runs from the application's startup to its shutdown.
     """
@@ -124,6 +129,8 @@ def create_app(
         metrics_routes(services),
     ):
         app.include_router(routes)
+    if liaison is not None:
+        app.include_router(link_routes(services, liaison))
     app.router.default = Pages(settings.static_dir)
     install_problem_handlers(app)
     install_openapi(app)

@@ -6,7 +6,7 @@ Protocols, because alerting is a sibling that is never imported; the composition
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -96,4 +96,15 @@ class Assessor(Protocol):
 
         :raises UnknownTarget: there is no such target.
         :raises DefinitionRefused: it cannot be meant; says why.
+        """
+
+
+class LinkDesk(Protocol):
+    async def answer(self, link_id: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Take what a person at a link said of a delivery; whether that was news.
+
+        :raises UnknownLink: no such link is configured.
+        :raises SignatureRefused: the other side of the link did not sign it.
+        :raises AnswerRefused: it is no answer.
+        :raises UnknownDelivery: nothing was sent there under this id.
         """

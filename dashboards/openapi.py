@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from dashboards.problems import Problem
-from dashboards.schemas import DeltaFrame, DeviceReply, LedgerLineReply, SnapshotFrame, TroubleFrame
+from dashboards.schemas import AnswerBody, DeltaFrame, DeviceReply, LedgerLineReply, SnapshotFrame, TroubleFrame
 
 DESCRIPTION = """\
 Ingestion and alerting of a school-safety control room.
@@ -30,10 +30,11 @@ TAGS = [
     {"name": "quarantine", "description": "Messages that were not taken, and devices to adopt."},
     {"name": "ledger", "description": "What came in and what became of it."},
     {"name": "audit", "description": "Who changed what is alerted, when and from where."},
+    {"name": "links", "description": "Police and education: supervision, receipts, answers."},
     {"name": "health", "description": "The state of this server."},
 ]
 
-_COMPLETED = (Problem, SnapshotFrame, DeltaFrame, TroubleFrame, DeviceReply, LedgerLineReply)
+_COMPLETED = (Problem, AnswerBody, SnapshotFrame, DeltaFrame, TroubleFrame, DeviceReply, LedgerLineReply)
 _REFERENCES = "#/components/schemas/{model}"
 
 

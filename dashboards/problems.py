@@ -18,12 +18,16 @@ from domain.errors import (
     DefinitionRefused,
     IllegalTransition,
     KeyReused,
+    LinkError,
     RegistryError,
+    SignatureRefused,
     StorageError,
     StorageUnavailable,
     UnknownAttachment,
+    UnknownDelivery,
     UnknownDevice,
     UnknownIncident,
+    UnknownLink,
     UnknownSite,
     UnknownTarget,
     UnknownWindow,
@@ -77,6 +81,7 @@ class InvalidField(Exception):
 
 
 _MEANINGS = {
+    401: "It is not signed with the secret of this link.",
     403: "The page that sent this request is not one of ours (Origin).",
     404: "There is none.",
     409: "The state does not allow it; `detail` says what is possible.",
@@ -193,6 +198,14 @@ def _on_refused_field(field: str) -> Callable[[Request, Exception], Awaitable[Re
     return refused
 
 
+async def _on_signature(_request: Request, error: Exception) -> Response:
+    return problem_response(401, str(error), name="signature-refused")
+
+
+async def _on_link_error(_request: Request, error: Exception) -> Response:
+    return problem_response(422, str(error), name="answer-refused")
+
+
 async def _on_registry_error(_request: Request, error: Exception) -> Response:
     return problem_response(409, str(error), name="registry-refused")
 
@@ -224,6 +237,10 @@ def install_problem_handlers(app: FastAPI) -> None:
         (AttachmentRefused, _on_refused_field("body")),
         (KeyReused, _on_refused_field("idempotency-key")),
         (RegistryError, _on_registry_error),
+        (UnknownLink, _on_unknown),
+        (UnknownDelivery, _on_unknown),
+        (SignatureRefused, _on_signature),
+        (LinkError, _on_link_error),
     ):
         app.add_exception_handler(kind, handler)
 

@@ -38,6 +38,11 @@
     ├── TargetError            a change of a target's definition is refused
     │   ├── UnknownTarget
     │   └── DefinitionRefused      figures that cannot be meant (lists every fault)
+    ├── LinkError              what came over a link is refused
+    │   ├── SignatureRefused       it does not come from the other side
+    │   ├── AnswerRefused          it is no answer to a delivery
+    │   ├── UnknownLink
+    │   └── UnknownDelivery
     ├── SpoolTaken             another process works on this spool
     ├── SpoolFull              the spool on local disk takes no more
     └── EmbeddedError          the embedded broker or database did not start
@@ -230,6 +235,26 @@ class DefinitionRefused(TargetError):
     def __init__(self, faults: list[str]) -> None:
         self.faults = faults
         super().__init__("; ".join(faults))
+
+
+class LinkError(CampuswatchError):
+    """What came over a link is refused."""
+
+
+class SignatureRefused(LinkError):
+    """It was not signed with the secret of this link."""
+
+
+class AnswerRefused(LinkError):
+    """It is no answer to a delivery."""
+
+
+class UnknownLink(LinkError):
+    """No link with this id is configured."""
+
+
+class UnknownDelivery(LinkError):
+    """Nothing was sent under this id."""
 
 
 class SpoolTaken(CampuswatchError):

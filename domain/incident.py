@@ -149,12 +149,14 @@ class OpenCase(msgspec.Struct, frozen=True, kw_only=True):
     """What the alarm lane has to know of an open incident, with and without the database.
 
     ``incident_id`` is None where only the key is known, ``number`` where the database has not given one yet.
-    ``returned``: back to normal, acknowledged or not; raised once more it is a new call.
+    ``returned``: back to normal, acknowledged or not; raised once more it is a new call. ``raised_at`` is when it was
+    raised first.
     """
 
     incident_id: UUID | None
     number: int | None = None
     returned: bool = False
+    raised_at: datetime | None = None
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,10 +62,12 @@ RULE_WORDS: dict[str, tuple[str, str]] = {
     "ledger_difference": ("收存账目不平，可能有数据丢失", "Ledger does not balance, data may be lost"),
     "journal_filling": ("本地暂存将满，数据库未收数", "Journal on disk fills up, the database takes nothing"),
     "session_forgotten": ("消息服务器丢失会话，可能有报文丢失", "Broker forgot our session, messages may be lost"),
+    "link_silent": ("联网链路中断，对方无应答", "Link silent, the far end does not answer"),
+    "link_test": ("联网链路自检", "Self-check of the link"),
 }
 
 #: Rules about the system itself, which happen at no school.
-HOUSE_RULES = frozenset({"ledger_difference", "journal_filling", "session_forgotten"})
+HOUSE_RULES = frozenset({"ledger_difference", "journal_filling", "session_forgotten", "link_silent", "link_test"})
 
 #: Rules about several sites together.
 AREA_RULES = frozenset({"area_silent"})

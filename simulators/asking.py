@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TypeVar
 
@@ -39,8 +40,12 @@ class Asking:
         """:raises WallRefused: no answer, or a refusal."""
         await self._ask("POST", url, msgspec.json.encode(body))
 
-    async def _ask(self, method: str, url: str, body: bytes | None) -> bytes:
-        headers = {} if body is None else {"content-type": "application/json"}
+    async def post_signed(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        """:raises WallRefused: no answer, or a refusal."""
+        await self._ask("POST", url, body, headers)
+
+    async def _ask(self, method: str, url: str, body: bytes | None, signed: Mapping[str, str] | None = None) -> bytes:
+        headers = {} if body is None else {"content-type": "application/json", **(signed or {})}
         try:
             async with self._client.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
                 read = await answer.read()

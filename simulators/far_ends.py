@@ -12,6 +12,9 @@ hang          nothing taken and no answer for ``seconds``, then 503
 wrong_receipt take the alarm, answer the receipt of another one
 lose          take the alarm and break the connection off before the receipt is through
 ============= =====================================================================================
+
+Heartbeats and test alarms of the links themselves are answered like alarms and kept apart from them. A person at a link
+may say something of each new alarm some time after its receipt: `Answer.person`.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ import msgspec
 import structlog
 
 from simulators.alarm_lines import Language, alarm_line, phone_line
-from simulators.errors import SignatureRefused
+from simulators.cap_reading import MEDIA_TYPE, read_cap
+from simulators.errors import SignatureRefused, SimulatorError
 from simulators.notices import NoticeBook
 from simulators.receipts import ReceiptBook
 from simulators.signature import Seal
@@ -49,29 +53,49 @@ class Mode(StrEnum):
     LOSE = "lose"
 
 
+class Person(StrEnum):
+    """What the person at a link does with an alarm."""
+
+    SILENT = "silent"
+    ACCEPTS = "accepts"
+    REFUSES = "refuses"
+
+
 class LinkBehaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``seconds`` is how long `slow` and `hang` take."""
+    """``seconds`` is how long `slow` and `hang` take, ``person_after_s`` how long the person there takes."""
 
     link: LinkName
     mode: Mode = Mode.OK
     seconds: Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)] = 5.0
+    person: Person = Person.SILENT
+    person_after_s: Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)] = 20.0
+
+
+class Say(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person says of the alarm ``webhook_id``, ``after_s`` from now."""
+
+    webhook_id: str
+    accepted: bool
+    after_s: float
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """An HTTP status and a JSON object, due ``after_s``. ``broken_off``: the connection ends in the middle of it, so
-    that the sender never reads it.
+    that the sender never reads it. ``person``: somebody there will say something of what has just come.
     """
 
     status: int
     body: dict[str, Any]
     after_s: float = 0.0
     broken_off: bool = False
+    person: Say | None = None
 
 
 class FarEnds:
     """The three far ends. The secrets are the links' ``whsec_...``; ``say`` gets one line for each alarm taken.
 
-    ``books`` and ``notices`` hold what was taken; ``attempts`` and ``bad_signatures`` count what was tried.
+    ``books`` and ``notices`` hold what was taken, ``trials`` the tests of the links; ``heartbeats`` counts those that
+    were answered, ``attempts`` and ``bad_signatures`` what was tried.
     """
 
     def __init__(
@@ -86,6 +110,8 @@ class FarEnds:
         self._say = say
         self._seals = {LinkName.POLICE: Seal(police_secret), LinkName.EDUCATION: Seal(education_secret)}
         self.books = {LinkName.POLICE: ReceiptBook("JJ"), LinkName.EDUCATION: ReceiptBook("JY")}
+        self.trials = {LinkName.POLICE: ReceiptBook("JC"), LinkName.EDUCATION: ReceiptBook("YC")}
+        self.heartbeats = dict.fromkeys((LinkName.POLICE, LinkName.EDUCATION), 0)
         self.notices = NoticeBook("SJ")
         self.behaviour = {link: LinkBehaviour(link=link) for link in LinkName}
         self.attempts = dict.fromkeys(LinkName, 0)
@@ -97,26 +123,73 @@ class FarEnds:
 
     def take(self, link: LinkName, headers: Mapping[str, str], body: bytes, at: datetime) -> Answer:
         """What ``link`` answers to a delivery that arrives at ``at``."""
-        self.attempts[link] += 1
         if link is LinkName.PHONE:
+            self.attempts[link] += 1
             return self._ring(body, at)
+        headers = {name.lower(): text for name, text in headers.items()}
         try:
-            webhook_id = self._seals[link].check({name.lower(): text for name, text in headers.items()}, body, at)
+            webhook_id = self._seals[link].check(headers, body, at)
         except SignatureRefused as error:
+            self.attempts[link] += 1
             self.bad_signatures[link] += 1
             log.warning("signature_refused", link=link.value, error=str(error))
             return problem(401, f"signature: {error}")
         try:
-            alarm = msgspec.json.decode(body, type=dict[str, Any])
-        except msgspec.DecodeError as error:
-            return problem(400, f"not a JSON object: {error}")
+            alarm = self._read(headers.get("content-type", ""), body)
+        except (msgspec.DecodeError, SimulatorError) as error:
+            self.attempts[link] += 1
+            return problem(400, f"not to be read: {error}")
+        if alarm.get("type") == "link.heartbeat":
+            return self._beat(link, webhook_id, at)
+        trial = isinstance(alarm.get("data"), dict) and alarm["data"].get("rule") == "link_test"
+        if not trial:
+            self.attempts[link] += 1
         if (refusal := self._refusal(link)) is not None:
             return refusal
-        receipt, new = self.books[link].take(webhook_id, alarm, at)
+        receipt, new = (self.trials if trial else self.books)[link].take(webhook_id, alarm, at)
         self._say(alarm_line(link.value, receipt, alarm, new=new, language=self._language))
         if self.behaviour[link].mode is Mode.WRONG_RECEIPT:
             receipt = msgspec.structs.replace(receipt, webhook_id="msg_of_somebody_else")
-        return self._taken(link, msgspec.to_builtins(receipt))
+        answer = self._taken(link, msgspec.to_builtins(receipt))
+        if new and not trial:
+            answer = msgspec.structs.replace(answer, person=self._person(link, webhook_id))
+        return answer
+
+    def answer(self, link: LinkName, say: Say, at: datetime) -> tuple[dict[str, str], bytes]:
+        """What the person sends back: headers and body, signed ``at``."""
+        body = msgspec.json.encode(
+            {
+                "type": "delivery.answered",
+                "data": {
+                    "webhook_id": say.webhook_id,
+                    "answer": "accepted" if say.accepted else "refused",
+                    "by": f"{link.value} 01",
+                    "at": at.isoformat(),
+                },
+            }
+        )
+        return self._seals[link].headers(f"{say.webhook_id}.answer", body, at), body
+
+    @staticmethod
+    def _read(content_type: str, body: bytes) -> dict[str, Any]:
+        if content_type.partition(";")[0].strip().lower() == MEDIA_TYPE:
+            return read_cap(body)
+        return msgspec.json.decode(body, type=dict[str, Any])
+
+    def _beat(self, link: LinkName, webhook_id: str, at: datetime) -> Answer:
+        if (refusal := self._refusal(link)) is not None:
+            return refusal
+        self.heartbeats[link] += 1
+        named = "msg_of_somebody_else" if self.behaviour[link].mode is Mode.WRONG_RECEIPT else webhook_id
+        return self._taken(
+            link, {"webhook_id": named, "receipt_id": f"XT-{self.heartbeats[link]}", "received_at": at.isoformat()}
+        )
+
+    def _person(self, link: LinkName, webhook_id: str) -> Say | None:
+        set_to = self.behaviour[link]
+        if set_to.person is Person.SILENT:
+            return None
+        return Say(webhook_id=webhook_id, accepted=set_to.person is Person.ACCEPTS, after_s=set_to.person_after_s)
 
     def _ring(self, body: bytes, at: datetime) -> Answer:
         try:

@@ -179,7 +179,16 @@ class LiveRun:
                 reply = self._fleet.obey(msgspec.structs.replace(order, id=f"{self._run}-line-{step.line}"))
                 return reply.detail
             case LinkAct() as act:
-                await self._behave(asking, LinkBehaviour(link=act.link, mode=act.mode, seconds=act.seconds))
+                await self._behave(
+                    asking,
+                    LinkBehaviour(
+                        link=act.link,
+                        mode=act.mode,
+                        seconds=act.seconds,
+                        person=act.person,
+                        person_after_s=act.person_after_s,
+                    ),
+                )
                 return f"{act.link.value}: {act.mode.value}"
             case OperatorAct() as act:
                 return await self._operate(act)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import ip_address
 from types import TracebackType
@@ -136,6 +137,10 @@ class Operator:
         scope = {"site_id": site, "device_id": device, "rule": rule, "device_kind": kind or None}
         body = {**scope, "ends_at": until.isoformat(), "reason": reason, "actor": actor}
         await self._asking.post(f"{self._api}/windows", body)
+
+    async def answer(self, link_id: str, headers: Mapping[str, str], body: bytes) -> None:
+        """What a person at a link says of a delivery, signed by that link."""
+        await self._asking.post_signed(f"{self._api}/links/{quote(link_id)}/answers", headers, body)
 
     async def acknowledge_notice(self, notice: Notice) -> str:
         """Acknowledge the incident whose number the notice's title ends with (``#25``); where it has none, the newest

@@ -20,7 +20,7 @@ from aiohttp import web
 from domain.clock import Clock, SystemClock
 from simulators.alarm_lines import Language
 from simulators.errors import SimulatorError, UnknownNotice, WallRefused
-from simulators.far_ends import Answer, FarEnds, LinkBehaviour, LinkName, problem
+from simulators.far_ends import Answer, FarEnds, LinkBehaviour, LinkName, Say, problem
 from simulators.notices import Notice
 from simulators.operator import Operator
 
@@ -60,6 +60,7 @@ class Receivers:
             police_secret=police_secret, education_secret=education_secret, language=language, say=say
         )
         self._changed = asyncio.Event()
+        self._speaking: set[asyncio.Task[None]] = set()
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=BODY_BOUND, middlewares=[_say_what_is_wrong])
@@ -83,6 +84,10 @@ class Receivers:
     async def _deliver(self, request: web.Request) -> web.StreamResponse:
         link = LinkName(request.path.strip("/"))
         answer = self.far_ends.take(link, request.headers, await request.read(), self._clock.now())
+        if answer.person is not None and self._operator is not None:
+            task = asyncio.create_task(self._speak(link, answer.person), name=f"a person at {link.value}")
+            self._speaking.add(task)
+            task.add_done_callback(self._speaking.discard)
         if answer.after_s:
             await self._wait(answer.after_s)
         if answer.broken_off:
@@ -93,6 +98,16 @@ class Receivers:
             await response.write_eof()
             self._on_answered(link, request.headers.get("webhook-id", ""))
         return response
+
+    async def _speak(self, link: LinkName, say: Say) -> None:
+        """A person at the link accepts or refuses, through the control room's API."""
+        assert self._operator is not None
+        await asyncio.sleep(say.after_s)
+        headers, body = self.far_ends.answer(link, say, self._clock.now())
+        try:
+            await self._operator.answer(link.value, headers, body)
+        except WallRefused as error:
+            log.warning("answer_not_taken", link=link.value, error=str(error))
 
     async def _received(self, request: web.Request) -> web.Response:
         far_ends = self.far_ends
@@ -108,6 +123,9 @@ class Receivers:
                     "seconds": set_to.seconds,
                     "attempts": far_ends.attempts[link],
                     "bad_signatures": far_ends.bad_signatures[link],
+                    "person": set_to.person,
+                    "heartbeats": far_ends.heartbeats.get(link, 0),
+                    "tests": len(far_ends.trials[link].received) if link in far_ends.trials else 0,
                 }
                 for link, set_to in far_ends.behaviour.items()
             }

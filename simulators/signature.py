@@ -32,6 +32,14 @@ class Seal:
                 "the secret must be whsec_ and base64, as the link's settings have it; `campuswatch secret` makes one"
             ) from error
 
+    def headers(self, webhook_id: str, body: bytes, at: datetime) -> dict[str, str]:
+        """What has to go with a body that is signed ``at``."""
+        return {
+            "webhook-id": webhook_id,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": self._webhook.sign(webhook_id, at, body.decode()),
+        }
+
     def check(self, headers: Mapping[str, str], body: bytes, at: datetime) -> str:
         """The ``webhook-id`` of a body that was signed with our secret within `TOLERANCE` of ``at``. Names of headers
         are in lower case.

@@ -94,6 +94,17 @@ async def claim_deliveries(
     return [_delivery(row) for row in await cursor.fetchall()]
 
 
+async def delivery_of(conn: Connection, delivery_id: UUID, *, recipient: str) -> Delivery | None:
+    """One delivery to the link ``recipient``, locked until the transaction ends."""
+    cursor = await conn.execute(
+        f"SELECT {_COLUMNS} FROM delivery WHERE delivery_id = %s AND recipient = %s AND channel = 'webhook'"
+        " FOR NO KEY UPDATE",
+        (delivery_id, recipient),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _delivery(row)
+
+
 def _delivery(row: Sequence[Any]) -> Delivery:
     return Delivery(
         delivery_id=row[0],
@@ -297,3 +308,15 @@ async def notified_links(conn: Connection, incident_id: UUID) -> list[str]:
         (incident_id,),
     )
     return [str(recipient) for (recipient,) in await cursor.fetchall()]
+
+
+async def calls_of(conn: Connection, incident_id: UUID) -> list[tuple[str, datetime]]:
+    """The id and time of each call that links were given, or will be, of this incident, the first one first."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT body #>> '{data,call,id}', (body #>> '{data,call,at}')::timestamptz FROM delivery"
+        " WHERE incident_id = %s AND channel = 'webhook' AND notice = 'raised'"
+        " AND body #>> '{data,call,at}' IS NOT NULL"
+        " ORDER BY 2, 1",
+        (incident_id,),
+    )
+    return [(str(call_id), at) for call_id, at in await cursor.fetchall()]

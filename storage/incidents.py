@@ -13,6 +13,7 @@ from domain.errors import UnknownIncident
 from domain.finding import Category, Finding, Severity
 from domain.incident import Incident, IncidentAction, IncidentState, OpenCase
 from domain.verification import Verification
+from storage.instants import utc
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -111,11 +112,12 @@ async def lock_incident(conn: Connection, incident_id: UUID) -> Incident:
 async def open_cases(conn: Connection) -> dict[str, OpenCase]:
     """The open incidents of life safety, by key: links are told of no others."""
     cursor = await conn.execute(
-        f"SELECT key, incident_id, number, state IN ('returned', 'normal') FROM incident WHERE {_OPEN} AND life_safety"
+        "SELECT key, incident_id, number, state IN ('returned', 'normal'), raised_at FROM incident"
+        f" WHERE {_OPEN} AND life_safety"
     )
     return {
-        str(key): OpenCase(incident_id=incident_id, number=number, returned=returned)
-        for key, incident_id, number, returned in await cursor.fetchall()
+        str(key): OpenCase(incident_id=incident_id, number=number, returned=returned, raised_at=utc(raised_at))
+        for key, incident_id, number, returned, raised_at in await cursor.fetchall()
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import msgspec
 
@@ -46,10 +46,12 @@ _COLUMNS: LiteralString = (
 )
 
 
-def _state(row: tuple[object, ...]) -> LinkState:
-    names = [name.strip() for name in _COLUMNS.split(",")]
-    values = {name: utc_or_none(v) if isinstance(v, datetime) else v for name, v in zip(names, row, strict=True)}
-    return msgspec.convert(values, LinkState)
+def _state(row: Sequence[Any]) -> LinkState:
+    return msgspec.convert(_values(LinkState.__struct_fields__, row), LinkState)
+
+
+def _values(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    return {name: utc_or_none(v) if isinstance(v, datetime) else v for name, v in zip(names, row, strict=True)}
 
 
 async def link_states(conn: Connection) -> list[LinkState]:
@@ -91,15 +93,13 @@ async def claim_heartbeats(
     return [_state(row) for row in await cursor.fetchall()]
 
 
-async def claim_tests(
-    conn: Connection, link_ids: Sequence[str], *, at: datetime, every_s: float, webhook_id: str
-) -> list[str]:
-    """The links whose test alarm is due; it is the caller's to send under ``webhook_id`` and the link's id."""
+async def claim_tests(conn: Connection, link_ids: Sequence[str], *, at: datetime, every_s: float) -> list[str]:
+    """The links whose test alarm is due; it is the caller's to send."""
     cursor = await conn.execute(
-        "UPDATE link_state SET test_sent_at = %(at)s, next_test_at = %(next)s, test_webhook_id = %(webhook_id)s"
+        "UPDATE link_state SET test_sent_at = %(at)s, next_test_at = %(next)s"
         " WHERE link_id IN (SELECT link_id FROM link_state WHERE link_id = ANY(%(ids)s) AND next_test_at <= %(at)s"
         " FOR UPDATE SKIP LOCKED) RETURNING link_id",
-        {"at": at, "next": at + timedelta(seconds=every_s), "ids": list(link_ids), "webhook_id": webhook_id},
+        {"at": at, "next": at + timedelta(seconds=every_s), "ids": list(link_ids)},
     )
     return [str(link_id) for (link_id,) in await cursor.fetchall()]
 
@@ -133,14 +133,21 @@ async def record_unanswered(conn: Connection, link_id: str, *, error: str, silen
 
 
 async def record_test(
-    conn: Connection, link_id: str, *, at: datetime, receipt_id: str | None, next_test_at: datetime | None = None
+    conn: Connection,
+    link_id: str,
+    *,
+    at: datetime,
+    webhook_id: str,
+    receipt_id: str | None,
+    next_test_at: datetime | None = None,
 ) -> None:
-    """How a test alarm went: its receipt, or when the next one is to be tried."""
+    """How the test alarm ``webhook_id`` went: its receipt, or when the next one is to be tried."""
     await conn.execute(
-        "UPDATE link_state SET test_receipted_at = CASE WHEN %(receipt)s::text IS NULL THEN test_receipted_at"
+        "UPDATE link_state SET test_webhook_id = %(webhook_id)s, "
+        " test_receipted_at = CASE WHEN %(receipt)s::text IS NULL THEN test_receipted_at"
         " ELSE %(at)s::timestamptz END, test_receipt_id = coalesce(%(receipt)s, test_receipt_id),"
         " next_test_at = coalesce(%(next)s::timestamptz, next_test_at) WHERE link_id = %(link_id)s",
-        {"at": at, "receipt": receipt_id, "next": next_test_at, "link_id": link_id},
+        {"at": at, "webhook_id": webhook_id, "receipt": receipt_id, "next": next_test_at, "link_id": link_id},
     )
     await notify(conn, NoticeChannel.LINK, link_id)
 
@@ -152,3 +159,40 @@ async def next_supervision(conn: Connection, link_ids: Sequence[str]) -> datetim
     )
     row = await cursor.fetchone()
     return None if row is None else utc_or_none(row[0])
+
+
+class LinkProof(msgspec.Struct, frozen=True, kw_only=True):
+    """A link as people see it: its supervision, and what waits for it."""
+
+    link_id: str
+    watched_since: datetime | None
+    alive_since: datetime | None
+    silent_since: datetime | None
+    heartbeat_sent_at: datetime | None
+    heartbeat_answered_at: datetime | None
+    last_error: str | None
+    test_sent_at: datetime | None
+    test_receipted_at: datetime | None
+    test_receipt_id: str | None
+    queued: int
+    oldest_queued_at: datetime | None
+
+
+_PROOFS: LiteralString = """
+SELECT link.link_id, s.watched_since, s.alive_since, s.silent_since, s.heartbeat_sent_at, s.heartbeat_answered_at,
+       s.last_error, s.test_sent_at, s.test_receipted_at, s.test_receipt_id, coalesce(w.queued, 0), w.oldest
+FROM unnest(%s::text[]) WITH ORDINALITY AS link (link_id, place)
+LEFT JOIN link_state AS s USING (link_id)
+LEFT JOIN (
+    SELECT recipient, count(*) AS queued, min(created_at) AS oldest
+    FROM delivery WHERE state = 'queued' AND channel = 'webhook' GROUP BY recipient
+) AS w ON w.recipient = link.link_id
+ORDER BY link.place
+"""
+
+
+async def link_proofs(conn: Connection, link_ids: Sequence[str]) -> list[LinkProof]:
+    """In the order of ``link_ids``."""
+    cursor = await conn.execute(_PROOFS, (list(link_ids),))
+    names = LinkProof.__struct_fields__
+    return [msgspec.convert(_values(names, row), LinkProof) for row in await cursor.fetchall()]

@@ -11,8 +11,8 @@ from typing import Any
 
 import aiohttp
 import msgspec
-from standardwebhooks.webhooks import Webhook
 
+from alerting.signature import Seal
 from domain.clock import Clock
 from domain.delivery import Delivery, Receipt
 from domain.errors import PermanentFailure, TemporaryFailure
@@ -27,16 +27,40 @@ _ANSWER_LIMIT = 64 * 1024
 _PLAUSIBLE = timedelta(days=1)
 
 
-class _Answer(msgspec.Struct):
+class ReceiptAnswer(msgspec.Struct):
+    """A receipt as the other side writes it."""
+
     webhook_id: str
     receipt_id: str
     received_at: datetime | None = None
+
+    def kept(self, now: datetime, detail: dict[str, Any]) -> Receipt:
+        """As it can be kept: whatever the other side writes, our tables and pages can show it."""
+        received_at = self.received_at or now
+        if received_at.tzinfo is None:
+            received_at = received_at.replace(tzinfo=UTC)
+        try:
+            plausible = abs(received_at - now) < _PLAUSIBLE
+        except OverflowError:
+            plausible = False
+        if not plausible:
+            detail = {**detail, "received_at": str(self.received_at)}
+            received_at = now
+        receipt_id = self.receipt_id[:200].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        return Receipt(receipt_id=receipt_id, received_at=received_at.astimezone(UTC), detail=detail)
 
 
 #: Carries a signed body to the other side and brings back its status and its answer, as much of it as is read.
 #:
 #: :raises TemporaryFailure: it was not reached, or did not answer in time.
 Post = Callable[[bytes, dict[str, str]], Awaitable[tuple[int, bytes]]]
+#: Says a delivery in the other side's form: its media type, and a body of UTF-8.
+Form = Callable[[Delivery], tuple[str, bytes]]
+
+
+def json_form(delivery: Delivery) -> tuple[str, bytes]:
+    """The form that docs/links.md describes."""
+    return "application/json", msgspec.json.encode(delivery.body)
 
 
 #: Answers with the HTTP client of a role.
@@ -76,11 +100,12 @@ class HttpPost:
 class WebhookLink:
     """One link: the way to it and its secret ("whsec_…", shared with the other side)."""
 
-    def __init__(self, link_id: str, secret: str, *, post: Post, clock: Clock) -> None:
+    def __init__(self, link_id: str, secret: str, *, post: Post, clock: Clock, form: Form = json_form) -> None:
         self.link_id = link_id
-        self._signer = Webhook(secret)
+        self._seal = Seal(secret)
         self._post = post
         self._clock = clock
+        self._form = form
 
     async def send(self, delivery: Delivery) -> Receipt:
         """POST the delivery and read the receipt.
@@ -89,14 +114,8 @@ class WebhookLink:
         :raises PermanentFailure: the other side refused it (4xx).
         """
         webhook_id = delivery.webhook_id
-        body = msgspec.json.encode(delivery.body)
-        now = self._clock.now()
-        headers = {
-            "content-type": "application/json",
-            "webhook-id": webhook_id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(webhook_id, now, body.decode()),
-        }
+        media_type, body = self._form(delivery)
+        headers = {"content-type": media_type, **self._seal.headers(webhook_id, body, self._clock.now())}
         status, answer = await self._post(body, headers)
         if len(answer) > _ANSWER_LIMIT:
             raise TemporaryFailure(f"the answer is longer than {_ANSWER_LIMIT} bytes")
@@ -105,28 +124,12 @@ class WebhookLink:
         if not 200 <= status < 300:
             raise TemporaryFailure(f"answered HTTP {status}")
         try:
-            receipt = msgspec.json.decode(answer, type=_Answer)
+            receipt = msgspec.json.decode(answer, type=ReceiptAnswer)
         except msgspec.MsgspecError as error:
             raise TemporaryFailure(f"HTTP {status} without a receipt: {error}") from error
         if receipt.webhook_id != webhook_id:
             raise TemporaryFailure(f"the receipt is for another delivery: {receipt.webhook_id[:80]!r}")
-        return self._receipt(receipt, status)
-
-    def _receipt(self, answer: _Answer, status: int) -> Receipt:
-        """The receipt as it can be kept: whatever the other side writes, our tables and pages can show it."""
-        now = self._clock.now()
-        detail: dict[str, Any] = {"status": status}
-        received_at = answer.received_at or now
-        if received_at.tzinfo is None:
-            received_at = received_at.replace(tzinfo=UTC)
-        try:
-            plausible = abs(received_at - now) < _PLAUSIBLE
-        except OverflowError:
-            plausible = False
-        if not plausible:
-            detail["received_at"], received_at = str(answer.received_at), now
-        receipt_id = answer.receipt_id[:200].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-        return Receipt(receipt_id=receipt_id, received_at=received_at.astimezone(UTC), detail=detail)
+        return receipt.kept(self._clock.now(), {"status": status})
 
 
 def _readable(answer: bytes) -> str:

@@ -21,6 +21,8 @@ from psycopg.conninfo import make_conninfo
 
 from alerting.casework import Casework
 from alerting.desk import Desk
+from alerting.link_answers import read_answer, take_answer
+from alerting.signature import Seal
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.rehearsal.connections import open_connections
 from campuswatch.rehearsal.ears import Ears
@@ -35,10 +37,10 @@ from campuswatch.settings import Settings
 from campuswatch.simulated_register import import_simulated_register, plan_shifts
 from devices.importer import import_district
 from domain.device import DeviceKind
-from domain.errors import IllegalTransition, IncidentError, StorageError
+from domain.errors import IllegalTransition, IncidentError, LinkError, StorageError
 from domain.incident import IncidentAction
 from domain.maintenance import Scope
-from simulators.far_ends import FarEnds, LinkBehaviour, LinkName
+from simulators.far_ends import FarEnds, LinkBehaviour, LinkName, Say
 from simulators.interventions import Interventions
 from simulators.message import Message
 from simulators.orders import Order
@@ -108,8 +110,19 @@ class House:
         self._story = Story(clock)
         self._ears = Ears(loop, self._dsn)
         secrets = {link: webhook_secret() for link in _LINKS}
+        self._secrets = secrets
         self._far = FarEnds(police_secret=secrets[LinkName.POLICE], education_secret=secrets[LinkName.EDUCATION])
-        self._walls = Walls(self._dsn, self._far, secrets, self._ears, self._story, clock, seed=script.seed)
+        self._walls = Walls(
+            self._dsn,
+            self._far,
+            secrets,
+            self._ears,
+            self._story,
+            clock,
+            seed=script.seed,
+            supervised=script.supervised,
+            on_person=self._hear_person,
+        )
         devices = script.district.devices
         self._interventions = Interventions(devices, script.district.sites)
         self._timetable = Timetable(
@@ -184,7 +197,15 @@ class House:
             case Order() as order:
                 self._order(order, step)
             case LinkAct() as act:
-                self._far.behave(LinkBehaviour(link=act.link, mode=act.mode, seconds=act.seconds))
+                self._far.behave(
+                    LinkBehaviour(
+                        link=act.link,
+                        mode=act.mode,
+                        seconds=act.seconds,
+                        person=act.person,
+                        person_after_s=act.person_after_s,
+                    )
+                )
             case OperatorAct() as act:
                 await self._operate(act)
             case MaintenanceAct() as act:
@@ -278,6 +299,21 @@ class House:
             self._story.failed_operator(f"shelve: no incident of {act.rule} that allows it")
         except StorageError as error:
             self._story.failed_operator(f"shelve: {error}")
+
+    def _hear_person(self, link: LinkName, say: Say) -> None:
+        self._tasks.create_task(self._speak(link, say), name=f"rehearsal: a person at {link.value}")
+
+    async def _speak(self, link: LinkName, say: Say) -> None:
+        """A person at the link answers, the way the web role takes it."""
+        await asyncio.sleep(say.after_s)
+        now = self._clock.now()
+        headers, body = self._far.answer(link, say, now)
+        try:
+            answer = read_answer(headers, body, Seal(self._secrets[link]), now)
+            async with self._connection() as conn:
+                await take_answer(conn, link.value, answer)
+        except (StorageError, LinkError) as error:
+            self._story.failed_operator(f"answer of {link.value}: {error}")
 
     async def _restart(self, process: Process) -> None:
         if process is Process.BULK:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from alerting.channels import Channel
+from alerting.channels.mqtt import OnReply
 from alerting.channels.webhook import WebhookLink
 from alerting.directory import Look
 from campuswatch.rehearsal.connections import open_connections
@@ -24,7 +25,7 @@ from domain.clock import Clock
 from domain.delivery import PEOPLE, Delivery, DeliveryChannel, Receipt
 from domain.errors import PermanentFailure, TemporaryFailure
 from ingest.session import Inbound
-from simulators.far_ends import Answer, FarEnds, LinkName
+from simulators.far_ends import Answer, FarEnds, LinkName, Say
 from storage.notices import NoticeChannel
 from storage.pool import Pool
 
@@ -75,13 +76,16 @@ class Handed:
 class FarLink:
     """An `alerting.channels.webhook.Post` to a simulated far end."""
 
-    def __init__(self, far: FarEnds, link: LinkName, clock: Clock) -> None:
+    def __init__(self, far: FarEnds, link: LinkName, clock: Clock, on_person: Callable[[LinkName, Say], None]) -> None:
         self._far = far
         self._link = link
         self._clock = clock
+        self._on_person = on_person
 
     async def __call__(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         answer = await _answered(self._far, self._link, headers, body, self._clock)
+        if answer.person is not None:
+            self._on_person(self._link, answer.person)
         return answer.status, msgspec.json.encode(answer.body)
 
 
@@ -130,13 +134,19 @@ class Walls:
         clock: Clock,
         *,
         seed: int,
+        supervised: bool,
+        on_person: Callable[[LinkName, Say], None],
     ) -> None:
         self._dsn = dsn
         self._ears = ears
+        self.supervised = supervised
+        self.drill_links: Sequence[str] | None = None
         self.chance = Random(f"{seed}/chance").random
         self.alarms = Handed()
         self._links = {
-            link.value: Overheard(WebhookLink(link.value, secret, post=FarLink(far, link, clock), clock=clock), story)
+            link.value: Overheard(
+                WebhookLink(link.value, secret, post=FarLink(far, link, clock, on_person), clock=clock), story
+            )
             for link, secret in secrets.items()
         }
         self._phone = Overheard(FarPhone(far, clock), story)
@@ -156,7 +166,7 @@ class Walls:
         return open_connections(self._dsn, name=f"rehearsal {name}")
 
     @asynccontextmanager
-    async def links(self) -> AsyncIterator[Mapping[str, Channel]]:
+    async def links(self, name: str, on_reply: OnReply | None = None) -> AsyncIterator[Mapping[str, Channel]]:
         yield self._links
 
     @asynccontextmanager

@@ -9,7 +9,7 @@ import msgspec
 
 from alerting.channels import Channel
 from domain.clock import Clock
-from domain.delivery import Delivery, Receipt
+from domain.delivery import Delivery, Notice, Receipt
 from simulators.scenarios.happening import DUTY, Happening, HappeningKind, of_line
 from storage.pool import Connection
 from storage.rehearsal import entries, incidents_by_id
@@ -49,7 +49,9 @@ class Story:
         self._read = {number for number in self._read if number > self._newest - _LATE}
 
     def told(self, delivery: Delivery) -> None:
-        """Somebody took ``delivery``. A second copy of it is no news to him."""
+        """Somebody took ``delivery``. A second copy of it is no news to him, nor is that his link is supervised."""
+        if delivery.notice in (Notice.HEARTBEAT, Notice.TEST):
+            return
         link = delivery.channel.value == "webhook"
         happening = Happening(
             at_s=self._clock.now().timestamp(),

@@ -132,7 +132,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
     )
     async with (
         outside.pool(name="alarm", max_size=4) as pool,
-        outside.links() as links,
+        outside.links("alarm") as links,
         Journal(
             Spool(journal_directory(settings, LANE), most_bytes=JOURNAL_BYTES), most_payload=MOST_ALARM_BYTES + 1
         ) as journal,
@@ -143,6 +143,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             desk=Desk(
                 gazetteer=gazetteer,
                 link_ids=sorted(links, key="police".__ne__),
+                drill_links=outside.drill_links,
                 zone=around.zone,
                 holder=holder + process,
             ),

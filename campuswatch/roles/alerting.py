@@ -17,11 +17,14 @@ from alerting.dispatcher import Dispatcher
 from alerting.escalator import Escalator
 from alerting.expiry import Expiry
 from alerting.intake import Intake
+from alerting.link_answers import take_reply
 from alerting.pace import Limit, Pace
+from alerting.supervision import Supervisor
 from campuswatch.audit_heads import heads_file
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.audit_watch import AuditWatch
 from campuswatch.roles.bookkeeping import Bookkeeping
+from campuswatch.roles.links import supervision_plan
 from campuswatch.roles.outside import Outside, World
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.upkeep import keep_up
@@ -29,7 +32,7 @@ from campuswatch.targets.keeper import Keeper
 from domain.delivery import DeliveryChannel
 from domain.finding import Finding
 from storage.notices import NoticeChannel
-from storage.pool import Connection
+from storage.pool import Connection, wrapped_errors
 
 
 async def run(around: Surroundings, outside: Outside | None = None) -> None:
@@ -41,6 +44,9 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
     findings = Counter("campuswatch_findings_handled", "Findings taken over", ["rule", "kind"], registry=around.metrics)
     deliveries = Counter(
         "campuswatch_deliveries", "Tries to deliver", ["channel", "recipient", "outcome"], registry=around.metrics
+    )
+    heartbeats = Counter(
+        "campuswatch_link_heartbeats", "Heartbeats of links", ["link", "outcome"], registry=around.metrics
     )
 
     steps = Counter("campuswatch_escalation_steps", "Steps of escalations done", registry=around.metrics)
@@ -75,6 +81,13 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         recipient = outcome.delivery.recipient if outcome.delivery.channel == "webhook" else "duty"
         deliveries.labels(outcome.delivery.channel.value, recipient, "taken" if outcome.taken else "failed").inc()
 
+    def count_heartbeat(link_id: str, answered: bool) -> None:
+        heartbeats.labels(link_id, "answered" if answered else "unanswered").inc()
+
+    async def reply(link_id: str, body: bytes) -> None:
+        async with wrapped_errors(), pool.connection() as conn:
+            await take_reply(conn, link_id, body, around.clock.now())
+
     reactions = {
         NoticeChannel.REGISTRY: reload,
         NoticeChannel.FINDING: wake_intake,
@@ -85,10 +98,10 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
     told = around.settings.people
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(outside.pool(name="alerting", max_size=8))
-        links = await stack.enter_async_context(outside.links())
+        links = await stack.enter_async_context(outside.links("alerting", reply))
         look = Directory(pool, around.clock, public_url=told.public_url, lasts=timedelta(hours=told.link_hours))
         people = await stack.enter_async_context(outside.people(look))
-        desk = Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone)
+        desk = Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone, drill_links=outside.drill_links)
         courier = Courier(links, people)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(outside.react(reactions, name="alerting notices"), name="notices")
@@ -134,7 +147,15 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 poll_s=outside.poll_s,
             )
             tasks.create_task(escalator.run(), name="escalator")
+            supervisor = Supervisor(
+                pool=pool,
+                links=links if outside.supervised else {},
+                plan=supervision_plan(around.settings),
+                clock=around.clock,
+                on_heartbeat=count_heartbeat,
+            )
             tasks.create_task(intake.run(), name="intake")
+            tasks.create_task(supervisor.run(), name="supervision")
             tasks.create_task(dispatcher.run(), name="dispatcher")
             keeper = Keeper(pool=pool, clock=around.clock, zone=around.zone, metrics=around.metrics)
             noticed = outside.react(keeper.reactions, name="targets notices", pause_s=0.1, ears=keeper.ears)

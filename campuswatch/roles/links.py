@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
 
 import aiohttp
 
+from alerting.cap import CapAddress
 from alerting.channels import Channel
-from alerting.channels.webhook import HttpPost, WebhookLink
+from alerting.channels.cap import cap_form
+from alerting.channels.mqtt import Broker, MqttLink, OnReply
+from alerting.channels.webhook import HttpPost, WebhookLink, json_form
+from alerting.supervision import Plan
 from campuswatch.roles.surroundings import Surroundings
+from campuswatch.settings import LinkSettings, Settings
 
 #: Seconds that a link may take to connect and to answer. A test alarm shows how long it really takes.
 CONNECT_S = 3.0
 ANSWER_S = 10.0
 
 
+def supervision_plan(settings: Settings) -> Plan:
+    return Plan(
+        heartbeat_s=settings.supervision.heartbeat_s,
+        silent_s=settings.supervision.silent_s,
+        test_s=settings.supervision.test_hours * 3600,
+    )
+
+
 @asynccontextmanager
-async def open_links(around: Surroundings) -> AsyncIterator[Mapping[str, Channel]]:
-    """Every configured link, with a client of its own: one that hangs takes no connection from another."""
-    links: dict[str, WebhookLink] = {}
+async def open_links(
+    around: Surroundings, *, name: str, on_reply: OnReply | None = None
+) -> AsyncIterator[Mapping[str, Channel]]:
+    """Every configured link, with a client of its own: one that hangs takes no connection from another. ``name`` is the
+    role's, by which brokers tell its sessions from those of others; ``on_reply`` hears what comes late over MQTT.
+    """
+    links: dict[str, Channel] = {}
     async with AsyncExitStack() as stack:
         for link_id, link in around.settings.links.items():
+            if link.kind == "mqtt":
+                links[link_id] = await stack.enter_async_context(_mqtt_link(around, link_id, link, name, on_reply))
+                continue
             client = await stack.enter_async_context(
                 aiohttp.ClientSession(
                     timeout=aiohttp.ClientTimeout(total=ANSWER_S + CONNECT_S, connect=CONNECT_S, sock_read=ANSWER_S),
@@ -30,6 +52,42 @@ async def open_links(around: Surroundings) -> AsyncIterator[Mapping[str, Channel
                     trust_env=False,
                 )
             )
-            post = HttpPost(client, link.url)
-            links[link_id] = WebhookLink(link_id, link.secret.get_secret_value(), post=post, clock=around.clock)
+            form = cap_form(cap_address(link_id, link), around.zone) if link.kind == "cap" else json_form
+            links[link_id] = WebhookLink(
+                link_id, link.secret.get_secret_value(), post=HttpPost(client, link.url), clock=around.clock, form=form
+            )
         yield links
+
+
+def cap_address(link_id: str, link: LinkSettings) -> CapAddress:
+    """From whom CAP documents are, and for whom."""
+    return CapAddress(
+        sender=link.sender,
+        sender_name=link.sender_name,
+        scope="Restricted" if link.restriction else "Private",
+        addresses=link.addresses or (() if link.restriction else (link_id,)),
+        restriction=link.restriction,
+    )
+
+
+def _mqtt_link(around: Surroundings, link_id: str, link: LinkSettings, name: str, on_reply: OnReply | None) -> MqttLink:
+    parts = urlsplit(link.url)
+    tls = None
+    if parts.scheme == "mqtts":
+        tls = ssl.create_default_context(cafile=str(link.ca) if link.ca else None)
+    return MqttLink(
+        link_id,
+        link.secret.get_secret_value(),
+        broker=Broker(
+            host=parts.hostname or "",
+            port=parts.port or (8883 if tls else 1883),
+            tls=tls,
+            username=link.username,
+            password=None if link.password is None else link.password.get_secret_value(),
+        ),
+        client_id=f"{around.settings.mqtt.client_id}-link-{link_id}-{name}",
+        topic=link.topic or f"campuswatch/{link_id}",
+        reply_s=link.reply_s,
+        clock=around.clock,
+        on_reply=on_reply,
+    )

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from alerting.channels import Channel
+from alerting.channels.mqtt import OnReply
 from alerting.directory import Look
 from campuswatch.roles.links import open_links
 from campuswatch.roles.listening import POLL_S, Ear, Reaction, react
@@ -28,11 +29,14 @@ from storage.pool import Pool, open_pool
 
 class Outside(Protocol):
     """``poll_s``: how late a notice of the database that was missed is made up for. ``chance``: numbers in [0, 1) that
-    keep many from trying again in the same moment.
+    keep many from trying again in the same moment. ``supervised``: whether links are sent heartbeats and test alarms.
+    ``drill_links``: those that hear of a drill which does not say so itself (None = all).
     """
 
     poll_s: float
     chance: Callable[[], float]
+    supervised: bool
+    drill_links: Sequence[str] | None
 
     def session(
         self,
@@ -46,8 +50,8 @@ class Outside(Protocol):
     def pool(self, *, name: str, max_size: int) -> AbstractAsyncContextManager[Pool]:
         """Connections to the database."""
 
-    def links(self) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
-        """The links by their ids."""
+    def links(self, name: str, on_reply: OnReply | None = None) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
+        """The links by their ids, for the role ``name``; see `campuswatch.roles.links`."""
 
     def people(self, look: Look) -> AbstractAsyncContextManager[Mapping[DeliveryChannel, Channel]]:
         """The ways to people; ``look`` finds addresses."""
@@ -72,9 +76,11 @@ class World:
 
     poll_s = 2.0
     chance = staticmethod(random.random)
+    supervised = True
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self.drill_links: Sequence[str] | None = around.settings.drill_links()
 
     def session(
         self,
@@ -95,8 +101,8 @@ class World:
     def pool(self, *, name: str, max_size: int) -> AbstractAsyncContextManager[Pool]:
         return open_pool(self._around.settings.database_url(), name=name, max_size=max_size)
 
-    def links(self) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
-        return open_links(self._around)
+    def links(self, name: str, on_reply: OnReply | None = None) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
+        return open_links(self._around, name=name, on_reply=on_reply)
 
     def people(self, look: Look) -> AbstractAsyncContextManager[Mapping[DeliveryChannel, Channel]]:
         return open_people(self._around, look)

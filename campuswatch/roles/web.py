@@ -14,10 +14,12 @@ from campuswatch.roles.journals import read_states
 from campuswatch.roles.listening import react
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.web_desk import WebDesk
+from campuswatch.roles.web_liaison import WebLinks
 from campuswatch.settings import Settings
 from campuswatch.targets.assessor import TargetAssessor
 from campuswatch.version import installed_version
 from dashboards.app import create_app
+from dashboards.liaison import Liaison
 from dashboards.server import serve
 from dashboards.settings import WebSettings
 from devices.adoption import adopt
@@ -92,6 +94,7 @@ async def run(around: Surroundings) -> None:
             version=installed_version(),
             registry=around.metrics,
             journals=partial(read_states, settings),
+            liaison=Liaison(links=WebLinks(pool, settings, around.clock)),
         )
         try:
             await serve(

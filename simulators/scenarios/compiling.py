@@ -10,7 +10,7 @@ import msgspec
 
 from simulators.addressees import FOR_ALL, Addressees
 from simulators.errors import OrderRefused
-from simulators.far_ends import LinkName, Mode
+from simulators.far_ends import LinkName, Mode, Person
 from simulators.interventions import Interventions
 from simulators.scenarios import format as form
 from simulators.scenarios import script as made
@@ -51,6 +51,7 @@ def compiled(
         start_s=header.start,
         ends_s=header.start + header.lasts,
         district=work.district,
+        supervised=header.supervised,
         steps=tuple(sorted(work.steps, key=lambda step: step.at_s)),
         wants=tuple(work.wants),
         quiets=tuple(work.quiets),
@@ -185,7 +186,13 @@ class _Compiler:
             self._wrong((*way, "mode"), "a telephone answers no receipt; expected another mode")
         if "seconds" in said.model_fields_set and mode not in (Mode.SLOW, Mode.HANG):
             self._wrong((*way, "seconds"), "expected only with slow and hang, which take so long")
-        self._add(way, made.LinkAct(link=link, mode=mode, seconds=said.seconds))
+        person = Person(said.person)
+        if link is LinkName.PHONE and person is not Person.SILENT:
+            self._wrong((*way, "person"), "a telephone has no such person; acknowledge is what a leader does")
+        self._add(
+            way,
+            made.LinkAct(link=link, mode=mode, seconds=said.seconds, person=person, person_after_s=said.person_after),
+        )
         if said.lasts is None:
             return
         well_s = self._now_s + said.lasts
@@ -194,7 +201,7 @@ class _Compiler:
         elif well_s > self._ends_s:
             self._wrong((*way, "for"), f"expected to be over inside the scenario, which ends at {self._shown_end()}")
         else:
-            act = made.LinkAct(link=link, mode=Mode.OK)
+            act = made.LinkAct(link=link, mode=Mode.OK, person=person, person_after_s=said.person_after)
             self.steps.append(made.Step(at_s=well_s, line=self._line(way), act=act))
 
     def _database(self, away: bool, way: Way) -> None:

@@ -17,7 +17,7 @@ from domain.maintenance import LONGEST_SHELVING, LONGEST_WINDOW, NEVER_HELD
 from domain.observation import AlarmKind, EventKind
 from domain.vocabulary import RULE_WORDS
 from simulators.district import DISTRICT_SITES
-from simulators.far_ends import LinkName, Mode
+from simulators.far_ends import LinkName, Mode, Person
 from simulators.orders import MOST_TIMES
 from simulators.scenarios.happening import CHANGES, DUTY, OPERATOR, HappeningKind
 from simulators.scenarios.script import Process
@@ -194,6 +194,10 @@ class Link(Part):
     link: Annotated[str, *one_of(LinkName), Field(description="which far end")]
     mode: Annotated[str, *one_of(Mode), Field(description="how it behaves")]
     seconds: Annotated[float, Field(strict=True, ge=0, le=3600, description="how long slow and hang take")] = 5.0
+    person: Annotated[str, *one_of(Person), Field(description="what the person there does with an alarm")] = "silent"
+    person_after: Annotated[
+        float, Field(strict=True, ge=0, le=3600, description="so many seconds after its receipt")
+    ] = 20.0
     lasts: Duration | None = Field(default=None, alias="for", description="then it is well again")
 
 
@@ -360,6 +364,9 @@ class Header(Part):
     devices: Annotated[list[Device], Field(min_length=1, description="only these devices are there")] | None = None
     start: Annotated[Start, Field(description="when it begins, by China's clock")]
     lasts: Annotated[Duration, Field(description="how long it lasts, at most 31d")]
+    supervised: Annotated[
+        bool, Field(strict=True, description="links are sent heartbeats and test alarms; costs time in long scenarios")
+    ] = False
 
 
 class Scenario(Header):

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from simulators.district import District
-from simulators.far_ends import LinkName, Mode
+from simulators.far_ends import LinkName, Mode, Person
 from simulators.orders import Order
 from simulators.scenarios.happening import HappeningKind
 
@@ -39,11 +39,15 @@ class Process(StrEnum):
 
 
 class LinkAct(msgspec.Struct, frozen=True, kw_only=True):
-    """The far end behaves so from now on; ``seconds`` is how long `slow` and `hang` take."""
+    """The far end behaves so from now on; ``seconds`` is how long `slow` and `hang` take. ``person`` is what
+    the person there does with each new alarm, ``person_after_s`` after it.
+    """
 
     link: LinkName
     mode: Mode
     seconds: float = 5.0
+    person: Person = Person.SILENT
+    person_after_s: float = 20.0
 
 
 class OperatorAct(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +151,7 @@ class Quiet(msgspec.Struct, frozen=True, kw_only=True):
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
     """``name``: of the file, without its ending. ``steps`` are in the order of their times. Both links answer well and
-    a leader is on duty at the beginning.
+    a leader is on duty at the beginning. ``supervised``: links are sent heartbeats and test alarms.
     """
 
     name: str
@@ -160,3 +164,4 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     wants: tuple[Want, ...]
     quiets: tuple[Quiet, ...]
+    supervised: bool = False

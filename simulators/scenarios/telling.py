@@ -11,7 +11,7 @@ from domain.finding import Severity
 from domain.vocabulary import DEVICE_WORDS, SEVERITY_WORDS, rule_words
 from simulators.alarm_lines import Language
 from simulators.district import District
-from simulators.far_ends import Mode
+from simulators.far_ends import Mode, Person
 from simulators.orders import Op, Order
 from simulators.scenarios.happening import DUTY, Happening, HappeningKind
 from simulators.scenarios.script import (
@@ -51,6 +51,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "unshelved": ("搁置结束", "off the shelf"),
     "maintenance": ("维护窗口", "maintenance"),
     "shelve": ("搁置", "shelve"),
+    "link_accepted": ("对方已接警", "accepted by the link"),
+    "link_refused": ("对方拒绝", "refused by the link"),
+    "accepts": ("有人接警", "somebody accepts"),
+    "refuses": ("有人拒绝", "somebody refuses"),
     "cut": ("失联", "cut"),
     "restore": ("恢复联网", "restore"),
     "heat": ("升温", "heat"),
@@ -156,6 +160,8 @@ class Telling:
                 mode = _MODES[act.mode][self._second]
                 if act.mode in (Mode.SLOW, Mode.HANG):
                     mode += f" {lasting(act.seconds)}"
+                if act.person is not Person.SILENT:
+                    mode += f", {self.word(act.person.value)} +{lasting(act.person_after_s)}"
                 return Told(self.word("link"), self.word(act.link.value), "", mode)
             case OperatorAct():
                 beside = "".join((act.actor, f" “{act.note}”" if act.note else ""))

@@ -32,16 +32,16 @@ async def test_a_heartbeat_that_is_due_is_claimed_once_and_then_at_its_next_time
     assert await claim_heartbeats(conn, BOTH, at=_later(29), every_s=30) == []
     await watch_links(conn, BOTH, at=_later(29), first_test_at=NOW)
     assert len(await claim_heartbeats(conn, ["police"], at=_later(30), every_s=30)) == 1
-    assert await claim_tests(conn, BOTH, at=_later(59), every_s=3600, webhook_id="msg_1") == []
-    assert sorted(await claim_tests(conn, BOTH, at=_later(60), every_s=3600, webhook_id="msg_1")) == sorted(BOTH)
-    assert await claim_tests(conn, BOTH, at=_later(61), every_s=3600, webhook_id="msg_2") == []
+    assert await claim_tests(conn, BOTH, at=_later(59), every_s=3600) == []
+    assert sorted(await claim_tests(conn, BOTH, at=_later(60), every_s=3600)) == sorted(BOTH)
+    assert await claim_tests(conn, BOTH, at=_later(61), every_s=3600) == []
 
 
 async def test_the_proof_of_a_link_is_its_newest_answer_and_its_newest_receipt(conn: Connection) -> None:
     await watch_links(conn, ["police"], at=NOW, first_test_at=NOW)
     await record_alive(conn, "police", at=_later(1))
     await record_alive(conn, "police", at=_later(31))
-    await record_test(conn, "police", at=_later(32), receipt_id="JJ-1")
+    await record_test(conn, "police", at=_later(32), webhook_id="msg_1", receipt_id="JJ-1")
     (state,) = await link_states(conn)
     assert (state.alive_since, state.heartbeat_answered_at) == (_later(1), _later(31))
     assert (state.test_receipted_at, state.test_receipt_id) == (_later(32), "JJ-1")
@@ -52,7 +52,7 @@ async def test_the_proof_of_a_link_is_its_newest_answer_and_its_newest_receipt(c
     await record_unanswered(conn, "police", error="no answer in time", silent_since=_later(99))
     (state,) = await link_states(conn)
     assert (state.alive_since, state.silent_since, state.last_error) == (None, _later(31), "no answer in time")
-    await record_test(conn, "police", at=_later(200), receipt_id=None, next_test_at=_later(260))
+    await record_test(conn, "police", at=_later(200), webhook_id="msg_2", receipt_id=None, next_test_at=_later(260))
     await record_alive(conn, "police", at=_later(300))
     (state,) = await link_states(conn)
     assert (state.alive_since, state.silent_since, state.last_error) == (_later(300), None, None)

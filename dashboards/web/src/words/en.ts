@@ -191,6 +191,8 @@ export const en: Dictionary = {
   'rule.ledger_difference': 'Ledger does not balance, data may be lost',
   'rule.journal_filling': 'Disk journal fills up, the database takes nothing',
   'rule.session_forgotten': 'Broker forgot our session, messages may be lost',
+  'rule.link_silent': 'Link silent, the far end does not answer',
+  'rule.link_test': 'Self-check of the link',
 
   'mark.drill': 'DRILL',
   'mark.test': 'TEST',
@@ -354,6 +356,8 @@ export const en: Dictionary = {
   'timeline.declined': 'Cannot take it',
   'timeline.acknowledgement_expired': 'Acknowledgement ran out',
   'timeline.checked': 'Ticked off the check-list',
+  'timeline.link_accepted': 'accepted by the link',
+  'timeline.link_refused': 'refused by the link',
 
   'field.reason': 'reason',
   'field.detail': 'explanation',

@@ -186,6 +186,8 @@ export const zh = {
   'rule.ledger_difference': '收存账目不平，可能有数据丢失',
   'rule.journal_filling': '本机暂存将满，数据库未收数',
   'rule.session_forgotten': '消息服务器丢失会话，可能有报文丢失',
+  'rule.link_silent': '联网链路中断，对方无应答',
+  'rule.link_test': '联网链路自检',
 
   'mark.drill': '演练',
   'mark.test': '测试',
@@ -348,6 +350,8 @@ export const zh = {
   'timeline.declined': '无法处理',
   'timeline.acknowledgement_expired': '确认已过期',
   'timeline.checked': '完成处置清单项',
+  'timeline.link_accepted': '对方已接警',
+  'timeline.link_refused': '对方拒绝',
 
   'field.reason': '原因',
   'field.detail': '说明',
