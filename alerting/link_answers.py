@@ -14,6 +14,7 @@ from alerting.channels.webhook import ReceiptAnswer
 from alerting.signature import Seal
 from domain.delivery import Answer
 from domain.errors import AnswerRefused, UnknownDelivery
+from storage.audit_trail import append
 from storage.deliveries import delivery_of, record_answer, record_arrival
 from storage.incidents import add_entry
 from storage.pool import Connection
@@ -80,6 +81,16 @@ async def take_answer(conn: Connection, link_id: str, answer: Answer) -> bool:
                 kind="link_accepted" if answer.accepted else "link_refused",
                 actor=answer.by or link_id,
                 detail={"recipient": link_id} | ({"note": answer.note} if answer.note else {}),
+            )
+        if done.news:
+            await append(
+                conn,
+                at=answer.at,
+                actor=answer.by or link_id,
+                action="delivery.accepted" if answer.accepted else "delivery.refused",
+                subject=str(answer.delivery_id),
+                detail={"link": link_id} | ({"note": answer.note} if answer.note else {}),
+                origin=f"link {link_id}",
             )
     return done.news
 

@@ -25,6 +25,8 @@ from pydantic import (
     FilePath,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -152,19 +154,19 @@ class LinkSettings(_Part):
     ca: FilePath | None = None
     reply_s: float = Field(2.0, ge=0, le=10)
 
-    @model_validator(mode="after")
-    def _way(self) -> LinkSettings:
-        if self.kind != "mqtt":
-            _http_url(self.url)
-            return self
-        parts = urlsplit(self.url)
+    @field_validator("url")
+    @classmethod
+    def _way(cls, url: str, given: ValidationInfo) -> str:
+        if given.data.get("kind") != "mqtt":
+            return _http_url(url)
+        parts = urlsplit(url)
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.username:
             raise ValueError("expected mqtts://host:8883, with username and password beside it")
         if parts.scheme == "mqtt" and parts.hostname not in _LOOPBACK:
             raise ValueError(
                 "expected mqtts://host:8883 (mqtt:// for this machine only: names and addresses go with it)"
             )
-        return self
+        return url
 
 
 class SupervisionSettings(_Part):

@@ -6,8 +6,7 @@ kind                  ``what``
 incident              the rule; an incident was opened
 change                the timeline's word: acknowledged, returned, reset, closed, repeated, raised_again,
                       updated, nobody_on_duty, shelved, unshelved; an incident that was open already went
-                      on. link_accepted,
-                      link_refused: a person at the link answered
+                      on. link_accepted, link_refused: a person at the link answered
 receipt               the link (police, education); its receipt is written down
 notice                ``duty``; the duty leader's telephone took the notice, ``to`` is the leader
 failure               the link or ``duty``: a delivery failed for the first time or for good (one for each line

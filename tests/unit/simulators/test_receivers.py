@@ -202,7 +202,15 @@ async def test_behaviour_is_shown_with_its_counters_and_nonsense_is_refused(far_
     await far_ends.deliver(webhook_signature="v1,AAAA")
     shown = (await far_ends.client.get("/behaviour")).json()
     assert shown["phone"]["mode"] == "slow"
-    assert shown["police"] == {"mode": "ok", "seconds": 5.0, "attempts": 1, "bad_signatures": 1}
+    assert shown["police"] == {
+        "mode": "ok",
+        "seconds": 5.0,
+        "attempts": 1,
+        "bad_signatures": 1,
+        "person": "silent",
+        "heartbeats": 0,
+        "tests": 0,
+    }
     answer = await far_ends.client.post("/behaviour", json={"link": "police", "mode": "explode"})
     assert answer.status_code == 422
 

@@ -50,7 +50,8 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one() -> None:
     [(line, field, expected)] = problems_of(ONE_STEP, HEAD.replace("sites: 2", "site: 2"))
     assert (line, field) == (4, "site")
     assert expected == (
-        "unknown; expected one of title, about, seed, sites, devices, start, lasts, steps; did you mean sites?"
+        "unknown; expected one of title, about, seed, sites, devices, start, lasts, supervised, steps;"
+        " did you mean sites?"
     )
     [(_, _, expected)] = problems_of("  - press: {divice: s001-btn-01}\n")
     assert expected == "unknown; expected one of site, device, test, drill; did you mean device?"
