@@ -156,10 +156,12 @@ def main() -> None:
     from campuswatch.commands.quarantine import quarantine
     from campuswatch.commands.registry import registry
     from campuswatch.commands.sim import sim
+    from campuswatch.commands.targets import targets
 
     program.add_command(audit)
     program.add_command(devices)
     program.add_command(quarantine)
     program.add_command(registry)
     program.add_command(sim)
+    program.add_command(targets)
     program()

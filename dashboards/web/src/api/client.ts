@@ -68,6 +68,10 @@ function query(values: Record<string, string | number | null | undefined>): stri
   return text === '' ? '' : `?${text}`
 }
 
+export function get<Answer>(path: string, values: Record<string, string | number | null | undefined>): Promise<Answer> {
+  return call<Answer>('GET', path + query(values))
+}
+
 const part = encodeURIComponent
 
 export function incidents(choice: { state?: string; site_id?: string; limit?: number; cursor?: string | null }) {

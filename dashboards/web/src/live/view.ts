@@ -2,9 +2,10 @@
 
 import { computed, ref } from 'vue'
 
-export type Route = 'wall' | 'intake'
+export type Route = 'wall' | 'targets' | 'intake'
 
 function read(): Route {
+  if (window.location.hash.startsWith('#/targets')) return 'targets'
   return window.location.hash.startsWith('#/intake') ? 'intake' : 'wall'
 }
 
