@@ -38,7 +38,7 @@ EMBEDDED_MESSAGES = 20_000
 SPAN_S = 600.0
 
 
-class _DurableTimescale(TimescalePostgres):
+class DurableTimescale(TimescalePostgres):
     """With what production has: what is committed is on the disk."""
 
     _settings: ClassVar[dict[str, str]] = {**TimescalePostgres._settings, "fsync": "on", "full_page_writes": "on"}
@@ -198,7 +198,7 @@ async def _prepare(dsn: str, district: District) -> None:
 def _database(kind: str, directory: Path) -> Iterator[str]:
     """A server with everything on that makes a commit durable."""
     if kind == "timescaledb":
-        timescale = _DurableTimescale(directory)
+        timescale = DurableTimescale(directory)
         timescale.start()
         try:
             yield timescale.admin_dsn

@@ -93,13 +93,20 @@ async def write_intervals(conn: Connection, intervals: Sequence[Interval], closi
             (one.site_no, one.target_id, one.since),
         )
         await conn.execute(
-            "UPDATE compliance_interval SET until = %s WHERE site_no = %s AND target_id = %s AND until IS NULL",
-            (one.since, one.site_no, one.target_id),
-        )
-        await conn.execute(
-            "INSERT INTO compliance_interval (site_no, target_id, version, standing, since, causes)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            (one.site_no, one.target_id, one.version, one.standing.value, one.since, Jsonb(list(one.causes))),
+            "WITH before AS (UPDATE compliance_interval SET until = %(since)s"
+            "  WHERE site_no = %(site)s AND target_id = %(target)s AND until IS NULL RETURNING standing)"
+            " INSERT INTO compliance_interval (site_no, target_id, version, standing, since, causes, requirements, drops)"
+            " SELECT %(site)s, %(target)s, %(version)s, %(standing)s, %(since)s, %(causes)s, %(requirements)s,"
+            "  %(standing)s = 'dropped' AND NOT EXISTS (SELECT FROM before WHERE standing = 'dropped')",
+            {
+                "site": one.site_no,
+                "target": one.target_id,
+                "version": one.version,
+                "standing": one.standing.value,
+                "since": one.since,
+                "causes": Jsonb(list(one.causes)),
+                "requirements": _requirements(one),
+            },
         )
     for site_no, target_id, at in closings:
         await conn.execute(
@@ -121,14 +128,27 @@ async def begin_intervals(conn: Connection, intervals: Sequence[Interval]) -> No
     async with (
         conn.cursor() as cursor,
         cursor.copy(
-            "COPY compliance_interval (site_no, target_id, version, standing, since, causes) FROM STDIN"
+            "COPY compliance_interval (site_no, target_id, version, standing, since, causes, requirements, drops) FROM STDIN"
         ) as copy,
     ):
         for one in intervals:
             await copy.write_row(
-                (one.site_no, one.target_id, one.version, one.standing.value, one.since, Jsonb(list(one.causes)))
+                (
+                    one.site_no,
+                    one.target_id,
+                    one.version,
+                    one.standing.value,
+                    one.since,
+                    Jsonb(list(one.causes)),
+                    _requirements(one),
+                    one.standing is Standing.DROPPED,
+                )
             )
     await notify(conn, NoticeChannel.COMPLIANCE)
+
+
+def _requirements(one: Interval) -> list[str]:
+    return sorted({str(cause["requirement"]) for cause in one.causes if cause["known"]})
 
 
 async def load_flags(conn: Connection) -> list[StoredFlag]:

@@ -7,7 +7,7 @@ known against them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, LiteralString
 
@@ -185,74 +185,113 @@ async def rates_at(conn: Connection, at: datetime) -> list[RateView]:
 
 
 #: What of each interval lies in the period.
-_CUT: LiteralString = """
-SELECT c.site_no, c.target_id, c.standing, c.since, c.causes,
-       extract(epoch FROM least(coalesce(c.until, %(until)s), %(until)s) - greatest(c.since, %(since)s))::float8 AS s,
-       lag(c.standing) OVER (PARTITION BY c.site_no, c.target_id ORDER BY c.since) AS before
-FROM compliance_interval AS c
-WHERE c.since < %(until)s AND (c.until IS NULL OR c.until > %(since)s)
-  AND (%(target)s::text IS NULL OR c.target_id = %(target)s)
-"""
-
-_GROUPS: dict[By, tuple[LiteralString, LiteralString, LiteralString]] = {
-    "district": ("''", "''", "''"),
-    "township": ("s.township", "s.township", "''"),
-    "site": ("s.site_id", "s.name", "s.name_en"),
-}
+_SECONDS: LiteralString = (
+    "extract(epoch FROM least(coalesce(c.until, %(until)s), %(until)s) - greatest(c.since, %(since)s))::float8"
+)
+_TOUCHES: LiteralString = (
+    "c.since < %(until)s AND (c.until IS NULL OR c.until > %(since)s)"
+    " AND (%(target)s::text IS NULL OR c.target_id = %(target)s)"
+)
 
 
 async def shares(
     conn: Connection, *, since: datetime, until: datetime, by: By, target_id: str | None = None
 ) -> list[ShareView]:
     """Time by standing in [since, until), by group and target. A drop is a change from anything else to not met."""
-    group, name, name_en = _GROUPS[by]
+    return grouped(await site_shares(conn, since=since, until=until, target_id=target_id), by)
+
+
+async def site_shares(
+    conn: Connection, *, since: datetime, until: datetime, target_id: str | None = None
+) -> list[tuple[str, ShareView]]:
+    """Of each site with its township: what every other grouping is the sum of."""
     cursor = await conn.execute(
-        f"WITH cut AS ({_CUT})"
-        f" SELECT {group} AS g, {name} AS n, {name_en} AS e, c.target_id, count(DISTINCT c.site_no),"
-        " coalesce(sum(c.s) FILTER (WHERE c.standing = 'compliant'), 0),"
-        " coalesce(sum(c.s) FILTER (WHERE c.standing = 'dropped'), 0),"
-        " coalesce(sum(c.s) FILTER (WHERE c.standing = 'unknown'), 0),"
-        " count(*) FILTER (WHERE c.standing = 'dropped' AND c.since >= %(since)s"
-        "  AND c.before IS DISTINCT FROM 'dropped')"
-        " FROM cut AS c JOIN site AS s USING (site_no) GROUP BY 1, 2, 3, 4 ORDER BY 1, 4",
+        "SELECT s.township, s.site_id, s.name, s.name_en, x.target_id, x.compliant_s, x.dropped_s, x.unknown_s, x.drops"
+        " FROM (SELECT c.site_no, c.target_id,"
+        f"  sum({_SECONDS}) FILTER (WHERE c.standing = 'compliant') AS compliant_s,"
+        f"  sum({_SECONDS}) FILTER (WHERE c.standing = 'dropped') AS dropped_s,"
+        f"  sum({_SECONDS}) FILTER (WHERE c.standing = 'unknown') AS unknown_s,"
+        "   count(*) FILTER (WHERE c.drops AND c.since >= %(since)s) AS drops"
+        f"  FROM compliance_interval AS c WHERE {_TOUCHES} GROUP BY 1, 2) AS x"
+        " JOIN site AS s USING (site_no) ORDER BY s.site_id, x.target_id",
         {"since": since, "until": until, "target": target_id},
     )
     return [
-        ShareView(
-            group=row[0],
-            name=row[1],
-            name_en=row[2],
-            target_id=row[3],
-            sites=row[4],
-            compliant_s=row[5],
-            dropped_s=row[6],
-            unknown_s=row[7],
-            drops=row[8],
+        (
+            row[0],
+            ShareView(
+                group=row[1],
+                name=row[2],
+                name_en=row[3],
+                target_id=row[4],
+                sites=1,
+                compliant_s=row[5] or 0.0,
+                dropped_s=row[6] or 0.0,
+                unknown_s=row[7] or 0.0,
+                drops=row[8],
+            ),
         )
         for row in await cursor.fetchall()
     ]
 
 
-async def causes_over(
-    conn: Connection, *, since: datetime, until: datetime, by_site: bool, target_id: str | None = None
-) -> list[CauseView]:
-    """What kept sites from targets in [since, until), the longest first: of the district, or of each site. Two causes
-    of one kind at one site at one time count once.
+def grouped(sites: Iterable[tuple[str, ShareView]], by: By) -> list[ShareView]:
+    """The sums by township, or of the district; by site they are what they are."""
+    if by == "site":
+        return [one for _, one in sites]
+    sums: dict[tuple[str, str], list[ShareView]] = {}
+    for township, one in sites:
+        sums.setdefault((township if by == "township" else "", one.target_id), []).append(one)
+    return [
+        ShareView(
+            group=group,
+            name=group,
+            name_en="",
+            target_id=target_id,
+            sites=len(each),
+            compliant_s=sum(one.compliant_s for one in each),
+            dropped_s=sum(one.dropped_s for one in each),
+            unknown_s=sum(one.unknown_s for one in each),
+            drops=sum(one.drops for one in each),
+        )
+        for (group, target_id), each in sorted(sums.items())
+    ]
+
+
+async def causes_over(conn: Connection, *, since: datetime, until: datetime) -> list[CauseView]:
+    """What kept each site from targets in [since, until), the longest first. Two causes of one kind at one time count
+    once.
     """
-    site: LiteralString = "s.site_id" if by_site else "''"
     cursor = await conn.execute(
-        f"WITH cut AS ({_CUT})"
-        f" SELECT c.target_id, r.requirement, {site} AS g, sum(c.s), count(DISTINCT c.site_no)"
-        " FROM cut AS c JOIN site AS s USING (site_no),"
-        " LATERAL (SELECT DISTINCT one ->> 'requirement' AS requirement FROM jsonb_array_elements(c.causes) AS one"
-        "          WHERE (one -> 'known')::boolean) AS r"
-        " WHERE c.standing = 'dropped' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3",
-        {"since": since, "until": until, "target": target_id},
+        "SELECT x.target_id, x.requirement, s.site_id, x.s FROM ("
+        f" SELECT c.site_no, c.target_id, r.requirement, sum({_SECONDS}) AS s"
+        " FROM compliance_interval AS c, unnest(c.requirements) AS r (requirement)"
+        f" WHERE {_TOUCHES} AND c.standing = 'dropped' GROUP BY 1, 2, 3) AS x JOIN site AS s USING (site_no)"
+        " ORDER BY x.s DESC, 1, 2, 3",
+        {"since": since, "until": until, "target": None},
     )
     return [
-        CauseView(target_id=row[0], requirement=row[1], site_id=row[2], seconds=row[3], sites=row[4])
+        CauseView(target_id=row[0], requirement=row[1], site_id=row[2], seconds=row[3], sites=1)
         for row in await cursor.fetchall()
     ]
+
+
+def causes_together(causes: Iterable[CauseView]) -> list[CauseView]:
+    """The same over all sites."""
+    sums: dict[tuple[str, str], list[CauseView]] = {}
+    for one in causes:
+        sums.setdefault((one.target_id, one.requirement), []).append(one)
+    found = [
+        CauseView(
+            target_id=target_id,
+            requirement=requirement,
+            site_id="",
+            seconds=sum(one.seconds for one in each),
+            sites=len(each),
+        )
+        for (target_id, requirement), each in sums.items()
+    ]
+    return sorted(found, key=lambda one: (-one.seconds, one.target_id, one.requirement))
 
 
 async def days_over(

@@ -36,10 +36,13 @@ async def gather_proofs(conn: Connection) -> int:
     return cursor.rowcount
 
 
-async def load_proofs(conn: Connection) -> dict[int, tuple[LinkProof, ...]]:
-    """By device_no."""
+async def load_proofs(conn: Connection, site_nos: Sequence[int] | None = None) -> dict[int, tuple[LinkProof, ...]]:
+    """By device_no, of all sites or of some."""
     cursor = await conn.execute(
-        "SELECT device_no, link_id, proved_at, receipt_id, test FROM link_proof ORDER BY device_no, link_id"
+        "SELECT p.device_no, p.link_id, p.proved_at, p.receipt_id, p.test FROM link_proof AS p"
+        " JOIN device AS d USING (device_no) WHERE %(sites)s::integer[] IS NULL OR d.site_no = ANY(%(sites)s)"
+        " ORDER BY p.device_no, p.link_id",
+        {"sites": None if site_nos is None else list(site_nos)},
     )
     found: dict[int, list[LinkProof]] = {}
     for device_no, link_id, proved_at, receipt_id, test in await cursor.fetchall():

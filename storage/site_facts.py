@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, LiteralString, TypeVar
 
@@ -11,7 +11,7 @@ import msgspec
 
 from domain.device import DeviceKind
 from domain.liveness import Connectivity
-from domain.site_facts import DeviceFact, LinkFact, LinkProof, SiteFacts
+from domain.site_facts import DeviceFact, LinkFact, SiteFacts
 from storage.facts import list_site_facts
 from storage.guard_posts import list_post_reports, list_posts
 from storage.guards import last_check_ins, list_guards, list_shifts
@@ -38,16 +38,31 @@ LEFT JOIN device_state AS st ON st.device_no = d.device_no
 LEFT JOIN device_condition AS c ON c.device_no = d.device_no
 LEFT JOIN device AS b ON b.device_no = st.behind_no
 WHERE d.retired_at IS NULL AND (n.device_no IS NOT NULL OR d.kind IN ('access_control', 'barrier'))
-  AND (%(site)s::integer IS NULL OR d.site_no = %(site)s)
+  AND (%(sites)s::integer[] IS NULL OR d.site_no = ANY(%(sites)s))
 ORDER BY d.site_no, d.device_id
+"""
+
+# xmin is the version of a row: it tells every change, whoever made it and whatever the clocks say.
+_MARKS: LiteralString = """
+SELECT d.site_no, sum(hashtextextended(
+           concat(d.device_no, ':', st.xmin::text, ':', c.xmin::text, ':', n.version_no, ':', p.marks), 0))
+FROM device AS d
+LEFT JOIN networked_device AS n ON n.device_no = d.device_no AND n.valid_to IS NULL
+LEFT JOIN device_state AS st ON st.device_no = d.device_no
+LEFT JOIN device_condition AS c ON c.device_no = d.device_no
+LEFT JOIN (SELECT device_no, string_agg(xmin::text, ',' ORDER BY link_id) AS marks FROM link_proof GROUP BY 1) AS p
+       ON p.device_no = d.device_no
+WHERE d.retired_at IS NULL AND (n.device_no IS NOT NULL OR d.kind IN ('access_control', 'barrier'))
+GROUP BY d.site_no
 """
 
 
 async def load_device_facts(
-    conn: Connection, proofs: Mapping[int, tuple[LinkProof, ...]], *, site_no: int | None = None
+    conn: Connection, site_nos: Sequence[int] | None = None
 ) -> dict[int, dict[str, DeviceFact]]:
-    """By site_no and device_id: the devices that a target asks for, at all sites or at one."""
-    cursor = await conn.execute(_DEVICES, {"site": site_no})
+    """By site_no and device_id: the devices that a target asks for, at all sites or at some."""
+    proofs = await load_proofs(conn, site_nos)
+    cursor = await conn.execute(_DEVICES, {"sites": None if site_nos is None else list(site_nos)})
     found: defaultdict[int, dict[str, DeviceFact]] = defaultdict(dict)
     for row in await cursor.fetchall():
         found[row[0]][row[2]] = DeviceFact(
@@ -69,6 +84,14 @@ async def load_device_facts(
     return found
 
 
+async def device_marks(conn: Connection) -> dict[int, Any]:
+    """By site_no a mark that is another one as soon as anything changes that `load_device_facts` reads of the site's
+    devices: cheap, so that one change of 20,000 devices is found by looking at all of them.
+    """
+    cursor = await conn.execute(_MARKS)
+    return dict(await cursor.fetchall())
+
+
 async def load_link_facts(conn: Connection) -> tuple[LinkFact, ...]:
     """The links of the district, as their supervision has it. Its heartbeats are no facts of their own: what counts
     is whether the link is alive, and what test alarm it has receipted.
@@ -87,8 +110,7 @@ async def load_link_facts(conn: Connection) -> tuple[LinkFact, ...]:
 async def load_site_facts(conn: Connection, *, now: datetime, site_id: str | None = None) -> dict[int, SiteFacts]:
     """By site_no: everything, of all sites or of one."""
     sites = await list_site_facts(conn, site_id=site_id)
-    site_no = None if site_id is None else next((site.site_no for site in sites), 0)
-    devices = await load_device_facts(conn, await load_proofs(conn), site_no=site_no)
+    devices = await load_device_facts(conn, None if site_id is None else [site.site_no for site in sites])
     links = await load_link_facts(conn)
     calendar = await school_calendar(conn)
     guards = _by_site(one.fact for one in await list_guards(conn, site_id=site_id))

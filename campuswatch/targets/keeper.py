@@ -48,10 +48,10 @@ from storage.compliance import (
     write_intervals,
 )
 from storage.findings import store_findings
-from storage.link_proofs import gather_proofs, load_proofs
+from storage.link_proofs import gather_proofs
 from storage.notices import NoticeChannel
 from storage.pool import Connection, Pool, wrapped_errors
-from storage.site_facts import load_device_facts, load_link_facts, load_site_facts, with_devices
+from storage.site_facts import device_marks, load_device_facts, load_link_facts, load_site_facts, with_devices
 from storage.targets import target_definitions
 
 log = structlog.get_logger("campuswatch.targets")
@@ -79,6 +79,7 @@ class Keeper:
         self._loaded_at: datetime | None = None
         self._marked_at: datetime | None = None
         self._newest = 0
+        self._marks: dict[int, object] = {}
         self._wake = asyncio.Event()
         self._heard: set[str] = set()
         self._gauge = Gauge(
@@ -99,8 +100,8 @@ class Keeper:
             NoticeChannel.TARGET: self._learn_definitions,
             NoticeChannel.REGISTRY: self._learn_everything,
             NoticeChannel.PREMISES: self._learn_premises,
-            NoticeChannel.DEVICE: self._learn_devices,
-            NoticeChannel.CONDITION: self._learn_devices,
+            NoticeChannel.DEVICE: self.learn_devices,
+            NoticeChannel.CONDITION: self.learn_devices,
             NoticeChannel.INCIDENT: self._learn_proofs,
             NoticeChannel.LINK: self._learn_links,
         }
@@ -135,15 +136,21 @@ class Keeper:
                 self._books.learn(facts.values())
         self._wake.set()
 
-    async def _learn_devices(self, conn: Connection) -> None:
+    async def learn_devices(self, conn: Connection) -> None:
+        """Read anew how devices stand."""
         if self._loaded_at is not None:
-            devices = await load_device_facts(conn, await load_proofs(conn))
-            self._books.learn([with_devices(facts, devices) for facts in self._books.facts.values()])
+            marks = await device_marks(conn)
+            changed = [no for no in self._books.facts if marks.get(no) != self._marks.get(no)]
+            if changed:
+                # What changes after the marks were read has other marks the next time.
+                devices = await load_device_facts(conn, changed)
+                self._books.learn([with_devices(self._books.facts[no], devices) for no in changed])
+            self._marks = marks
         self._wake.set()
 
     async def _learn_proofs(self, conn: Connection) -> None:
         if await gather_proofs(conn):
-            await self._learn_devices(conn)
+            await self.learn_devices(conn)
 
     async def _learn_links(self, conn: Connection) -> None:
         if self._loaded_at is not None:
@@ -228,7 +235,7 @@ class Keeper:
             since = await looked_at(conn)
         if since is not None:
             books.take_up(since)
-        self._books, self._loaded_at = books, now
+        self._books, self._loaded_at, self._marks = books, now, {}
         self._count()
 
     async def _commit(self, draft: Draft, now: datetime) -> None:

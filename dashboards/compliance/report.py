@@ -13,8 +13,10 @@ from storage.compliance_views import (
     RateView,
     ShareView,
     causes_over,
+    causes_together,
+    grouped,
     rates_at,
-    shares,
+    site_shares,
 )
 from storage.pool import Connection
 from storage.targets import target_definitions
@@ -82,12 +84,13 @@ def _line(one: ShareView) -> Line:
 async def gather(conn: Connection, *, since: datetime, until: datetime, by: By, now: datetime) -> Report:
     """:param until: later than ``since``; what lies ahead of ``now`` is left out."""
     until = min(until, now)
-    sites = await shares(conn, since=since, until=until, by="site")
-    grouped = sites if by == "site" else await shares(conn, since=since, until=until, by=by)
-    district = grouped if by == "district" else await shares(conn, since=since, until=until, by="district")
+    each = await site_shares(conn, since=since, until=until)
+    sites = grouped(each, "site")
+    causes = await causes_over(conn, since=since, until=until)
     reasons: dict[tuple[str, str], list[tuple[str, float]]] = {}
-    for cause in await causes_over(conn, since=since, until=until, by_site=True):
+    for cause in causes:
         reasons.setdefault((cause.site_id, cause.target_id), []).append((cause.requirement, cause.seconds / 3600))
+    district = grouped(each, "district")
     worst = sorted((one for one in sites if one.dropped_s > 0), key=lambda one: -one.dropped_s)[:WORST]
     # A target has a name for as long as it was ever in force in the period.
     names: dict[str, TargetDefinition] = {}
@@ -103,9 +106,9 @@ async def gather(conn: Connection, *, since: datetime, until: datetime, by: By, 
         targets={key: (one.name_zh, one.name_en) for key, one in names.items() if key in told},
         at_end=await rates_at(conn, until),
         district=[_line(one) for one in district],
-        lines=[_line(one) for one in grouped],
+        lines=[_line(one) for one in grouped(each, by)],
         worst=[
             Worst(line=_line(one), causes=reasons.get((one.group, one.target_id), [])[:CAUSES_EACH]) for one in worst
         ],
-        causes=await causes_over(conn, since=since, until=until, by_site=False),
+        causes=causes_together(causes),
     )
