@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import msgspec
 from psycopg.types.json import Jsonb
@@ -15,6 +15,8 @@ from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
 _KEEPER_LOCK = 0x63775F6B6570  # "cw_kep": one keeper writes at a time
+
+_COLUMNS: LiteralString = "site_no, target_id, version, standing, since, causes, requirements, drops"
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,9 +97,11 @@ async def write_intervals(conn: Connection, intervals: Sequence[Interval], closi
         await conn.execute(
             "WITH before AS (UPDATE compliance_interval SET until = %(since)s"
             "  WHERE site_no = %(site)s AND target_id = %(target)s AND until IS NULL RETURNING standing)"
-            " INSERT INTO compliance_interval (site_no, target_id, version, standing, since, causes, requirements, drops)"
+            f" INSERT INTO compliance_interval ({_COLUMNS})"
             " SELECT %(site)s, %(target)s, %(version)s, %(standing)s, %(since)s, %(causes)s, %(requirements)s,"
-            "  %(standing)s = 'dropped' AND NOT EXISTS (SELECT FROM before WHERE standing = 'dropped')",
+            # An aggregate has to have seen the update: only one interval may be open.
+            "  %(standing)s = 'dropped' AND b.dropped IS NOT TRUE"
+            " FROM (SELECT bool_or(standing = 'dropped') AS dropped FROM before) AS b",
             {
                 "site": one.site_no,
                 "target": one.target_id,
@@ -127,9 +131,7 @@ async def begin_intervals(conn: Connection, intervals: Sequence[Interval]) -> No
         return
     async with (
         conn.cursor() as cursor,
-        cursor.copy(
-            "COPY compliance_interval (site_no, target_id, version, standing, since, causes, requirements, drops) FROM STDIN"
-        ) as copy,
+        cursor.copy(f"COPY compliance_interval ({_COLUMNS}) FROM STDIN") as copy,
     ):
         for one in intervals:
             await copy.write_row(
