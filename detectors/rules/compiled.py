@@ -44,6 +44,7 @@ from detectors.rule import NOTHING, Changes, Rule, Watcher
 from detectors.watching import chosen, watched_kinds
 from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
+from domain.liveness import Connectivity
 from domain.vocabulary import RULE_WORDS
 
 #: A device_no, a site_no, or (site_no, place).
@@ -362,7 +363,9 @@ class CompiledRule(Rule):
         if self._offline and (device := self._devices.get(number)) is not None and self._watches(device):
             subject = self._subject(device)
             life = self._lives.get(number)
-            self._put(subject, min(self._due.get(subject, inf), 0.0 if life is None else life.since_s))
+            # Not earlier than it was looked at last: others of its place or site stood otherwise then.
+            since_s = max(0.0 if life is None else life.since_s, self._deafness.heard_until_s)
+            self._put(subject, min(self._due.get(subject, inf), since_s))
 
     # -- the registry -------------------------------------------------------------------------------------------------
 
@@ -389,7 +392,9 @@ class CompiledRule(Rule):
             before = subject in self._due if self._key == "device" else subject in known
             for leaf in counting:
                 leaf.watch(subject, self._now_s)
-            if not before:
+            if not before and self._always:
+                self._put(subject, self._now_s)
+            elif not before:
                 self._wait(subject, self._now_s)
 
     def _gather(self, devices: Mapping[int, RegisteredDevice]) -> None:
@@ -432,10 +437,16 @@ class CompiledRule(Rule):
                 return NOTHING  # gone, which the engine says; or watched again
         standing = self._standings.get(subject) if own else None
         identity = self._identity(kind, subject)
-        self._forget(kind, subject)
+        after: Sequence[Finding] = NOTHING
+        if kind == "device" and (device := self._devices.get(subject)) is not None and self._watches(device):
+            # It is watched on, as a part of its place or site: what was heard of it counts there.
+            self._changed.add(subject)
+            after = self._judge(self._subject(device), now.timestamp(), now, now, None)
+        else:
+            self._forget(kind, subject)
         if identity is None or not (ends or (standing is not None and standing.raised)):
-            return NOTHING
-        return (self._about(identity, FindingKind.CLEARED, now, now, {"rule_changed": True}),)
+            return after
+        return (self._about(identity, FindingKind.CLEARED, now, now, {"rule_changed": True}), *after)
 
     def _forget(self, kind: str, subject: Subject) -> None:
         own = kind == self._key
@@ -512,11 +523,17 @@ class CompiledRule(Rule):
                 everyone.update(leaf.numbers())
             elif self._timed:
                 everyone.update(self._subject(self._devices[no]) for no in leaf.numbers() if no in self._devices)
+        turned: list[int] = []
+        for number, life in self._lives.items() if self._offline else ():
+            if number in self._devices and self._watches(self._devices[number]):
+                if life.connectivity is Connectivity.OFFLINE:
+                    everyone.add(self._subject(self._devices[number]))
+                elif life.since_s > since_s:
+                    turned.append(number)
         for subject in everyone:
             self._wait(subject, since_s)
-        if self._offline:
-            for number, _ in self._lives.items():
-                self.turned(number)
+        for number in turned:
+            self.turned(number)
 
     def states(self) -> list[tuple[int, dict[str, Any]]]:
         numbers = {number for leaf in self._leaves if not leaf.of_subject for number in leaf.numbers()}

@@ -15,6 +15,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from detectors.engine import Engine
+from detectors.rule import Rule
 from detectors.rules import bulk_rules
 from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Finding
@@ -249,6 +250,7 @@ class Kept:
     liveness: dict[int, LivenessChange] = field(default_factory=dict)
     states: dict[tuple[str, int], Any] = field(default_factory=dict)
     marks: list[Marks] = field(default_factory=list)
+    rules: Callable[[], list[Rule]] = bulk_rules
 
     def commit(self, engine: Engine) -> None:
         changes = engine.changes()
@@ -264,7 +266,7 @@ class Kept:
 
     def engine(self, registered: dict[int, RegisteredDevice], now_s: float) -> Engine:
         """Built anew, as the bulk role does it."""
-        engine = Engine(bulk_rules())
+        engine = Engine(self.rules())
         engine.enrol(registered.values(), at(now_s))
         engine.restore(
             () if self.marks else self.liveness.values(),
@@ -284,12 +286,17 @@ class Lived(Generic[K]):
 
 
 def live(
-    batches: Sequence[Batch], kept: K, *, dies_before: Collection[int] = (), dies_after: Collection[int] = ()
+    batches: Sequence[Batch],
+    kept: K,
+    *,
+    dies_before: Collection[int] = (),
+    dies_after: Collection[int] = (),
+    rules: Callable[[], list[Rule]] = bulk_rules,
 ) -> Lived[K]:
     """``dies_before``: batches that were worked through and not committed when the engine was killed; they are heard
     again. ``dies_after``: batches after whose commit it was killed.
     """
-    engine, found = Engine(bulk_rules()), list[Finding]()
+    engine, found = Engine(rules()), list[Finding]()
     for place, batch in enumerate(batches):
         if place in dies_before:
             _work_through(engine, batch)

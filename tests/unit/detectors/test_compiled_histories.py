@@ -1,0 +1,165 @@
+"""What holds for every rule that is written as a document, over random histories: restarts, batches, changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from detectors.engine import Engine
+from detectors.rules.compiled import CompiledRule
+from domain.device import RegisteredDevice
+from domain.finding import Finding, FindingKind
+from domain.observation import EventKind
+from tests.unit.detectors import shipped
+from tests.unit.detectors.documents import TEXTS, all_rules, document
+from tests.unit.detectors.histories import HISTORIES, Batch, Kept, Writer, live, memory
+from tests.unit.detectors.sayings import at, device, event, reading, state_report
+
+THOROUGH = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def _ours(found: list[Finding]) -> list[Finding]:
+    """Without what is the lives' own matter."""
+    return [one for one in found if one.rule not in ("heartbeat_lost", "site_silent", "area_silent")]
+
+
+@THOROUGH
+@given(HISTORIES, st.data())
+def test_a_restart_changes_nothing(steps: list[Any], data: st.DataObject) -> None:
+    batches = Writer().write(steps)
+    places = st.sets(st.integers(0, len(batches) - 1), max_size=4)
+    before, after = data.draw(places, "dies before"), data.draw(places, "dies after")
+    never = live(batches, Kept(rules=all_rules), rules=all_rules)
+    often = live(batches, Kept(rules=all_rules), dies_before=before, dies_after=after, rules=all_rules)
+    ours, theirs = ({key: state for key, state in one.kept.states.items() if key[0] in TEXTS} for one in (often, never))
+    assert ours == theirs
+    if Counter(one.key for one in never.found if one.rule == "site_silent") == Counter(
+        one.key for one in often.found if one.rule == "site_silent"
+    ):
+        assert _ours(often.found) == _ours(never.found)
+        assert memory(often) == memory(never)
+
+
+@THOROUGH
+@given(HISTORIES)
+def test_replaying_a_history_gives_the_same_findings(steps: list[Any]) -> None:
+    batches = Writer().write(steps)
+    first, second = (live(batches, Kept(rules=all_rules), rules=all_rules) for _ in range(2))
+    assert first.found == second.found
+
+
+@THOROUGH
+@given(HISTORIES)
+def test_nothing_is_raised_twice_without_an_end_between(steps: list[Any]) -> None:
+    batches = Writer().write(steps)
+    standing: set[str] = set()
+    for one in live(batches, Kept(rules=all_rules), rules=all_rules).found:
+        if one.rule not in TEXTS and one.rule not in ("high_temperature", "temperature_rise", "low_battery"):
+            continue
+        if one.kind is FindingKind.RAISED:
+            # An event inside a tree is told each time too, as `tamper` is.
+            assert one.key not in standing or one.rule == "tree", one
+            standing.add(one.key)
+        elif one.kind is FindingKind.CLEARED:
+            assert one.key in standing
+            standing.discard(one.key)
+        else:
+            assert one.key in standing
+
+
+_SAYING = st.tuples(
+    st.sampled_from([0.0, 0.5, 3.0, 8.0, 21.0, 44.0, 61.0]),  # seconds since the one before
+    st.integers(1, 4),
+    st.sampled_from(["reading", "reading", "battery", "tamper", "whole", "open", "closed"]),
+    st.sampled_from([10.0, 18.0, 20.0, 29.0, 39.0, 52.0]),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(_SAYING, max_size=25), st.data())
+def test_it_makes_no_difference_how_messages_come_in_batches(sayings: list[Any], data: st.DataObject) -> None:
+    """A batch is messages that are heard between two ticks, wherever these lie: the same is found, of the same time."""
+    now_s, said = 0.0, list[tuple[float, Any]]()
+    for gap_s, number, what, value in sayings:
+        now_s += gap_s + 0.001
+        said.append((now_s, _said(now_s, device(number), what, value)))
+    found = []
+    for _ in range(2):
+        rules = [shipped.compiled(document(name)) for name in TEXTS if name != "gone"]
+        engine, told = Engine(rules), list[Finding]()
+        engine.enrol([device(number) for number in range(1, 5)], at(0))
+        gaps = data.draw(st.lists(st.sampled_from([1.0, 2.5, 9.0]), min_size=1, max_size=8))
+        tick_s, turn, waiting = 0.0, 0, list(said)
+        while tick_s < now_s + 400.0:
+            tick_s, turn = tick_s + gaps[turn % len(gaps)], turn + 1
+            while waiting and waiting[0][0] <= tick_s:
+                told.extend(engine.observe(waiting.pop(0)[1]))
+            told.extend(engine.tick(at(tick_s)))
+        found.append(sorted((one.rule, one.key, one.at, one.kind) for one in told if one.at < at(now_s + 380.0)))
+    assert found[0] == found[1]
+
+
+def _said(now_s: float, of: RegisteredDevice, what: str, value: float) -> Any:
+    match what:
+        case "reading":
+            return reading(now_s, value, of=of)
+        case "battery":
+            return event(now_s, EventKind.LOW_BATTERY, value < 20, of=of, name=f"{now_s}")
+        case "open" | "closed":
+            return msgspec.structs.replace(state_report(now_s, of=of), state={"door": what})
+        case _:
+            return event(now_s, EventKind.TAMPER, what == "tamper", of=of, name=f"{now_s}")
+
+
+@THOROUGH
+@given(HISTORIES, st.sampled_from(sorted(TEXTS)), st.integers(0, 200), st.integers(0, 200))
+def test_a_rule_that_is_changed_and_changed_back_at_once_is_as_it_was(
+    steps: list[Any], name: str, place: int, another: int
+) -> None:
+    """Taking up what the old one remembers loses nothing: the same document twice, as two objects."""
+    batches = Writer().write(steps)
+    never = live(batches, Kept(rules=all_rules), rules=all_rules)
+    engine, kept, found = Engine(all_rules()), Kept(rules=all_rules), list[Finding]()
+    for number, batch in enumerate(batches):
+        for deed in batch.deeds:
+            found.extend(deed(engine))
+        if number in (place % len(batches), another % len(batches)):
+            rules = dict(engine._rules)
+            old = rules[name]
+            assert isinstance(old, CompiledRule)
+            rules[name] = new = CompiledRule(document(name), old._grounds, old._deafness, old._lives)
+            old._deafness.concerned = [new if rule is old else rule for rule in old._deafness.concerned]
+            _swap_turns(engine, old, new)
+            engine.use(list(rules.values()), _at(batch))
+        kept.commit(engine)
+    assert found == never.found
+    assert {key: state for key, state in kept.states.items() if key[0] in TEXTS} == {
+        key: state for key, state in never.kept.states.items() if key[0] in TEXTS
+    }
+
+
+def _swap_turns(engine: Engine, old: Any, new: Any) -> None:
+    (told,) = engine._rules["heartbeat_lost"].concerned  # type: ignore[attr-defined]
+    wanting = told.__self__._wanting_turns
+    told.__self__._wanting_turns = [new if rule is old else rule for rule in wanting]
+
+
+def _at(batch: Batch) -> Any:
+    return at(batch.now_s)
+
+
+def test_all_of_them_are_set_off_by_such_histories() -> None:
+    """The tests above would say nothing of a rule that never speaks."""
+    spoke: Counter[str] = Counter()
+
+    @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(HISTORIES)
+    def look(steps: list[Any]) -> None:
+        spoke.update(one.rule for one in live(Writer().write(steps), Kept(rules=all_rules), rules=all_rules).found)
+
+    look()
+    assert set(TEXTS) - set(spoke) <= {"rounds", "often_tampered"}, spoke  # which tests of their own set off
