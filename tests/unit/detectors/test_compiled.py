@@ -165,7 +165,10 @@ def test_two_sensors_of_one_place_together() -> None:
 
 
 def test_any_and_not() -> None:
-    text = "when:\n  all:\n    - any:\n        - {event: door_forced}\n        - {event: tamper}\n    - not: {event: fault}\n"
+    text = (
+        "when:\n  all:\n    - any:\n        - {event: door_forced}\n        - {event: tamper}\n"
+        "    - not: {event: fault}\n"
+    )
     engine = engine_of(document("broken_into", text))
     said = [
         event(10, EventKind.FAULT, name="1"),
