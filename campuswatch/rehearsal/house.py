@@ -28,6 +28,7 @@ from campuswatch.rehearsal.connections import open_connections
 from campuswatch.rehearsal.ears import Ears
 from campuswatch.rehearsal.loop import LoopClock, VirtualLoop
 from campuswatch.rehearsal.outside import Walls
+from campuswatch.rehearsal.registry import change_registry
 from campuswatch.rehearsal.story import Story
 from campuswatch.rehearsal.watch import Watch
 from campuswatch.roles import alarm, alerting
@@ -37,14 +38,15 @@ from campuswatch.settings import Settings
 from campuswatch.simulated_register import import_simulated_register, plan_shifts
 from devices.importer import import_district
 from domain.device import DeviceKind
-from domain.errors import IllegalTransition, IncidentError, LinkError, StorageError
+from domain.errors import IllegalTransition, IncidentError, LinkError, RegistryError, StorageError
 from domain.incident import IncidentAction
 from domain.maintenance import Scope
 from simulators.far_ends import FarEnds, LinkBehaviour, LinkName, Say
 from simulators.interventions import Interventions
-from simulators.message import Message
+from simulators.message import CHINA_TIME, Message
 from simulators.orders import Order
 from simulators.overhearing import TRAVEL_MS
+from simulators.register import build_register
 from simulators.scenarios.happening import Happening
 from simulators.scenarios.script import (
     DatabaseAct,
@@ -53,6 +55,7 @@ from simulators.scenarios.script import (
     MaintenanceAct,
     OperatorAct,
     Process,
+    RegistryAct,
     RestartAct,
     Script,
     ShelveAct,
@@ -218,6 +221,8 @@ class House:
                 await self._outage(away=act.away)
             case DutyAct() as act:
                 await self._set_duty(present=act.present)
+            case RegistryAct() as act:
+                await self._change_registry(act)
 
     def _order(self, order: Order, step: Step) -> None:
         named = order if order.id else msgspec.structs.replace(order, id=f"line-{step.line}")
@@ -314,6 +319,19 @@ class House:
                 await take_answer(conn, link.value, answer)
         except (StorageError, LinkError) as error:
             self._story.failed_operator(f"answer of {link.value}: {error}")
+
+    async def _change_registry(self, act: RegistryAct) -> None:
+        """Whoever does so while the database is away is told so."""
+        script, now = self._script, self._clock.now()
+        register = build_register(
+            script.seed, script.district.sites, script.district.devices, on=now.astimezone(CHINA_TIME).date()
+        )
+        try:
+            async with self._connection() as conn:
+                await change_registry(conn, act, register, actor=OPERATOR, at=now)
+            await self._watch.meet_guards()
+        except (StorageError, RegistryError) as error:
+            self._story.failed_operator(f"{act.op.value}: {error}")
 
     async def _restart(self, process: Process) -> None:
         if process is Process.BULK:

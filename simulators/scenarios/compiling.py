@@ -112,6 +112,8 @@ class _Compiler:
                 self._order(named, said, way)
             case form.Link():
                 self._link(said, way)
+            case form.Guard() | form.Barrier() | form.Post() | form.Enrolment():
+                self._change_registry(said, way)
             case form.Operate():
                 site, device = self._places.find(said.site, said.device, way)
                 action = made.OperatorAction(named)
@@ -179,6 +181,29 @@ class _Compiler:
             self._wrong((*way, *part), f"{error}{more}")
             return
         self._add(way, order)
+
+    def _change_registry(self, said: form.Guard | form.Barrier | form.Post | form.Enrolment, way: Way) -> None:
+        site, _ = self._places.find(said.site, None, way)
+        site = site or self.district.sites[0].site_id
+        match said:
+            case form.Guard():
+                op, word, named, there = said.act, "guard", said.guard, self._places.guards(site)
+            case form.Barrier():
+                op, word, named, there = said.act, "barrier", said.barrier, self._places.barriers(site)
+            case form.Post():
+                op, word, named, there = made.RegistryOp.REPORTED, "post", said.post, self._places.posts(site)
+            case form.Enrolment():
+                if said.boarders > said.pupils:
+                    self._wrong((*way, "boarders"), f"expected at most {said.pupils}, which are all of them")
+                enrolled = made.RegistryOp.ENROLLED
+                self._add(way, made.RegistryAct(op=enrolled, site=site, count=said.pupils, boarders=said.boarders))
+                return
+        if named is not None and named not in there:
+            self._wrong((*way, word), f"no {word} {named!r} at {site}; there are {', '.join(there)}")
+        elif there:
+            present = said.present if isinstance(said, form.Post) else 0
+            subject = there[0] if named is None else named
+            self._add(way, made.RegistryAct(op=made.RegistryOp(op), site=site, subject=subject, count=present))
 
     def _link(self, said: form.Link, way: Way) -> None:
         link, mode = LinkName(said.link), Mode(said.mode)

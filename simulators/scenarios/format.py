@@ -20,11 +20,19 @@ from simulators.district import DISTRICT_SITES
 from simulators.far_ends import LinkName, Mode, Person
 from simulators.orders import MOST_TIMES
 from simulators.scenarios.happening import CHANGES, DUTY, OPERATOR, HappeningKind
-from simulators.scenarios.script import Process
+from simulators.scenarios.script import Process, RegistryOp
 from simulators.scenarios.wording import At, Duration, Limit, Offset, Start, expected, one_of
 
 RULES = tuple(RULE_WORDS)
 LINKS = (LinkName.POLICE.value, LinkName.EDUCATION.value)
+GUARD_ACTS = (
+    RegistryOp.LEAVES,
+    RegistryOp.RETURNS,
+    RegistryOp.CERTIFICATE_ENDS,
+    RegistryOp.CERTIFICATE_RENEWED,
+    RegistryOp.CHECKS_IN,
+)
+BARRIER_ACTS = (RegistryOp.REMOVED, RegistryOp.INSTALLED, RegistryOp.PASSES, RegistryOp.FAILS, RegistryOp.LAPSES)
 MOST_STEPS = 5000
 LONGEST_S = 31 * 86_400.0
 
@@ -201,6 +209,40 @@ class Link(Part):
     lasts: Duration | None = Field(default=None, alias="for", description="then it is well again")
 
 
+class Guard(Part):
+    """Something about a guard changes in the registry. Without ``guard`` it is the site's first one."""
+
+    site: Site | None = None
+    guard: Annotated[Identifier, Field(description="a guard such as s001-g01")] | None = None
+    act: Annotated[str, *one_of(GUARD_ACTS), Field(description="what changes; leaves and certificate_ends: yesterday")]
+
+
+class Barrier(Part):
+    """Something about a hard barrier changes in the registry. Without ``barrier`` it is the one of the main gate."""
+
+    site: Site | None = None
+    barrier: Annotated[Identifier, Field(description="a barrier such as bar-1")] | None = None
+    act: Annotated[
+        str, *one_of(BARRIER_ACTS), Field(description="what changes; passes, fails and lapses are about its inspection")
+    ]
+
+
+class Post(Part):
+    """Somebody reports who stands at a guard post (护学岗). Without ``post`` it is the site's first one."""
+
+    site: Site | None = None
+    post: Annotated[Identifier, Field(description="a post such as post-1")] | None = None
+    present: Annotated[int, Field(strict=True, ge=0, le=1000, description="how many stand there")]
+
+
+class Enrolment(Part):
+    """The school has so many pupils from now on."""
+
+    site: Site | None = None
+    pupils: Annotated[int, Field(strict=True, ge=0, le=100_000, description="how many pupils")]
+    boarders: Annotated[int, Field(strict=True, ge=0, le=100_000, description="how many of them board")] = 0
+
+
 class Operate(Part):
     """An operator does it to the oldest incident of the rule that allows it, of this site and device or of any."""
 
@@ -325,6 +367,10 @@ class Step(Part):
     clock: Clock | None = None
     battery: Battery | None = None
     link: Link | None = None
+    guard: Guard | None = None
+    barrier: Barrier | None = None
+    post: Post | None = None
+    enrolment: Enrolment | None = None
     acknowledge: Operate | None = None
     reset: Operate | None = None
     close: Operate | None = None

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
+from functools import cached_property
 from typing import TypeAlias
 
 from simulators.district import DISTRICT_SITES, District, build_district
 from simulators.gazetteer import TOWNSHIPS
+from simulators.register import Register, build_register
 from simulators.scenarios import format as form
 
+_LONG = timedelta(days=366)  # ids do not depend on the day; inspections are counted back from it
 Way: TypeAlias = tuple[str | int, ...]
 Wrong: TypeAlias = Callable[[Way, str], None]
 
@@ -38,6 +42,19 @@ class Places:
         elif site is not None and own != site:
             self._wrong((*way, "site"), f"expected {own}, where {device} is")
         return own or site or "", device
+
+    def guards(self, site: str) -> list[str]:
+        return [one.guard_id for one in self._register.guards if one.site_id == site]
+
+    def barriers(self, site: str) -> list[str]:
+        return [one.barrier_id for one in self._register.barriers if one.site_id == site]
+
+    def posts(self, site: str) -> list[str]:
+        return [one.post_id for one in self._register.posts if one.site_id == site]
+
+    @cached_property
+    def _register(self) -> Register:
+        return build_register(self._seed, self.district.sites, (), on=date.min + _LONG)
 
     def sites_for(self, township: str) -> str:
         """How a larger scenario would have a site of ``township``, where the whole district has one."""

@@ -104,7 +104,36 @@ class DutyAct(msgspec.Struct, frozen=True, kw_only=True):
     present: bool
 
 
-Act: TypeAlias = Order | LinkAct | OperatorAct | MaintenanceAct | ShelveAct | RestartAct | DatabaseAct | DutyAct
+class RegistryOp(StrEnum):
+    """What changes in the registry, by the words of the file: of a guard, a barrier, a post, a school."""
+
+    LEAVES = "leaves"
+    RETURNS = "returns"
+    CERTIFICATE_ENDS = "certificate_ends"
+    CERTIFICATE_RENEWED = "certificate_renewed"
+    CHECKS_IN = "checks_in"
+    REMOVED = "removed"
+    INSTALLED = "installed"
+    PASSES = "passes"
+    FAILS = "fails"
+    LAPSES = "lapses"
+    REPORTED = "reported"
+    ENROLLED = "enrolled"
+
+
+class RegistryAct(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody changes the registry. ``subject``: guard, barrier or post; ``count``: who stands there, or pupils."""
+
+    op: RegistryOp
+    site: str
+    subject: str = ""
+    count: int = 0
+    boarders: int = 0
+
+
+Act: TypeAlias = (
+    Order | LinkAct | OperatorAct | MaintenanceAct | ShelveAct | RestartAct | DatabaseAct | DutyAct | RegistryAct
+)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

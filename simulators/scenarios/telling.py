@@ -22,6 +22,8 @@ from simulators.scenarios.script import (
     MaintenanceAct,
     OperatorAct,
     Quiet,
+    RegistryAct,
+    RegistryOp,
     RestartAct,
     ShelveAct,
     Want,
@@ -76,6 +78,19 @@ _WORDS: dict[str, tuple[str, str]] = {
     "away": ("中断", "away"),
     "back": ("恢复", "back"),
     "leader": ("有人值班", "a leader"),
+    "registry": ("登记", "registry"),
+    "leaves": ("保安离岗", "guard leaves"),
+    "returns": ("保安返岗", "guard returns"),
+    "certificate_ends": ("保安员证到期", "certificate ends"),
+    "certificate_renewed": ("保安员证换新", "certificate renewed"),
+    "checks_in": ("保安签到", "guard checks in"),
+    "removed": ("防冲撞设施拆除", "barrier removed"),
+    "installed": ("防冲撞设施装上", "barrier installed"),
+    "passes": ("检查合格", "inspection passed"),
+    "fails": ("检查不合格", "inspection failed"),
+    "lapses": ("检查过期", "inspection lapses"),
+    "reported": ("护学岗到岗人数", "guard post reported"),
+    "enrolled": ("学生数", "enrolment"),
     "nobody": ("无人值班", "nobody"),
     "test": ("【测试】", "[TEST]"),
     "drill": ("【演练】", "[DRILL]"),
@@ -177,6 +192,10 @@ class Telling:
                 return Told(self.word("restart"), act.process.value, "")
             case DatabaseAct():
                 return Told(self.word("database"), self.word("away" if act.away else "back"), "")
+            case RegistryAct():
+                beside = str(act.count) if act.op in (RegistryOp.REPORTED, RegistryOp.ENROLLED) else ""
+                where = f"{self.place(act.site, '')} {act.subject}".rstrip()
+                return Told(self.word("registry"), self.word(act.op.value), where, beside)
             case DutyAct():
                 return Told(self.word("duty"), self.word("leader" if act.present else "nobody"), "")
 

@@ -17,6 +17,8 @@ from simulators.scenarios.script import (
     OperatorAction,
     Process,
     Quiet,
+    RegistryAct,
+    RegistryOp,
     RestartAct,
     Want,
 )
@@ -338,6 +340,32 @@ def test_processes_die_and_the_database_and_leaders_come_and_go() -> None:
         DatabaseAct(away=False),
         DutyAct(present=False),
         DutyAct(present=True),
+    ]
+
+
+def test_the_registry_changes_by_what_the_simulated_district_has() -> None:
+    assert acts(
+        "  - guard: {act: leaves}\n  - guard: {guard: s001-g02, act: checks_in}\n  - barrier: {act: removed}\n"
+        "  - barrier: {barrier: bar-2, act: lapses}\n  - post: {present: 3}\n  - enrolment: {pupils: 900}\n"
+    ) == [
+        RegistryAct(op=RegistryOp.LEAVES, site="s001", subject="s001-g01"),
+        RegistryAct(op=RegistryOp.CHECKS_IN, site="s001", subject="s001-g02"),
+        RegistryAct(op=RegistryOp.REMOVED, site="s001", subject="bar-1"),
+        RegistryAct(op=RegistryOp.LAPSES, site="s001", subject="bar-2"),
+        RegistryAct(op=RegistryOp.REPORTED, site="s001", subject="post-1", count=3),
+        RegistryAct(op=RegistryOp.ENROLLED, site="s001", count=900),
+    ]
+
+
+def test_a_guard_or_barrier_that_is_not_there_is_told_with_those_that_are() -> None:
+    assert problems_of("  - guard: {guard: s001-g09, act: leaves}\n") == [
+        (8, "steps[1].guard.guard", "no guard 's001-g09' at s001; there are s001-g01, s001-g02, s001-g03, s001-g04")
+    ]
+    assert problems_of("  - barrier: {barrier: bar-9, act: removed}\n") == [
+        (8, "steps[1].barrier.barrier", "no barrier 'bar-9' at s001; there are bar-1, bar-2")
+    ]
+    assert problems_of("  - enrolment: {pupils: 10, boarders: 20}\n") == [
+        (8, "steps[1].enrolment.boarders", "expected at most 10, which are all of them")
     ]
 
 
