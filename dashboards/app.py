@@ -27,6 +27,7 @@ from dashboards.routes.health import health_routes, metrics_routes
 from dashboards.routes.incidents import incident_routes
 from dashboards.routes.ledger import ledger_routes
 from dashboards.routes.links import link_routes
+from dashboards.routes.load import load_routes
 from dashboards.routes.quarantine import quarantine_routes
 from dashboards.routes.reports import report_routes
 from dashboards.routes.sites import site_routes
@@ -124,6 +125,7 @@ def create_app(
         self_test_routes(services),
         report_routes(services),
         audit_routes(services),
+        load_routes(services),
         health_routes(services),
         stream_routes(services),
         metrics_routes(services),

@@ -31,6 +31,7 @@ TAGS = [
     {"name": "ledger", "description": "What came in and what became of it."},
     {"name": "audit", "description": "Who changed what is alerted, when and from where."},
     {"name": "links", "description": "Police and education: supervision, receipts, answers."},
+    {"name": "load", "description": "How often operators are called, and how soon they answer."},
     {"name": "health", "description": "The state of this server."},
 ]
 

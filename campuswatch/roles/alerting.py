@@ -25,6 +25,7 @@ from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.audit_watch import AuditWatch
 from campuswatch.roles.bookkeeping import Bookkeeping
 from campuswatch.roles.links import supervision_plan
+from campuswatch.roles.load_watch import LoadWatch
 from campuswatch.roles.outside import Outside, World
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.upkeep import keep_up
@@ -165,4 +166,5 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             outside.chore(tasks, keep_up(pool, around.clock), name="upkeep")
             watch = AuditWatch(pool, around.clock, around.metrics, heads_file(around.settings))
             outside.chore(tasks, watch.run(), name="audit head")
+            outside.chore(tasks, LoadWatch(pool, around.clock, around.metrics).run(), name="load on operators")
             outside.chore(tasks, Bookkeeping(pool, around.clock, around.metrics).run(), name="bookkeeping")

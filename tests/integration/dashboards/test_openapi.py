@@ -48,6 +48,7 @@ def test_every_path_of_the_contract_is_there(document: dict[str, Any]) -> None:
         ("GET", "/wall"),
         ("GET", "/ledger"),
         ("GET", "/audit"),
+        ("GET", "/load"),
         ("GET", "/journals"),
         ("POST", "/quarantine/replay"),
         ("GET", "/sites"),
