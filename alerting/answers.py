@@ -7,10 +7,8 @@ escalator's steps are: what comes first holds.
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
-import msgspec
 from msgspec.structs import replace
 
 from alerting.desk import Desk
@@ -19,7 +17,7 @@ from alerting.notice_link import read_token
 from domain.delivery import Delivery, DeliveryChannel
 from domain.errors import IllegalTransition, LinkRefused, ResponsePlanError
 from domain.incident import OPEN_STATES, Incident, IncidentAction
-from domain.response import CheckItem, Grade
+from domain.response import Answer, Called, CheckItem, Grade
 from storage.deliveries import delivery_by_id
 from storage.duty import verify_contact
 from storage.incidents import add_entry, lock_incident
@@ -36,22 +34,6 @@ from storage.responses import (
     use_link,
     write_response,
 )
-
-
-class Answer(StrEnum):
-    TAKE = "take"  # 我来处理
-    DECLINE = "decline"  # 无法处理
-
-
-class Called(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page behind a message's link shows."""
-
-    incident_id: UUID
-    name: str
-    title: str
-    text: str
-    language: str
-    used_for: str | None
 
 
 class Answers:
@@ -143,14 +125,7 @@ class Answers:
         :raises LinkRefused: the link is not ours, or too old.
         """
         delivery = await _delivery_of(conn, token, now)
-        return Called(
-            incident_id=_incident_of(delivery),
-            name=delivery.recipient,
-            title=str(delivery.body["title"]),
-            text=str(delivery.body["text"]),
-            language=str(delivery.body.get("language", "zh")),
-            used_for=await link_used(conn, delivery.delivery_id),
-        )
+        return await _called(conn, delivery)
 
     async def follow(self, conn: Connection, token: str, answer: Answer, *, now: datetime) -> Called:
         """Do what the holder of a link decided, once.
@@ -159,11 +134,10 @@ class Answers:
         :raises IllegalTransition: somebody has taken the incident, or it is over. The link then is not used up.
         """
         delivery = await _delivery_of(conn, token, now)
-        called = await self.look(conn, token, now=now)
         await self.answer(conn, delivery, answer, now=now, origin="link")
-        return msgspec.structs.replace(called, used_for=answer.value)
+        return await _called(conn, delivery)
 
-    async def answer_call(self, conn: Connection, delivery_id: UUID, answer: Answer, *, now: datetime) -> None:
+    async def answer_call(self, conn: Connection, delivery_id: UUID, answer: Answer, *, now: datetime) -> Called:
         """Somebody who was rung up pressed a key; once, as with a link.
 
         :raises LinkRefused: there was no such call, or it was answered already.
@@ -173,6 +147,7 @@ class Answers:
         if delivery is None or delivery.channel is not DeliveryChannel.VOICE:
             raise LinkRefused("there was no such call")
         await self.answer(conn, delivery, answer, now=now, origin="voice")
+        return await _called(conn, delivery)
 
     async def answer(self, conn: Connection, delivery: Delivery, answer: Answer, *, now: datetime, origin: str) -> None:
         """Whoever was told by ``delivery`` answers.
@@ -197,6 +172,17 @@ async def _delivery_of(conn: Connection, token: str, now: datetime) -> Delivery:
     if delivery is None or delivery.channel is DeliveryChannel.WEBHOOK:
         raise LinkRefused("链接无效 / this link is not valid")
     return delivery
+
+
+async def _called(conn: Connection, delivery: Delivery) -> Called:
+    return Called(
+        incident_id=_incident_of(delivery),
+        name=delivery.recipient,
+        title=str(delivery.body["title"]),
+        text=str(delivery.body["text"]),
+        language=str(delivery.body.get("language", "zh")),
+        used_for=await link_used(conn, delivery.delivery_id),
+    )
 
 
 def _incident_of(delivery: Delivery) -> UUID:

@@ -87,3 +87,21 @@ def call(
         grade=grade.words[english],
         round=round_no,
     )
+
+
+def previews(language: str) -> dict[str, Words]:
+    """Every template filled in with an example, so that people see what they will be told."""
+    english = language == "en"
+    example = {
+        "subject": "One-key alarm (critical) at Qianhuang School, guardroom"
+        if english
+        else "【紧急】一键报警 前黄实验学校 门卫室",
+        "number": 128,
+        "detail": "Time: 2026-03-02 09:30:00 CST\nContact: Zhang Wei 0519-86510001"
+        if english
+        else "时间：2026-03-02 09:30:00\n联系人：张伟 0519-86510001",
+        "grade": Grade.II.words[english],
+        "round": 2,
+        "name": "Director Wang" if english else "王主任",
+    }
+    return {template.value: told(template, language, **example) for template in Template}

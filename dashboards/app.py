@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
-from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer
+from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer, Responder
 from dashboards.guard import Guard
 from dashboards.journals import Journals
 from dashboards.liaison import Liaison
@@ -20,9 +20,11 @@ from dashboards.pages import Pages
 from dashboards.problems import LastResort, install_problem_handlers
 from dashboards.reader import Reader
 from dashboards.routes import API_PREFIX
+from dashboards.routes.answers import answer_routes
 from dashboards.routes.attachments import attachment_routes
 from dashboards.routes.audit import audit_routes
 from dashboards.routes.compliance import compliance_routes, self_test_routes
+from dashboards.routes.duty import duty_routes
 from dashboards.routes.health import health_routes, metrics_routes
 from dashboards.routes.incidents import incident_routes
 from dashboards.routes.ledger import ledger_routes
@@ -30,6 +32,7 @@ from dashboards.routes.links import link_routes
 from dashboards.routes.load import load_routes
 from dashboards.routes.quarantine import quarantine_routes
 from dashboards.routes.reports import report_routes
+from dashboards.routes.response import response_routes
 from dashboards.routes.sites import site_routes
 from dashboards.routes.stream import stream_routes
 from dashboards.routes.targets import target_routes
@@ -58,6 +61,7 @@ def create_app(
     registrar: Registrar,
     replayer: Replayer,
     assessor: Assessor,
+    responder: Responder,
     settings: WebSettings,
     clock: Clock,
     version: str,
@@ -82,6 +86,7 @@ def create_app(
         registrar=registrar,
         replayer=replayer,
         assessor=assessor,
+        responder=responder,
         stream=stream,
         journals=known,
         metrics=metrics,
@@ -120,6 +125,9 @@ def create_app(
         window_routes(services),
         quarantine_routes(services),
         ledger_routes(services),
+        duty_routes(services),
+        response_routes(services),
+        answer_routes(services),
         target_routes(services),
         compliance_routes(services),
         self_test_routes(services),

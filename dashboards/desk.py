@@ -14,10 +14,12 @@ from uuid import UUID
 from dashboards.people import Who
 from domain.attachment import Attachment
 from domain.device import DeviceKind
+from domain.duty import DutyRole
 from domain.finding import Severity
 from domain.incident import IncidentAction
 from domain.maintenance import MaintenanceWindow, Scope
 from domain.replay import ReplayReport
+from domain.response import Answer, Called, Grade
 from domain.self_test import SelfTest
 from domain.target import TargetDefinition, Verdict
 from domain.verification import Verification
@@ -58,6 +60,68 @@ class IncidentDesk(Protocol):
 
     async def end_window(self, window_no: int, *, by: Who) -> MaintenanceWindow:
         """:raises UnknownWindow: :raises IllegalTransition: it is over already."""
+
+
+class Responder(Protocol):
+    """How incidents are answered by people, and who is on duty."""
+
+    async def answer(self, incident_id: UUID, answer: Answer, *, actor: str, note: str) -> None:
+        """Somebody takes it, or cannot.
+
+        :raises UnknownIncident: there is none with this id. :raises IllegalTransition: it is taken, or over.
+        """
+
+    async def regrade(self, incident_id: UUID, grade: Grade, *, actor: str, note: str) -> None:
+        """:raises UnknownIncident: :raises IllegalTransition: it is over, or has this grade."""
+
+    async def check(self, incident_id: UUID, item: str, *, actor: str, note: str) -> None:
+        """:raises ResponsePlanError: there is no such item. :raises IllegalTransition: it is ticked off already."""
+
+    async def look(self, token: str) -> Called:
+        """What the page behind a message's link shows. :raises LinkRefused: it is not ours, or too old."""
+
+    async def follow(self, token: str, answer: Answer) -> Called:
+        """:raises LinkRefused: it is not ours, too old, or used. :raises IllegalTransition: somebody was faster."""
+
+    async def key_pressed(self, headers: Mapping[str, str], body: bytes) -> None:
+        """A voice gateway reports a key. :raises LinkRefused: it is not our gateway, or was answered already."""
+
+    async def add_plan(self, document: object, *, actor: str, note: str) -> int:
+        """The plan that holds from now on; its version. :raises ResponsePlanError: lists its faults."""
+
+    async def test_contact(self, contact_no: int, *, actor: str) -> str:
+        """Send a test message; "" where it was taken, else why not. :raises DutyError: there is no such contact."""
+
+    async def stand_in(
+        self,
+        person_id: str,
+        *,
+        instead_of: str,
+        site_id: str,
+        role: DutyRole,
+        starts_at: datetime,
+        ends_at: datetime,
+        actor: str,
+        note: str,
+    ) -> int:
+        """:raises DutyError: somebody is not on the list. :raises UnknownSite: there is no such site."""
+
+    async def swap(self, shift_no: int, other_no: int, *, actor: str, note: str) -> int:
+        """:raises DutyError: they are not two shifts of people of the list."""
+
+    async def hand_over(
+        self, from_id: str, to_id: str, *, site_id: str, role: DutyRole, actor: str, note: str
+    ) -> datetime | None:
+        """One hands over to another, who stands in until the moment that is answered; None: he is on duty already.
+
+        :raises DutyError: somebody is not on the list, or who hands over is not on duty.
+        """
+
+    async def audit(self) -> Sequence[object]:
+        """What is wrong with the roster of the days to come."""
+
+    def preview(self, language: str) -> dict[str, dict[str, str]]:
+        """Every template of a message, filled in with an example: title and text."""
 
 
 class Registrar(Protocol):

@@ -27,6 +27,8 @@ TAGS = [
         "name": "targets",
         "description": "The 100% targets: definitions, compliance with its proof, self-tests, reports.",
     },
+    {"name": "duty", "description": "People, who is on duty, and what is wrong with the roster."},
+    {"name": "response", "description": "Grades, escalation, check-lists, and what people answer."},
     {"name": "quarantine", "description": "Messages that were not taken, and devices to adopt."},
     {"name": "ledger", "description": "What came in and what became of it."},
     {"name": "audit", "description": "Who changed what is alerted, when and from where."},

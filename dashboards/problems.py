@@ -16,10 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from domain.errors import (
     AttachmentRefused,
     DefinitionRefused,
+    DutyError,
     IllegalTransition,
     KeyReused,
     LinkError,
+    LinkRefused,
     RegistryError,
+    ResponsePlanError,
     SignatureRefused,
     StorageError,
     StorageUnavailable,
@@ -216,6 +219,14 @@ async def _on_definition_refused(_request: Request, error: Exception) -> Respons
     return invalid([FieldError(field=field, message=message or field) for field, _, message in faults])
 
 
+async def _on_duty_error(_request: Request, error: Exception) -> Response:
+    return problem_response(409, str(error), name="duty-refused")
+
+
+async def _on_link_refused(_request: Request, error: Exception) -> Response:
+    return problem_response(410, str(error), name="link-refused")
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     # Starlette looks along the classes of an error: the nearest wins.
     for kind, handler in (
@@ -241,6 +252,9 @@ def install_problem_handlers(app: FastAPI) -> None:
         (UnknownDelivery, _on_unknown),
         (SignatureRefused, _on_signature),
         (LinkError, _on_link_error),
+        (DutyError, _on_duty_error),
+        (ResponsePlanError, _on_duty_error),
+        (LinkRefused, _on_link_refused),
     ):
         app.add_exception_handler(kind, handler)
 

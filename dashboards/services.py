@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 from fastapi import Response
 
-from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer
+from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer, Responder
 from dashboards.journals import Journals
 from dashboards.metrics import WebMetrics
 from dashboards.reader import Reader
@@ -23,6 +23,7 @@ class Services:
     registrar: Registrar
     replayer: Replayer
     assessor: Assessor
+    responder: Responder
     stream: Stream
     journals: Journals
     metrics: WebMetrics

@@ -6,8 +6,9 @@ Grade I is the gravest. A plan is a list of cases, of which the first that fits 
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 
@@ -221,3 +222,22 @@ USUAL = ResponsePlan(
         ),
     },
 )
+
+
+# -- what people answer -----------------------------------------------------------------------------------------------
+
+
+class Answer(StrEnum):
+    TAKE = "take"  # 我来处理
+    DECLINE = "decline"  # 无法处理
+
+
+class Called(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page behind a message's link shows."""
+
+    incident_id: UUID
+    name: str
+    title: str
+    text: str
+    language: str
+    used_for: str | None

@@ -92,6 +92,14 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
             - {BUREAU}
         )
 
+    def until(self, at: datetime, site_id: str, role: DutyRole, person_no: int) -> datetime:
+        """Until when somebody who is on duty at ``at`` stays so; at most two days are looked ahead."""
+        ends = at + timedelta(days=2)
+        for mark in sorted({*self._edges(site_id, role, at, ends), ends}):
+            if mark > at and all(one.person.person_no != person_no for one in self.who(mark, site_id, role)):
+                return min(mark, ends)
+        return ends
+
     def gaps(
         self, site_id: str, role: DutyRole, starts_at: datetime, ends_at: datetime, required: Iterable[DutyRequirement]
     ) -> list[Gap]:

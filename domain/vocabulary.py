@@ -61,6 +61,7 @@ RULE_WORDS: dict[str, tuple[str, str]] = {
     "self_test_missing": ("联网测试逾期", "Self-test overdue"),
     "ledger_difference": ("收存账目不平，可能有数据丢失", "Ledger does not balance, data may be lost"),
     "journal_filling": ("本地暂存将满，数据库未收数", "Journal on disk fills up, the database takes nothing"),
+    "roster_gap": ("值班安排有缺口", "Fault of the duty roster"),
     "session_forgotten": ("消息服务器丢失会话，可能有报文丢失", "Broker forgot our session, messages may be lost"),
     "link_silent": ("联网链路中断，对方无应答", "Link silent, the far end does not answer"),
     "link_test": ("联网链路自检", "Self-check of the link"),

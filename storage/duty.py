@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from zoneinfo import ZoneInfo
+
+import msgspec
+from psycopg.types.json import Jsonb
 
 from domain.delivery import DeliveryChannel
 from domain.duty import (
@@ -20,8 +23,9 @@ from domain.duty import (
 )
 from domain.errors import DutyError, UnknownSite
 from domain.roster import Roster
-from domain.school_calendar import DayKind
+from domain.school_calendar import USUAL, DayKind
 from storage.pool import Connection
+from storage.school_calendar import school_calendar
 
 _SHIFT: LiteralString = (
     "d.shift_no, coalesce(p.name, d.leader), coalesce(s.site_id, ''), d.contacts, d.language, d.starts_at, d.ends_at,"
@@ -121,7 +125,15 @@ async def load_roster(
         *(override.person_no for override in overrides),
     }
     people = await people_by_no(conn, [number for number in numbers if number is not None])
-    return Roster(zone=zone, people=people, shifts=shifts, patterns=patterns, swaps=swaps, overrides=overrides)
+    return Roster(
+        zone=zone,
+        people=people,
+        shifts=shifts,
+        patterns=patterns,
+        swaps=swaps,
+        overrides=overrides,
+        calendar=await school_calendar(conn) if patterns else USUAL,
+    )
 
 
 # -- people -----------------------------------------------------------------------------------------------------------
@@ -399,6 +411,25 @@ async def rostered(conn: Connection) -> list[tuple[str, DutyRole]]:
     return [(site_id, DutyRole(role)) for site_id, role in await cursor.fetchall()]
 
 
+# -- audits of the roster ---------------------------------------------------------------------------------------------
+
+
+async def kept_audits(conn: Connection) -> set[str]:
+    """The sites ("" = the bureau) with whose roster something was wrong at the last audit."""
+    cursor = await conn.execute("SELECT site_id FROM roster_audit")
+    return {str(site_id) for (site_id,) in await cursor.fetchall()}
+
+
+async def record_audits(conn: Connection, faults: Mapping[str, Sequence[object]], *, at: datetime) -> None:
+    """Keep what an audit found, in place of what the one before did."""
+    await conn.execute("DELETE FROM roster_audit")
+    async with conn.cursor() as cursor:
+        await cursor.executemany(
+            "INSERT INTO roster_audit (site_id, at, faults) VALUES (%s, %s, %s)",
+            [(site_id, at, Jsonb(msgspec.to_builtins(list(found)))) for site_id, found in faults.items()],
+        )
+
+
 # -- one leader for everything ----------------------------------------------------------------------------------------
 
 
@@ -422,3 +453,23 @@ async def replace_district_shift(
 async def end_district_shift(conn: Connection) -> None:
     """Nobody is on duty for the whole district any more."""
     await conn.execute("DELETE FROM duty_shift WHERE site_no IS NULL")
+
+
+async def contact_owner(conn: Connection, contact_no: int) -> tuple[DeliveryChannel, Person] | None:
+    """The kind of a contact and whose it is."""
+    cursor = await conn.execute("SELECT channel, person_no FROM contact WHERE contact_no = %s", (contact_no,))
+    row = await cursor.fetchone()
+    if row is None:
+        return None
+    people = await people_by_no(conn, [row[1]])
+    return (DeliveryChannel(row[0]), people[row[1]]) if people else None
+
+
+async def shifts_between(conn: Connection, starts_at: datetime, ends_at: datetime, *, limit: int) -> list[DutyShift]:
+    """The shifts as they are written that touch the time between the two, by their beginning."""
+    cursor = await conn.execute(
+        f"SELECT {_SHIFT} FROM {_SHIFTS} WHERE d.starts_at < %s AND d.ends_at > %s"
+        " ORDER BY d.starts_at, d.shift_no LIMIT %s",
+        (ends_at, starts_at, limit),
+    )
+    return [_shift(row) for row in await cursor.fetchall()]

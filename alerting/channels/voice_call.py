@@ -16,13 +16,13 @@ from typing import Any
 import msgspec
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from alerting.answers import Answer
 from alerting.channels.people_webhook import post_signed
 from alerting.channels.webhook import HttpPost, Opened
 from alerting.directory import Look
 from domain.clock import Clock
 from domain.delivery import Delivery, Receipt
 from domain.errors import LinkRefused, PermanentFailure, TemporaryFailure
+from domain.response import Answer
 
 #: Which key says what, and how it is spoken.
 KEYS: dict[str, tuple[Answer, str, str]] = {

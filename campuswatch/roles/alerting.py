@@ -29,6 +29,7 @@ from campuswatch.roles.load_watch import LoadWatch
 from campuswatch.roles.outside import Outside, World
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.upkeep import keep_up
+from campuswatch.roster_watch import RosterWatch
 from campuswatch.targets.keeper import Keeper
 from domain.delivery import DeliveryChannel
 from domain.finding import Finding
@@ -155,6 +156,8 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 clock=around.clock,
                 on_heartbeat=count_heartbeat,
             )
+            roster = RosterWatch(pool=pool, clock=around.clock, zone=around.zone)
+            tasks.create_task(roster.run(), name="audit of the roster")
             tasks.create_task(intake.run(), name="intake")
             tasks.create_task(supervisor.run(), name="supervision")
             tasks.create_task(dispatcher.run(), name="dispatcher")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from functools import partial
 
 import structlog
 
 from alerting.desk import Desk
+from alerting.directory import Directory
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.replay import open_replay
+from campuswatch.responder import ResponderDesk
 from campuswatch.roles.journals import read_states
 from campuswatch.roles.listening import react
+from campuswatch.roles.people import open_people
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.web_desk import WebDesk
 from campuswatch.roles.web_liaison import WebLinks
@@ -81,14 +85,27 @@ async def run(around: Surroundings) -> None:
     async def reload(conn: Connection) -> None:
         await gazetteer.load(conn)
 
-    async with open_pool(dsn, name="web", max_size=6) as pool, asyncio.TaskGroup() as tasks:
+    told = settings.people
+    desk = Desk(gazetteer=gazetteer, link_ids=link_ids, zone=around.zone)
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(dsn, name="web", max_size=6))
+        # For test messages: they carry no link, for they are about no incident.
+        channels = await stack.enter_async_context(open_people(around, Directory(pool, around.clock, public_url=None)))
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(react(dsn, {NoticeChannel.REGISTRY: reload}, name="web registry"), name="registry")
         app = create_app(
             pool=pool,
-            desk=WebDesk(pool, Desk(gazetteer=gazetteer, link_ids=link_ids, zone=around.zone), around.clock),
+            desk=WebDesk(pool, desk, around.clock),
             registrar=WebRegistrar(pool, around.clock),
             replayer=WebReplayer(pool, settings, around.clock),
             assessor=TargetAssessor(pool, around.clock, around.zone),
+            responder=ResponderDesk(
+                pool,
+                desk,
+                around.clock,
+                channels=channels,
+                voice_secret=told.voice.secret.get_secret_value() if told.voice else None,
+            ),
             settings=WebSettings(dsn=dsn, link_ids=link_ids, hosts=settings.web.allowed_hosts, zone=around.zone),
             clock=around.clock,
             version=installed_version(),

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from alerting.answers import Answer, Answers
+from alerting.answers import Answers
 from alerting.desk import Desk
 from alerting.notice_link import make_token
 from domain.delivery import DeliveryChannel
@@ -18,7 +18,7 @@ from domain.duty import DutyRole
 from domain.errors import IllegalTransition, LinkRefused, ResponsePlanError
 from domain.finding import Finding, FindingKind
 from domain.incident import IncidentAction
-from domain.response import USUAL, Grade, GradePlan, Step, Whom
+from domain.response import USUAL, Answer, Grade, GradePlan, Step, Whom
 from storage.deliveries import record_failure
 from storage.duty import put_contacts, put_person, put_shift, record_contact_test
 from storage.pool import Connection, Pool

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from dashboards.app import create_app
 from storage.pool import KeptPool, open_pool
-from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, web_settings
+from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings
 from tests.integration.dashboards.district import District, SetClock
 
 
@@ -65,6 +65,7 @@ def app(
         registrar=Registrar(pool, clock),
         replayer=replayer,
         assessor=assessor(pool, clock),
+        responder=responder(pool, clock),
         settings=web_settings(database),
         clock=clock,
         version="0.1.0",

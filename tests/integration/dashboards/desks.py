@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from alerting.desk import Desk as AlertingDesk
 from alerting.place import Place
+from campuswatch.responder import ResponderDesk
 from campuswatch.roles.web_desk import WebDesk
 from campuswatch.targets.assessor import TargetAssessor
 from dashboards.people import Who
 from dashboards.settings import WebSettings
+from domain.delivery import DeliveryChannel
 from domain.device import Device, DeviceKind
 from domain.errors import RegistryError
 from domain.incident import IncidentAction
@@ -20,6 +23,11 @@ from storage.pool import Pool
 from storage.quarantine import QuarantineFilter
 from storage.registry import get_registered, upsert_devices
 from tests.integration.dashboards.district import SetClock
+from tests.unit.alerting.findings import SmallGazetteer
+from tests.unit.alerting.inbox import Inbox
+
+#: Shared with a voice gateway.
+VOICE_SECRET = "whsec_" + base64.b64encode(b"a key of the tests, 32 bytes long").decode()
 
 
 class Nowhere:
@@ -76,6 +84,13 @@ class Replayer:
 def assessor(pool: Pool, clock: SetClock) -> TargetAssessor:
     """The real one: it only reads, and adds versions."""
     return TargetAssessor(pool, clock, ZoneInfo("Asia/Shanghai"))
+
+
+def responder(pool: Pool, clock: SetClock) -> ResponderDesk:
+    """The real one, with a telephone that takes everything."""
+    desk = AlertingDesk(gazetteer=SmallGazetteer(), link_ids=("police",), zone=ZoneInfo("Asia/Shanghai"))
+    channels = {DeliveryChannel.APPRISE: Inbox()}
+    return ResponderDesk(pool, desk, clock, channels=channels, voice_secret=VOICE_SECRET)
 
 
 def web_settings(dsn: str) -> WebSettings:

@@ -18,7 +18,7 @@ from dashboards.app import create_app
 from dashboards.server import serve
 from dashboards.settings import WebSettings
 from storage.pool import open_pool
-from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor
+from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder
 from tests.integration.dashboards.district import SetClock
 
 PATIENCE_S = 20.0
@@ -81,6 +81,7 @@ async def application(settings: WebSettings, registry: CollectorRegistry) -> Asy
             registrar=Registrar(pool, clock),
             replayer=Replayer(),
             assessor=assessor(pool, clock),
+            responder=responder(pool, clock),
             settings=settings,
             clock=clock,
             version="0.1.0",

@@ -12,7 +12,7 @@ from dashboards.journals import SILENT_AFTER
 from dashboards.schemas import JournalsReply, LedgerReply, WallReply
 from domain.journal import JournalState
 from storage.pool import KeptPool
-from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, web_settings
+from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings
 from tests.integration.dashboards.district import NOW, District, SetClock
 
 HOUR = NOW.replace(minute=0)
@@ -39,6 +39,7 @@ def app(database: str, pool: KeptPool, desk: Desk, clock: SetClock, journals: li
         registrar=Registrar(pool, clock),
         replayer=Replayer(),
         assessor=assessor(pool, clock),
+        responder=responder(pool, clock),
         settings=web_settings(database),
         clock=clock,
         version="0.1.0",

@@ -9,7 +9,7 @@ import pytest
 
 from dashboards.app import create_app
 from storage.pool import KeptPool
-from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, web_settings
+from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings
 from tests.integration.dashboards.district import SetClock
 
 
@@ -38,6 +38,7 @@ async def browser(
         registrar=Registrar(pool, clock),
         replayer=Replayer(),
         assessor=assessor(pool, clock),
+        responder=responder(pool, clock),
         settings=replace(web_settings(plain_database), static_dir=static_dir),
         clock=clock,
         version="0.1.0",
