@@ -161,7 +161,7 @@ class Casework:
             if incident.merged_into is None:
                 raise IllegalTransition(f"#{incident.number} is not merged into another")
             await casework.write_merge(conn, incident_id, None)
-            detail = {"from": str(incident.merged_into)}
+            detail = {"from_incident": str(incident.merged_into)}
             await _record(conn, incident, "split", detail, actor=actor, note=note, now=now, origin=origin)
             await add_entry(
                 conn,

@@ -1,6 +1,7 @@
 // The HTTP API, typed. Every refusal becomes an ApiError that carries the server's own words.
 
 import type {
+  Attachment,
   DeviceKind,
   DeviceView,
   IncidentAction,
@@ -13,6 +14,8 @@ import type {
   ReplayReport,
   SiteDetail,
   UnregisteredDevice,
+  Verification,
+  VerificationReason,
 } from './types'
 
 const ROOT = '/api/v1'
@@ -41,7 +44,10 @@ async function call<Answer>(method: 'GET' | 'POST', path: string, body?: unknown
     headers: { Accept: 'application/json' },
     signal: AbortSignal.timeout(TIMEOUT_MS),
   }
-  if (body !== undefined) {
+  if (body instanceof Blob) {
+    request.headers = { ...request.headers, 'Content-Type': 'application/octet-stream' }
+    request.body = body
+  } else if (body !== undefined) {
     request.headers = { ...request.headers, 'Content-Type': 'application/json' }
     request.body = JSON.stringify(body)
   }
@@ -84,6 +90,38 @@ export function incident(id: string) {
 
 export function act(id: string, action: IncidentAction, actor: string, note: string) {
   return call<IncidentView>('POST', `/incidents/${part(id)}/${action}`, { actor, note })
+}
+
+export function verify(id: string, body: { actor: string; note: string; verification: Verification; reason: string }) {
+  return call<IncidentView>('POST', `/incidents/${part(id)}/verify`, body)
+}
+
+export function merge(id: string, body: { actor: string; note: string; into: string }) {
+  return call<IncidentView>('POST', `/incidents/${part(id)}/merge`, body)
+}
+
+export function split(id: string, body: { actor: string }) {
+  return call<IncidentView>('POST', `/incidents/${part(id)}/split`, body)
+}
+
+export function shelve(id: string, body: { actor: string; reason: string; until: string }) {
+  return call<IncidentView>('POST', `/incidents/${part(id)}/shelve`, body)
+}
+
+export function unshelve(id: string, body: { actor: string }) {
+  return call<IncidentView>('POST', `/incidents/${part(id)}/unshelve`, body)
+}
+
+export function attach(id: string, file: File, actor: string) {
+  return call<Attachment>('POST', `/incidents/${part(id)}/attachments${query({ actor, name: file.name })}`, file)
+}
+
+export function attachmentUrl(id: string, number: number): string {
+  return `${ROOT}/incidents/${part(id)}/attachments/${number}`
+}
+
+export function verificationReasons() {
+  return call<{ reasons: VerificationReason[] }>('GET', '/verification-reasons')
 }
 
 export function site(id: string) {

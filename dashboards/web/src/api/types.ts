@@ -62,6 +62,8 @@ export interface SiteTile {
   unknown: number
   /** Of the unknown: behind a dead device, or silent with the whole site. */
   behind: number
+  /** Maintenance windows in force. */
+  maintenance: number
 }
 
 export interface Totals {
@@ -154,6 +156,47 @@ export interface IncidentView {
   reset_at: Time | null
   closed_at: Time | null
   detail: Record<string, unknown>
+  grade: number | null
+  verification: Verification | null
+  verification_reason: string | null
+  verified_at: Time | null
+  verified_by: string | null
+  merged_into: string | null
+  shelved_until: Time | null
+  shelved_by: string | null
+  shelve_reason: string | null
+  /** Not in the queue: shelved, or handled under another. */
+  aside: boolean
+}
+
+export type Verification = 'true' | 'false' | 'test' | 'drill' | 'unclear'
+
+export interface VerificationReason {
+  code: string
+  of: Verification[]
+  zh: string
+  en: string
+}
+
+export interface RelatedIncident {
+  incident_id: string
+  number: number
+  rule: string
+  site_id: string
+  device_id: string
+  state: IncidentState
+  life_safety: boolean
+}
+
+export interface Attachment {
+  attachment_no: number
+  incident_id: string
+  at: Time
+  actor: string
+  name: string
+  media_type: string
+  size: number
+  sha256: string
 }
 
 export interface TimelineEntry {
@@ -183,6 +226,8 @@ export interface DeliveryView {
 export interface IncidentDetail extends IncidentView {
   timeline: TimelineEntry[]
   deliveries: DeliveryView[]
+  related: RelatedIncident[]
+  attachments: Attachment[]
 }
 
 export interface SiteDetail {

@@ -14,7 +14,7 @@ import type {
   StreamFrame,
   Totals,
 } from '../api/types'
-import { isOpen, isUnacknowledged, takesOver } from '../words/incident'
+import { inQueue, isOpen, isUnacknowledged, takesOver } from '../words/incident'
 import { heardServerTime } from './now'
 import { Stream } from './stream'
 
@@ -40,14 +40,14 @@ function compare(a: IncidentView, b: IncidentView): number {
 }
 
 /** As the API sorts: unacknowledged first, then the worst, then the newest. */
-export const queue = computed(() => [...incidents.values()].filter(isOpen).sort(compare))
+export const queue = computed(() => [...incidents.values()].filter(inQueue).sort(compare))
 export const waitingForClose = computed(() =>
   [...incidents.values()].filter((incident) => incident.state === 'reset').sort(compare),
 )
 
 /** Life safety that nobody has taken, in order of coming, so that a button never moves under a hand. */
 export const takingOver = computed(() =>
-  [...incidents.values()].filter(takesOver).sort((a, b) => Date.parse(a.raised_at) - Date.parse(b.raised_at)),
+  [...incidents.values()].filter((one) => takesOver(one) && !one.aside).sort((a, b) => Date.parse(a.raised_at) - Date.parse(b.raised_at)),
 )
 
 /** Sites whose open incidents are drills or tests only. */

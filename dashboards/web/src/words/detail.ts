@@ -1,13 +1,17 @@
 // The loose details of incidents and timelines: known fields get words, unknown ones keep their names.
 
 import { serverNow } from '../live/now'
+import { reasonText } from '../live/reasons'
 import { sites } from '../live/wall'
 import { siteName } from './incident'
 import { t, wordOr } from './language'
-import { clockOffset, hourMinute } from './time'
+import { clockOffset, hourMinute, moment } from './time'
 
 /** Said by the row itself. */
-const SILENT: readonly string[] = ['channel', 'notice']
+const SILENT: readonly string[] = [
+  ...['channel', 'notice'],
+  ...['into', 'incident', 'from_incident', 'attachment', 'sha256'],
+]
 
 function siteNames(value: unknown): string {
   if (!Array.isArray(value)) return String(value)
@@ -23,13 +27,22 @@ function kindCounts(value: unknown): string {
   return counts.map(([kind, count]) => `${wordOr('device_kind', kind)} ${count}`).join(t('common.comma'))
 }
 
+/** Before and after; what was nothing before is not told. */
+function change(name: string, value: unknown): string {
+  const words = (Array.isArray(value) ? value : [value]).filter((one) => one !== null).map(String)
+  return words.map((one) => wordOr(name, one)).join(' → ')
+}
+
 function valueText(name: string, value: unknown): string {
   if (name === 'silent_sites' || name === 'sites_back') return siteNames(value)
   if (name === 'kinds') return kindCounts(value)
+  if (name === 'verification' || name === 'severity') return change(name, value)
   if (name === 'of_rule') return wordOr('rule', String(value))
   if (typeof value === 'object') return JSON.stringify(value)
   const text = String(value)
-  if (name === 'reason') return wordOr('reason', text)
+  if (name === 'reason') return reasonText(wordOr('reason', text))
+  if (name === 'until' && text.includes('T')) return moment(text, serverNow.value)
+  if (name === 'number' || name === 'into_number') return `#${text}`
   if (name === 'lane') return wordOr('journal.lane', text)
   if (name === 'hour') return hourMinute(text, serverNow.value)
   if (name === 'message_channel') return wordOr('channel', text)

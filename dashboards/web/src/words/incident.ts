@@ -34,6 +34,11 @@ export function isOpen(incident: IncidentView): boolean {
   return OPEN_STATES.includes(incident.state)
 }
 
+/** What is shelved or handled under another is open, and not in the queue. */
+export function inQueue(incident: IncidentView): boolean {
+  return isOpen(incident) && !incident.aside
+}
+
 export function isUnacknowledged(incident: IncidentView): boolean {
   return incident.state === 'raised' || incident.state === 'returned'
 }
