@@ -51,6 +51,7 @@ class Stretch(NamedTuple):
 
     def registered(self) -> Registered:
         site_nos = {site.site_id: number for number, site in enumerate(self.district.sites, 1)}
+        numbers = {(one.site_id, one.device_id): number for number, one in enumerate(self.district.devices, 1)}
         return {
             (device.site_id, device.device_id): RegisteredDevice(
                 number,
@@ -59,6 +60,7 @@ class Stretch(NamedTuple):
                 device.device_id,
                 device.kind,
                 device.heartbeat_s,
+                numbers.get((device.site_id, device.parent_id)),
             )
             for number, device in enumerate(self.district.devices, 1)
         }

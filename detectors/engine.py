@@ -18,14 +18,14 @@ from typing import Any
 
 import msgspec
 
-from detectors.lives import Heard
-from detectors.rule import Changes, Rule, Watcher
+from detectors.lives import UNBROKEN_INTERVALS, Heard
+from detectors.rule import BareHeartbeat, Changes, Rule, Watcher
 from domain.device import DeviceKind, RegisteredDevice
 from domain.excess import Excess
 from domain.finding import Finding
-from domain.liveness import LivenessChange
+from domain.liveness import Connectivity, LivenessChange
 from domain.marks import Marks
-from domain.observation import Misdated, Observation
+from domain.observation import Heartbeat, Misdated, Observation, Reading
 
 #: A generation of marks ends after so long, or when it takes so much room: then whoever said nothing all the while is
 #: written down, a few at a time, and the generations before are needless. So what a restart has to read is bounded by
@@ -39,6 +39,34 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(dict[str, list[list[Any]]])
 
 
+_Way = tuple[Watcher, ...]
+_PLACES = {kind: place for place, kind in enumerate(DeviceKind)}
+_NEWS = Heard.NEWS
+#: A little less than any rule takes for right.
+_RIGHT_S = 4.9
+
+
+class _ShortWays:
+    """Who hears the usual message of each kind of device: by the kind's place in `DeviceKind`, for what nearly all
+    messages are.
+    """
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self.rules = rules
+        self.unsteady = next((rule.unsteady for rule in rules.values() if rule.unsteady is not None), set[int]())
+        self._others: dict[tuple[type, DeviceKind], _Way] = {}
+        self.heartbeats = [self.way(Heartbeat, kind) for kind in DeviceKind]
+        self.bare = [self.way(BareHeartbeat, kind) for kind in DeviceKind]
+        self.readings = [self.way(Reading, kind) for kind in DeviceKind]
+
+    def way(self, observation: type, kind: DeviceKind) -> _Way:
+        way = self._others.get((observation, kind))
+        if way is None:
+            watchers = (rule.steady_watcher(observation, kind) for rule in self.rules.values())
+            way = self._others[observation, kind] = tuple(watcher for watcher in watchers if watcher is not None)
+        return way
+
+
 class Engine:
     """All rules over all devices of a shard.
 
@@ -49,6 +77,7 @@ class Engine:
         self._rules = {rule.name: rule for rule in rules}
         self._lives = next((rule.lives for rule in rules if rule.lives is not None), None)
         self._watchers: dict[tuple[type, DeviceKind], tuple[Watcher, ...]] = {}
+        self._short = _ShortWays(self._rules)
         self._overhearers: dict[tuple[type, DeviceKind], tuple[Watcher, ...]] = {}
         self._known: Mapping[int, RegisteredDevice] = {}
         self._gone: dict[int, RegisteredDevice] = {}
@@ -61,6 +90,10 @@ class Engine:
 
     def observe(self, observation: Observation | Misdated) -> Sequence[Finding]:
         """One step: what follows from ``observation``."""
+        found = self._observe(observation)
+        return self._sifted(found) if found else found
+
+    def _observe(self, observation: Observation | Misdated) -> Sequence[Finding]:
         heard = Heard.NEWS if self._lives is None else self._lives.hear(observation)
         key = (type(observation), observation.device.kind)
         watchers = self._watchers.get(key)
@@ -78,6 +111,61 @@ class Engine:
                 found.extend(concluded)
         return found
 
+    def observe_many(self, observations: Iterable[Observation | Misdated]) -> list[Finding]:
+        """The same as `observe` for one after the other, and several times as fast for what nearly all messages are:
+        news of a device that is online, by a clock that is right.
+        """
+        found: list[Finding] = []
+        if self._lives is None:
+            for observation in observations:
+                found.extend(self._observe(observation))
+            return list(self._sifted(found))
+        get, note, generation = self._lives.get, self._lives.news.extend, self._lives.generation
+        if self._short.rules is not self._rules:
+            self._short = _ShortWays(self._rules)
+        short = self._short
+        unsteady, heartbeats, bare, readings = short.unsteady, short.heartbeats, short.bare, short.readings
+        for observation in observations:
+            device = observation.device
+            number = device.device_no
+            life = get(number)
+            if life is None or life.device is not device:
+                found.extend(self._observe_unknown(observation))
+                continue
+            at, received_at = observation.at, observation.received_at
+            heard_s = received_at.timestamp()
+            said_s = heard_s if at is received_at else at.timestamp()
+            if said_s <= life.said_s or not -_RIGHT_S < heard_s - said_s < _RIGHT_S or number in unsteady:
+                found.extend(self._observe(observation))
+                continue
+            if heard_s - life.heard_s > life.unbroken_s:
+                life.since_s = heard_s
+            life.said_s = said_s
+            life.heard_s = heard_s
+            if life.aside_heard_s:
+                life.aside_said_s = life.aside_heard_s = 0.0
+            life.marked = generation
+            note((number, said_s, heard_s, life.since_s))
+            if observation.__class__ is Heartbeat:
+                watchers = bare[life.kind] if observation.battery_pct is None else heartbeats[life.kind]
+            elif observation.__class__ is Reading:
+                watchers = readings[life.kind]
+            else:
+                watchers = short.way(observation.__class__, device.kind)
+            for watcher in watchers:
+                if concluded := watcher(observation, _NEWS):
+                    found.extend(concluded)
+        return list(self._sifted(found)) if found else found
+
+    def _observe_unknown(self, observation: Observation | Misdated) -> Sequence[Finding]:
+        """`_observe`, and if its device is online after it, its next message goes the short way."""
+        found, device = self._observe(observation), observation.device
+        life = None if self._lives is None else self._lives.get(device.device_no)
+        if life is not None and life.connectivity is Connectivity.ONLINE:
+            life.device, life.kind = device, _PLACES[device.kind]
+            life.unbroken_s = UNBROKEN_INTERVALS * device.heartbeat_s
+        return found
+
     def overhear(self, observation: Observation) -> Sequence[Finding]:
         """What follows from an observation that is not stored because its device says too much: life safety listens on,
         and who speaks is alive.
@@ -91,11 +179,18 @@ class Engine:
                 for rule in self._rules.values()
                 if (hearer := rule.overhearer(type(observation), kind)) is not None
             )
-        return [finding for hearer in hearers for finding in hearer(observation, heard)]
+        return self._sifted([finding for hearer in hearers for finding in hearer(observation, heard)])
 
     def exceeded(self, excess: Excess) -> Sequence[Finding]:
         """What follows from somebody's having said more than his share."""
-        return [finding for rule in self._rules.values() for finding in rule.exceeded(excess)]
+        return self._sifted([finding for rule in self._rules.values() for finding in rule.exceeded(excess)])
+
+    def _sifted(self, found: Sequence[Finding]) -> Sequence[Finding]:
+        """What people are told of ``found``."""
+        for rule in self._rules.values():
+            if rule.sifts:
+                found = rule.sift(found)
+        return found
 
     def tick(self, now: datetime) -> Sequence[Finding]:
         """Let time pass until ``now``: what follows from nothing having been said, and from devices that are gone.
@@ -108,9 +203,14 @@ class Engine:
                 found.extend(rule.retire(self._gone[device_no], now))
         self._gone.clear()
         for rule in self._rules.values():
-            found.extend(rule.tick(now))
+            if not rule.sifts:
+                found.extend(rule.tick(now))
+        told = list(self._sifted(found)) if found else found
+        for rule in self._rules.values():
+            if rule.sifts:
+                told.extend(rule.tick(now))
         self._turn_generation(now.timestamp())
-        return found
+        return told
 
     @property
     def next_s(self) -> float:

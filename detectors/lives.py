@@ -67,17 +67,24 @@ class Life(msgspec.Struct, gc=False):
     slot: int = 0
     marked: int = 0
     reason: Reason = Reason.NONE
+    #: Of the engine, and only while it is online: whose messages go the short way, the place of their kind in its table
+    #: of watchers, and how long a silence breaks the row.
+    device: RegisteredDevice | None = None
+    kind: int = 0
+    unbroken_s: float = 0.0
 
 
 class Lives:
-    """All devices' lives by ``device_no``."""
+    """All devices' lives by ``device_no``. ``news`` and ``generation`` are open to `detectors.engine`, which takes the
+    usual message down itself.
+    """
 
     def __init__(self) -> None:
         self._lives: dict[int, Life] = {}
         self.get: Callable[[int], Life | None] = self._lives.get
         self._changed: set[int] = set()
-        self._news: list[float] = []
-        self._generation = 0
+        self.news: list[float] = []
+        self.generation = 0
 
     def __len__(self) -> int:
         return len(self._lives)
@@ -120,8 +127,8 @@ class Lives:
         if life.connectivity is Connectivity.ONLINE:
             if gap_s > UNBROKEN_INTERVALS * device.heartbeat_s:
                 life.since_s = heard_s
-            life.marked = self._generation
-            self._news.extend((device_no, said_s, heard_s, life.since_s))
+            life.marked = self.generation
+            self.news.extend((device_no, said_s, heard_s, life.since_s))
         else:
             self._changed.add(device_no)
         return Heard.NEWS
@@ -142,11 +149,11 @@ class Lives:
         Of who was heard and changed otherwise as well, the row of its own comes last and says how it stands.
         """
         rows: list[tuple[Any, ...]] = []
-        if self._news:
-            rows.append(packed(self._news))
-            self._news.clear()
+        if self.news:
+            rows.append(packed(self.news))
+            self.news.clear()
         # News from now on may be of the next generation already: then it is written down once more, never too seldom.
-        self._generation = generation
+        self.generation = generation
         for device_no in self._changed:
             life = self._lives.get(device_no)
             if life is None:

@@ -6,8 +6,10 @@ them would cost more than to judge the message; so they are noted in one flat li
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from struct import Struct, pack
+from struct import Struct
+from sys import byteorder
 from typing import Any
 
 #: The number of no device: its row holds the marks of many, and comes before the others.
@@ -16,7 +18,10 @@ MANY = -1
 
 def packed(numbers: Sequence[float]) -> tuple[int, bytes]:
     """A row that holds ``numbers``, exactly."""
-    return MANY, pack(f"<{len(numbers)}d", *numbers)
+    flat = array("d", numbers)
+    if byteorder == "big":
+        flat.byteswap()
+    return MANY, flat.tobytes()
 
 
 def unpacked(row: Sequence[Any], width: int) -> Iterator[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from detectors.lives import Heard, Lives
 from domain.device import DeviceKind, RegisteredDevice
@@ -22,8 +22,14 @@ from domain.excess import Excess
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
 from domain.liveness import ClockChange, LivenessChange
 from domain.marks import Marks
+from domain.observation import Heartbeat
 
 NOTHING: tuple[Finding, ...] = ()
+
+
+class BareHeartbeat:
+    """In the place of `Heartbeat`, for `Rule.steady_watcher`: one that says nothing but that its device lives."""
+
 
 Watcher = Callable[[Any, Heard], Sequence[Finding]]
 
@@ -47,11 +53,25 @@ class Rule:
     category: Category
     severity: Severity
     life_safety: bool = False
+    #: Whether the engine hands it what the others have found, before anybody else has it.
+    sifts: ClassVar[bool] = False
     #: Of the one rule that keeps the devices' lives; the engine asks it what each message is worth.
     lives: Lives | None = None
 
     def watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
         """What to call with such an observation of such a device and what it is worth, or None."""
+        return None
+
+    def steady_watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
+        """The same, or None, where the device is online, the message is news, and its clock is right to some seconds:
+        what nearly all messages are. Numbers in `unsteady` are asked for with `watcher` all the same. ``observation``
+        may be `BareHeartbeat`.
+        """
+        return self.watcher(Heartbeat if observation is BareHeartbeat else observation, kind)
+
+    @property
+    def unsteady(self) -> set[int] | None:
+        """Of a rule whose `steady_watcher` leaves out what concerns these devices: always the same set."""
         return None
 
     def overhearer(self, observation: type, kind: DeviceKind) -> Watcher | None:
@@ -63,6 +83,10 @@ class Rule:
     def exceeded(self, excess: Excess) -> Sequence[Finding]:
         """Somebody said more than his share."""
         return NOTHING
+
+    def sift(self, found: Sequence[Finding]) -> Sequence[Finding]:
+        """Of a rule that ``sifts``: what of ``found`` people are told, in that order."""
+        return found
 
     def tick(self, now: datetime) -> Sequence[Finding]:
         return NOTHING

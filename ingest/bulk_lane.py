@@ -64,7 +64,7 @@ class DetectorChanges(Protocol):
 class Detector(Protocol):
     """The engine, as the lane sees it."""
 
-    def observe(self, observation: Observation | Misdated) -> Sequence[Finding]: ...
+    def observe_many(self, observations: Sequence[Observation | Misdated]) -> list[Finding]: ...
     def overhear(self, observation: Observation) -> Sequence[Finding]: ...
     def exceeded(self, excess: Excess) -> Sequence[Finding]: ...
     def tick(self, now: datetime) -> Sequence[Finding]: ...
@@ -294,11 +294,8 @@ class BulkLane:
     def _take(self, parcel: Parcel, messages: Sequence[Inbound]) -> None:
         """Decode ``messages`` into ``parcel``, and detect. Life safety also hears what is over a limit."""
         detector, findings = self._detector, parcel.findings
-        for observation in parcel.open(messages, self._decoder, self._share, self._fairness):
-            if found := detector.observe(observation):
-                findings.extend(found)
-        for misdated in parcel.misdated:
-            findings.extend(detector.observe(misdated))
+        findings.extend(detector.observe_many(parcel.open(messages, self._decoder, self._share, self._fairness)))
+        findings.extend(detector.observe_many(parcel.misdated))
         for observation in parcel.overheard:
             findings.extend(detector.overhear(observation))
         for excess in parcel.excesses:

@@ -142,15 +142,18 @@ class Watch:
 
     def _conclude(self, until: datetime | None) -> None:
         """What follows from what was heard before ``until`` (None = all of it)."""
-        observe, found, heard, place = self._engine.observe, self.found, self._heard, self._place
-        while place < len(heard) and (until is None or heard[place].received_at < until):
-            said = heard[place]
-            if concluded := observe(said):
-                found.extend(concluded)
-            if isinstance(said, StateReport) or (isinstance(said, Event) and self._is_guard(said)):
-                self.reported.append(said)
+        heard, first = self._heard, self._place
+        place = len(heard) if until is None else first
+        while until is not None and place < len(heard) and heard[place].received_at < until:
             place += 1
         self._place = place
+        heard = heard[first:place]
+        self.found.extend(self._engine.observe_many(heard))
+        self.reported.extend(
+            said
+            for said in heard
+            if isinstance(said, StateReport) or (isinstance(said, Event) and self._is_guard(said))
+        )
 
     def _is_guard(self, event: Event) -> bool:
         word = word_of(event)

@@ -76,6 +76,13 @@ class ClockOff(Rule):
     def watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
         return self._observe if observation in (Heartbeat, Misdated) else None
 
+    def steady_watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
+        return None  # a right clock concerns nobody who is not watched
+
+    @property
+    def unsteady(self) -> set[int]:
+        return self._watched
+
     def _observe(self, said: Heartbeat | Misdated, heard: Heard) -> Sequence[Finding]:
         at, received_at = said.at, said.received_at
         ahead = at - received_at
@@ -208,7 +215,8 @@ class ClockOff(Rule):
                 self._estimates.pop(int(number), None)
 
     def restored(self) -> None:
-        self._watched = {*self._estimates, *self._offsets, *self._told}
+        self._watched.clear()
+        self._watched.update(self._estimates, self._offsets, self._told)
 
 
 def _differ(one_s: float, other_s: float, least_s: float) -> bool:

@@ -29,6 +29,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from detectors.conditions.battery import BatteryLow
 from detectors.conditions.change import ChangesFast
 from detectors.conditions.counting import CountInWindow, TooFewADay
 from detectors.conditions.leaf import AGAIN, TURNED, WORSE, Leaf
@@ -40,11 +41,12 @@ from detectors.documents.form import AllOf, AnyOf, Condition, Not, RuleDocument
 from detectors.grounds import Grounds
 from detectors.hours import instant
 from detectors.lives import Heard, Lives
-from detectors.rule import NOTHING, Changes, Rule, Watcher
+from detectors.rule import NOTHING, BareHeartbeat, Changes, Rule, Watcher
 from detectors.watching import chosen, watched_kinds
 from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
 from domain.liveness import Connectivity
+from domain.observation import Heartbeat
 from domain.vocabulary import RULE_WORDS
 
 #: A device_no, a site_no, or (site_no, place).
@@ -177,6 +179,15 @@ class CompiledRule(Rule):
             return self._conclude(said, number, did, ((leaf, did),)) if did else NOTHING
 
         return hear
+
+    def steady_watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
+        """Where the only condition that hears heartbeats is one of the battery, a bare one tells it nothing."""
+        if observation is BareHeartbeat:
+            leaves = self._listening(Heartbeat, kind)
+            waits = self._timed or self._dwell_s or self._clear_s
+            if not waits and all(isinstance(leaf, BatteryLow) for leaf in leaves):
+                return None
+        return super().steady_watcher(observation, kind)
 
     def overhearer(self, observation: type, kind: DeviceKind) -> Watcher | None:
         """A device in a loop may say that it burns, a thousand times a second. That it has cooled is not believed of

@@ -83,6 +83,9 @@ class HeartbeatLost(Rule):
     def watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
         return self._observe
 
+    def steady_watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
+        return None  # that a device is online is no news
+
     def overhearer(self, observation: type, kind: DeviceKind) -> Watcher | None:
         return self._observe
 
@@ -118,12 +121,22 @@ class HeartbeatLost(Rule):
         if self._rewired:
             self._rewired = False
             self._rewire(now_s)
-        for slot, device_no in self._deadlines.due(now_s):
+        devices, deadlines, missed_intervals = self._devices, self._deadlines, self.missed_intervals
+        for slot, device_no in deadlines.due(now_s):
             life = self.lives.get(device_no)
-            if life is not None and life.slot == slot:
-                life.slot = 0
-                if device_no in self._devices:
-                    self._overdue.add(device_no)
+            if life is None or life.slot != slot:
+                continue
+            life.slot = 0
+            device = devices.get(device_no)
+            if device is None:
+                continue
+            deadline_s = life.heard_s + missed_intervals * device.heartbeat_s
+            if deadline_s <= now_s:
+                deadline_s = self._deadline_s(device, life)
+            if deadline_s > now_s:
+                life.slot = deadlines.put(device_no, deadline_s)
+            else:
+                self._overdue.add(device_no)
         if not self._overdue and not self._outages.sites:
             return self._outages.tick(now_s)
         overdue_by_site: dict[int, list[int]] = {site_no: [] for site_no in self._outages.sites}
@@ -362,6 +375,8 @@ class HeartbeatLost(Rule):
         reason: Reason = Reason.NONE,
     ) -> None:
         life.connectivity, life.since_s, life.reason = connectivity, since_s, reason
+        if connectivity is not Connectivity.ONLINE:
+            life.device = None
         if reason in _HIDDEN:
             life.slot = 0  # it waits for nothing; where it waited, nobody looks for it any more
         self.lives.changed(device_no)

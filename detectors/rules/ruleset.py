@@ -26,6 +26,7 @@ from detectors.rule import Rule
 from detectors.rules.chattering import ChatteringDevice, ChatteringSite
 from detectors.rules.clock_off import ClockOff
 from detectors.rules.compiled import CompiledRule
+from detectors.rules.flapping import Flapping
 from detectors.rules.heartbeat_lost import HeartbeatLost
 from domain.finding import Category, Severity
 
@@ -46,6 +47,7 @@ class RuleSet:
             "clock_off": ClockOff(self._lost.lives),
             "chattering_device": ChatteringDevice(),
             "chattering_site": ChatteringSite(),
+            "flapping": Flapping(),
         }
         self._compiled: dict[str, CompiledRule] = {}
         self._lost.concerned.append(self._turned)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -28,9 +28,10 @@ class _Listening(Engine):
         self.heard_at_first_tick = -1
         self.ticks: list[datetime] = []
 
-    def observe(self, observation: Observation | Misdated) -> Sequence[Finding]:
-        self.heard += 1
-        return super().observe(observation)
+    def observe_many(self, observations: Iterable[Observation | Misdated]) -> list[Finding]:
+        said = list(observations)
+        self.heard += len(said)
+        return super().observe_many(said)
 
     def tick(self, now: datetime) -> Sequence[Finding]:
         if not self.ticks:

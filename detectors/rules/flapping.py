@@ -1,0 +1,225 @@
+"""Comes and goes: the same trouble is raised and over again and again. It is told once, with a count.
+
+::
+
+    a few times ──too often──► flapping: one incident, nothing else of that trouble ──calm──► over; what stands is told
+                                  │   ▲
+                                  └───┘ counted; told anew when ten minutes passed
+
+Too often is three times in a minute, the chattering alarm of EEMUA 191 and IEC 62682, or more than ten times in ten
+minutes, their flood. A silence cannot come so fast: of one, three times in twenty heartbeat intervals. Only what was
+over meanwhile counts. Whatever concerns danger to people (life safety, panic, fire, intrusion) passes untouched.
+
+It hears findings, not observations: the engine hands it what the other rules have found (`Rule.sift`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from math import inf
+from typing import Any
+
+import msgspec
+
+from detectors.rule import Rule
+from domain.finding import Category, Finding, FindingKind, Severity, finding_id
+
+FLAPPING = "flapping"
+#: So often in so many seconds is too often.
+TOO_OFTEN = ((3, 60.0), (11, 600.0))
+#: Of a silence: so often in so many heartbeat intervals, and the interval where a finding names none.
+SILENCES, SILENCE_INTERVALS, INTERVAL_S = 3, 20.0, 30.0
+_SILENT = frozenset({"heartbeat_lost", "site_silent"})
+#: Nothing of the trouble for so long (or as long as it would have to be too often) is calm.
+CALM_S = 600.0
+TELL_AGAIN_S = 600.0
+
+_DANGER = frozenset({Category.PANIC, Category.FIRE, Category.INTRUSION})
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(Finding).decode
+
+
+class _Trouble(msgspec.Struct, gc=False):
+    """One key. ``raised_s``: when it came, as far as it matters; ``up``: whether it stands; ``since_s``: since when it
+    is flapping (0 = it is not); ``last``: the newest finding that raised it.
+    """
+
+    last: Finding
+    window_s: float
+    raised_s: list[float]
+    up: bool = True
+    since_s: float = 0.0
+    told_s: float = 0.0
+    count: int = 0
+
+    @property
+    def number(self) -> int:
+        return self.last.device_no or -self.last.site_no
+
+    @property
+    def over_s(self) -> float:
+        """When it is forgotten, or calm, unless it comes again."""
+        return self.raised_s[-1] + max(self.window_s, CALM_S)
+
+
+class Flapping(Rule):
+    name = FLAPPING
+    category = Category.DEVICE
+    severity = Severity.MINOR
+    sifts = True
+
+    def __init__(self) -> None:
+        self._troubles: dict[str, _Trouble] = {}
+        self._keys: dict[int, set[str]] = {}  # of each number
+        self._marked: set[int] = set()
+        self._look_s = inf  # nothing is over before
+
+    def sift(self, found: Sequence[Finding]) -> Sequence[Finding]:
+        """What people are told of ``found``."""
+        told: list[Finding] = []
+        for finding in found:
+            if finding.life_safety or finding.category in _DANGER:
+                told.append(finding)
+            elif finding.kind is FindingKind.RAISED:
+                self._came(finding, told)
+            else:
+                self._went_on(finding, told)
+        return told
+
+    def _came(self, finding: Finding, told: list[Finding]) -> None:
+        now_s, key = finding.found_at.timestamp(), finding.key
+        trouble = self._troubles.get(key)
+        if trouble is None:
+            trouble = self._troubles[key] = _Trouble(finding, _window_s(finding), [now_s])
+            self._note(key, trouble)
+            told.append(finding)
+            return
+        again = not trouble.up
+        trouble.last, trouble.up = finding, True
+        if again:
+            trouble.raised_s = [*trouble.raised_s[-TOO_OFTEN[-1][0] + 1 :], now_s]
+        self._note(key, trouble)
+        if trouble.since_s:
+            trouble.count += again
+            if now_s - trouble.told_s >= TELL_AGAIN_S:
+                trouble.told_s = now_s
+                told.append(_finding(FindingKind.UPDATED, trouble, finding.found_at))
+        elif again and (count := _too_often(trouble)):
+            trouble.since_s = trouble.told_s = now_s
+            trouble.count = count
+            told.append(_finding(FindingKind.RAISED, trouble, finding.found_at))
+        else:
+            told.append(finding)
+
+    def _went_on(self, finding: Finding, told: list[Finding]) -> None:
+        trouble = self._troubles.get(finding.key)
+        if trouble is None:
+            told.append(finding)
+            return
+        if finding.kind is FindingKind.CLEARED:
+            trouble.up = False
+            self._note(finding.key, trouble)
+        if not trouble.since_s:
+            told.append(finding)
+        elif finding.detail.get("retired"):
+            told.append(self._end(finding.key, trouble, finding.found_at))
+
+    def tick(self, now: datetime) -> Sequence[Finding]:
+        now_s = now.timestamp()
+        if now_s < self._look_s:
+            return ()
+        told: list[Finding] = []
+        for key, trouble in list(self._troubles.items()):
+            if now_s < trouble.over_s:
+                continue
+            if trouble.since_s:
+                told.append(self._end(key, trouble, now))
+                if trouble.up:
+                    told.append(msgspec.structs.replace(trouble.last, found_at=now))
+            else:
+                self._forget(key, trouble)
+        self._look_s = min((one.over_s for one in self._troubles.values()), default=inf)
+        return told
+
+    def next_s(self) -> float:
+        return self._look_s
+
+    def _end(self, key: str, trouble: _Trouble, now: datetime) -> Finding:
+        self._forget(key, trouble)
+        return _finding(FindingKind.CLEARED, trouble, now)
+
+    def _forget(self, key: str, trouble: _Trouble) -> None:
+        del self._troubles[key]
+        self._keys[trouble.number].discard(key)
+        self._marked.add(trouble.number)
+
+    def _note(self, key: str, trouble: _Trouble) -> None:
+        self._keys.setdefault(trouble.number, set()).add(key)
+        self._marked.add(trouble.number)
+        self._look_s = min(self._look_s, trouble.over_s)
+
+    # -- what survives a restart --------------------------------------------------------------------------------------
+
+    def marks(self, generation: int) -> list[tuple[Any, ...]]:
+        """A row holds all that is known under its number."""
+        rows: list[tuple[Any, ...]] = []
+        for number in self._marked:
+            known = [self._troubles[key] for key in sorted(self._keys.get(number, ()))]
+            rows.append((number, *((_ENCODE(one.last), *msgspec.structs.astuple(one)[1:]) for one in known)))
+            if not known:
+                self._keys.pop(number, None)
+        self._marked.clear()
+        return rows
+
+    def remembered(self) -> list[int]:
+        return [number for number, keys in self._keys.items() if keys]
+
+    def mark(self, numbers: Iterable[int], generation: int) -> None:
+        self._marked.update(number for number in numbers if self._keys.get(number))
+
+    def recall(self, row: list[Any], generation: int) -> None:
+        number, *known = row
+        for key in self._keys.pop(number, ()):
+            del self._troubles[key]
+        for last, *rest in known:
+            trouble = _Trouble(_DECODE(last), *rest)
+            self._troubles[trouble.last.key] = trouble
+            self._keys.setdefault(number, set()).add(trouble.last.key)
+
+    def restored(self) -> None:
+        self._look_s = min((one.over_s for one in self._troubles.values()), default=inf)
+
+
+def _window_s(finding: Finding) -> float:
+    """In which silences count; of other troubles the longest of `TOO_OFTEN`."""
+    longest_s = TOO_OFTEN[-1][1]
+    if finding.rule not in _SILENT:
+        return longest_s
+    return max(longest_s, SILENCE_INTERVALS * float(finding.detail.get("heartbeat_s", INTERVAL_S)))
+
+
+def _too_often(trouble: _Trouble) -> int:
+    """How often it came within the window in which that is too often; 0 = it is not."""
+    limits = [*TOO_OFTEN, *([(SILENCES, trouble.window_s)] if trouble.last.rule in _SILENT else [])]
+    times = trouble.raised_s
+    for often, window_s in limits:
+        within = sum(1 for one in times if times[-1] - one <= window_s)
+        if within >= often:
+            return within
+    return 0
+
+
+def _finding(kind: FindingKind, trouble: _Trouble, at: datetime) -> Finding:
+    of = trouble.last
+    key = f"{FLAPPING}/{of.key}"
+    return msgspec.structs.replace(
+        of,
+        finding_id=finding_id(key, kind.value, at.astimezone(UTC).isoformat()),
+        kind=kind,
+        rule=FLAPPING,
+        key=key,
+        at=at,
+        found_at=at,
+        detail={"of_rule": of.rule, "count": trouble.count},
+    )
