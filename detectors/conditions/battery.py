@@ -5,12 +5,14 @@ What it says of the past (`detectors.lives`) is history.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from detectors.conditions.leaf import TURNED, Leaf
 from detectors.documents.form import Battery
 from detectors.lives import Heard
+from detectors.rule import NOTHING, Watcher
+from domain.finding import Finding
 from domain.observation import Event, EventKind, Heartbeat, Reading
 
 METRIC = "battery_pct"
@@ -40,6 +42,25 @@ class BatteryLow(Leaf):
         if percent >= self._clear if low else percent <= self._from:
             return self._turn(number, not low)
         return 0
+
+    def steady(self, observation: type, hear: Watcher) -> Watcher:
+        low, bound = self._low, self._from
+        if observation is Heartbeat:
+
+            def heartbeat(said: Heartbeat, heard: Heard) -> Sequence[Finding]:
+                percent = said.battery_pct
+                if (percent is None or percent > bound) and (not low or said.device.device_no not in low):
+                    return NOTHING
+                return hear(said, heard)
+
+            return heartbeat
+        if observation is Reading:
+
+            def reading(said: Reading, heard: Heard) -> Sequence[Finding]:
+                return hear(said, heard) if METRIC in said.values else NOTHING
+
+            return reading
+        return hear
 
     def _turn(self, number: int, low: bool) -> int:
         if low is (number in self._low):

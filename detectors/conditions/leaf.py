@@ -7,6 +7,7 @@ from math import inf
 from typing import Any, ClassVar
 
 from detectors.lives import Heard
+from detectors.rule import Watcher
 
 #: What an observation did to a condition, as bits: it turned; it was reported once more; it got worse.
 TURNED, AGAIN, WORSE = 1, 2, 4
@@ -33,6 +34,10 @@ class Leaf:
     def take(self, said: Any, heard: Heard, number: Any) -> int:
         """Hear what ``number`` (a device, or a subject) said; what it did, as bits."""
         raise NotImplementedError
+
+    def steady(self, observation: type, hear: Watcher) -> Watcher:
+        """``hear``, with a short way past it for what surely does nothing."""
+        return hear
 
     def ends(self, said: Any, number: Any) -> bool:
         """Whether ``said`` would be its end. A device in a loop is not believed that."""

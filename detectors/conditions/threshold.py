@@ -6,7 +6,7 @@ clock says plays no part in that: a slow one is heard like any other.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,8 @@ import msgspec
 from detectors.conditions.leaf import TURNED, WORSE, Leaf
 from detectors.documents.form import Threshold
 from detectors.lives import LATE_S, Heard
+from detectors.rule import NOTHING, Watcher
+from domain.finding import Finding
 from domain.observation import Reading
 
 
@@ -71,6 +73,17 @@ class Bound(Leaf):
         self._stands[number] = now
         self.note(number)
         return did
+
+    def steady(self, observation: type, hear: Watcher) -> Watcher:
+        metric, sign, bound, stands = self._metric, self._sign, self._from, self._stands
+
+        def reading(said: Reading, heard: Heard) -> Sequence[Finding]:
+            value = said.values.get(metric)
+            if value is None or (value * sign < bound and (not stands or said.device.device_no not in stands)):
+                return NOTHING
+            return hear(said, heard)
+
+        return reading
 
     def ends(self, said: Reading, number: int) -> bool:
         value = said.values.get(self._metric)

@@ -182,12 +182,13 @@ class CompiledRule(Rule):
 
     def steady_watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
         """Where the only condition that hears heartbeats is one of the battery, a bare one tells it nothing."""
-        if observation is BareHeartbeat:
-            leaves = self._listening(Heartbeat, kind)
-            waits = self._timed or self._dwell_s or self._clear_s
-            if not waits and all(isinstance(leaf, BatteryLow) for leaf in leaves):
-                return None
-        return super().steady_watcher(observation, kind)
+        said = Heartbeat if observation is BareHeartbeat else observation
+        leaves, hear = self._listening(said, kind), self.watcher(said, kind)
+        if hear is None or self._timed or self._dwell_s or self._clear_s:
+            return hear  # time may have done something meanwhile, and comes first
+        if observation is BareHeartbeat and all(isinstance(leaf, BatteryLow) for leaf in leaves):
+            return None
+        return leaves[0].steady(said, hear) if len(leaves) == 1 else hear
 
     def overhearer(self, observation: type, kind: DeviceKind) -> Watcher | None:
         """A device in a loop may say that it burns, a thousand times a second. That it has cooled is not believed of

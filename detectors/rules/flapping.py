@@ -42,7 +42,7 @@ _DECODE = msgspec.msgpack.Decoder(Finding).decode
 
 class _Trouble(msgspec.Struct, gc=False):
     """One key. ``raised_s``: when it came, as far as it matters; ``up``: whether it stands; ``since_s``: since when it
-    is flapping (0 = it is not); ``last``: the newest finding that raised it.
+    is flapping (0 = it is not); ``last``: the newest finding that raised it; ``resumed_s``: since when we hear again.
     """
 
     last: Finding
@@ -52,6 +52,7 @@ class _Trouble(msgspec.Struct, gc=False):
     since_s: float = 0.0
     told_s: float = 0.0
     count: int = 0
+    resumed_s: float = 0.0
 
     @property
     def number(self) -> int:
@@ -60,7 +61,7 @@ class _Trouble(msgspec.Struct, gc=False):
     @property
     def over_s(self) -> float:
         """When it is forgotten, or calm, unless it comes again."""
-        return self.raised_s[-1] + max(self.window_s, CALM_S)
+        return max(self.raised_s[-1], self.resumed_s) + max(self.window_s, CALM_S)
 
 
 class Flapping(Rule):
@@ -130,7 +131,7 @@ class Flapping(Rule):
         if now_s < self._look_s:
             return ()
         told: list[Finding] = []
-        for key, trouble in list(self._troubles.items()):
+        for key, trouble in sorted(self._troubles.items()):
             if now_s < trouble.over_s:
                 continue
             if trouble.since_s:
@@ -141,6 +142,13 @@ class Flapping(Rule):
                 self._forget(key, trouble)
         self._look_s = min((one.over_s for one in self._troubles.values()), default=inf)
         return told
+
+    def hearing_resumed(self, now: datetime) -> None:
+        """What we could not hear was no calm."""
+        for key, trouble in self._troubles.items():
+            if trouble.since_s:
+                trouble.resumed_s = now.timestamp()
+                self._note(key, trouble)
 
     def next_s(self) -> float:
         return self._look_s

@@ -79,7 +79,7 @@ class RuleSet:
             else:
                 compiled[name] = self._compiled[name]
         self._compiled, self._documents = compiled, mine
-        self._deafness.concerned = [*compiled.values()]
+        self._deafness.concerned = [*compiled.values(), self._natives["flapping"]]
         self._wanting_turns = [rule for rule in compiled.values() if rule.wants_turns]
         return changed
 
