@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
-from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer, Responder
+from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer, Responder, RuleKeeper
 from dashboards.guard import Guard
 from dashboards.journals import Journals
 from dashboards.liaison import Liaison
@@ -33,6 +33,7 @@ from dashboards.routes.load import load_routes
 from dashboards.routes.quarantine import quarantine_routes
 from dashboards.routes.reports import report_routes
 from dashboards.routes.response import response_routes
+from dashboards.routes.rules import rule_routes
 from dashboards.routes.sites import site_routes
 from dashboards.routes.stream import stream_routes
 from dashboards.routes.targets import target_routes
@@ -68,8 +69,10 @@ def create_app(
     registry: CollectorRegistry | None = None,
     journals: Callable[[], Sequence[JournalState]] = tuple,
     liaison: Liaison | None = None,
+    rules: RuleKeeper | None = None,
 ) -> FastAPI:
-    """The application. Without a ``liaison`` it has no routes for links, reports and early warnings.
+    """The application. Without a ``liaison`` it has no routes for links, reports and early warnings, without ``rules``
+    none for rules.
 
     ``registry`` is what /metrics shows; the application adds its own metrics to it.
     ``journals`` reads the states of the lanes' journals from this machine's disk.
@@ -141,6 +144,8 @@ def create_app(
         app.include_router(routes)
     if liaison is not None:
         app.include_router(link_routes(services, liaison))
+    if rules is not None:
+        app.include_router(rule_routes(services, rules))
     app.router.default = Pages(settings.static_dir)
     install_problem_handlers(app)
     install_openapi(app)

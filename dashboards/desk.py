@@ -25,6 +25,7 @@ from domain.target import TargetDefinition, Verdict
 from domain.verification import Verification
 from storage.pool import Connection
 from storage.quarantine import QuarantineFilter
+from storage.rules import RuleVersion
 
 
 class IncidentDesk(Protocol):
@@ -171,4 +172,41 @@ class LinkDesk(Protocol):
         :raises SignatureRefused: the other side of the link did not sign it.
         :raises AnswerRefused: it is no answer.
         :raises UnknownDelivery: nothing was sent there under this id.
+        """
+
+
+class RuleKeeper(Protocol):
+    """Rules as documents. Version 0 of a rule is the one that ships."""
+
+    async def rules(self) -> Sequence[RuleVersion]:
+        """Of each rule the version that counts, by name."""
+
+    async def versions(self, rule: str) -> Sequence[RuleVersion]:
+        """All versions of one rule, the newest first.
+
+        :raises UnknownRule: there is none of this name.
+        """
+
+    def check(self, said: object) -> str:
+        """The name of a rule that is right.
+
+        :raises RuleRefused: it is wrong; says why.
+        """
+
+    def schema(self) -> Mapping[str, object]:
+        """The JSON Schema of a rule."""
+
+    async def put(self, rule: str, said: object, *, expected: int, reason: str, by: Who) -> RuleVersion:
+        """Add a version, in force.
+
+        :raises RuleRefused: it is wrong; what was in force stays so.
+        :raises RuleConflict: ``expected`` is not the newest version.
+        """
+
+    async def switch(self, rule: str, on: bool, *, expected: int, reason: str, by: Who) -> RuleVersion:
+        """Add the newest version once more, in force or not.
+
+        :raises UnknownRule: there is none of this name.
+        :raises RuleRefused: it may not be switched off.
+        :raises RuleConflict: ``expected`` is not the newest version.
         """

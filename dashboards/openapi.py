@@ -29,6 +29,7 @@ TAGS = [
     },
     {"name": "duty", "description": "People, who is on duty, and what is wrong with the roster."},
     {"name": "response", "description": "Grades, escalation, check-lists, and what people answer."},
+    {"name": "rules", "description": "What the control room concludes: documents with versions. See docs/rules.md."},
     {"name": "quarantine", "description": "Messages that were not taken, and devices to adopt."},
     {"name": "ledger", "description": "What came in and what became of it."},
     {"name": "audit", "description": "Who changed what is alerted, when and from where."},

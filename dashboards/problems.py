@@ -23,6 +23,8 @@ from domain.errors import (
     LinkRefused,
     RegistryError,
     ResponsePlanError,
+    RuleConflict,
+    RuleRefused,
     SignatureRefused,
     StorageError,
     StorageUnavailable,
@@ -31,6 +33,7 @@ from domain.errors import (
     UnknownDevice,
     UnknownIncident,
     UnknownLink,
+    UnknownRule,
     UnknownSite,
     UnknownTarget,
     UnknownWindow,
@@ -88,8 +91,10 @@ _MEANINGS = {
     403: "The page that sent this request is not one of ours (Origin).",
     404: "There is none.",
     409: "The state does not allow it; `detail` says what is possible.",
+    412: "It was changed meanwhile; `detail` says at which version it is.",
     413: "The body is too large.",
     422: "The input is invalid; `errors` says which field and why.",
+    428: "A change says in `If-Match` which version it changes.",
     426: "Only WebSocket is spoken here.",
     503: "The database is away; try again after `Retry-After` seconds.",
 }
@@ -209,6 +214,16 @@ async def _on_link_error(_request: Request, error: Exception) -> Response:
     return problem_response(422, str(error), name="answer-refused")
 
 
+async def _on_rule_refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RuleRefused)
+    told = [problem.partition(": ") for problem in error.problems]
+    return invalid([FieldError(field=field if text else "document", message=text or field) for field, _, text in told])
+
+
+async def _on_rule_conflict(_request: Request, error: Exception) -> Response:
+    return problem_response(412, str(error), name="rule-changed")
+
+
 async def _on_registry_error(_request: Request, error: Exception) -> Response:
     return problem_response(409, str(error), name="registry-refused")
 
@@ -248,6 +263,9 @@ def install_problem_handlers(app: FastAPI) -> None:
         (AttachmentRefused, _on_refused_field("body")),
         (KeyReused, _on_refused_field("idempotency-key")),
         (RegistryError, _on_registry_error),
+        (RuleRefused, _on_rule_refused),
+        (RuleConflict, _on_rule_conflict),
+        (UnknownRule, _on_unknown),
         (UnknownLink, _on_unknown),
         (UnknownDelivery, _on_unknown),
         (SignatureRefused, _on_signature),

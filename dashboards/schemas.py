@@ -826,3 +826,48 @@ class AnswerBody(BaseModel):
 class AnsweredReply(Reply):
     taken: bool
     news: bool = Field(description="False where it was known already.")
+
+
+class RuleReply(Reply):
+    """A version of a rule."""
+
+    rule: str
+    version: int = Field(description="0: the one that ships.")
+    document: dict[str, Any]
+    enabled: bool
+    author: str
+    reason: str
+    at: datetime | None
+
+
+class RulesReply(Reply):
+    items: list[RuleReply]
+
+
+class RuleDetailReply(RuleReply):
+    versions: list[RuleReply] = Field(description="All of them, the newest first.")
+
+
+class RuleCheckReply(Reply):
+    rule: str
+
+
+class RuleBody(BaseModel):
+    """A rule, and why it is changed."""
+
+    actor: Actor
+    workstation: Workstation = ""
+    reason: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_storable)
+    ]
+    document: dict[str, Any] = Field(description="As the JSON Schema of `/rules/schema` has it.")
+
+
+class RuleSwitchBody(BaseModel):
+    """Why a rule is switched off or on."""
+
+    actor: Actor
+    workstation: Workstation = ""
+    reason: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_storable)
+    ]

@@ -17,7 +17,7 @@ from storage.pool import Connection
 
 
 class RuleVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """``document`` as it was written. ``at`` is aware UTC."""
+    """``document`` as it was written. ``at`` is aware UTC; a rule that ships is version 0 and has none."""
 
     rule: str
     version: int
@@ -25,7 +25,7 @@ class RuleVersion(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
     author: str
     reason: str
-    at: datetime
+    at: datetime | None
 
 
 _COLUMNS = "rule, version, document, enabled, author, reason, at"

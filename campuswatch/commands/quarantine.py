@@ -26,7 +26,7 @@ _WHOLE = 64 * 1024
 _ALARMS_NAMED = 50
 
 
-class _Moment(click.ParamType[datetime]):
+class Moment(click.ParamType[datetime]):
     """A date, or a date and time, by the district's clock unless an offset is given."""
 
     name = "time"
@@ -46,8 +46,8 @@ def _filtered(command: Command) -> Command:
             click.option("--reason", type=click.Choice([reason.value for reason in Reason]), help="Of one reason."),
             click.option("--site", help="Of one site, as the topic names it."),
             click.option("--device", help="Of one device, as the topic names it (a maker's address is one too)."),
-            click.option("--since", type=_Moment(), help="Received at this time or later."),
-            click.option("--until", type=_Moment(), help="Received before this time."),
+            click.option("--since", type=Moment(), help="Received at this time or later."),
+            click.option("--until", type=Moment(), help="Received before this time."),
         )
     ):
         command = option(command)

@@ -19,6 +19,7 @@ from campuswatch.roles.people import open_people
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.web_desk import WebDesk
 from campuswatch.roles.web_liaison import WebLinks
+from campuswatch.rulekeeper import WebRules
 from campuswatch.settings import Settings
 from campuswatch.targets.assessor import TargetAssessor
 from campuswatch.version import installed_version
@@ -111,6 +112,7 @@ async def run(around: Surroundings) -> None:
             version=installed_version(),
             registry=around.metrics,
             journals=partial(read_states, settings),
+            rules=WebRules(pool, around.clock),
             liaison=Liaison(links=WebLinks(pool, settings, around.clock)),
         )
         try:

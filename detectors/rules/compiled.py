@@ -367,6 +367,15 @@ class CompiledRule(Rule):
                 self._put(subject, now_s)
 
     @property
+    def leaves(self) -> Sequence[Leaf]:
+        return self._leaves
+
+    @property
+    def goes_by_time(self) -> bool:
+        """Whether `tick` can conclude anything."""
+        return self._timed or bool(self._dwell_s or self._clear_s)
+
+    @property
     def wants_turns(self) -> bool:
         return self._offline
 

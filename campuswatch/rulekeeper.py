@@ -1,0 +1,127 @@
+"""Rules as people look at and change them, over the API and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from campuswatch.rulebook import document_of
+from dashboards.people import Who
+from detectors.documents.form import RuleDocument
+from detectors.documents.reading import enabled, read_said
+from detectors.documents.schema import schema
+from detectors.documents.shipped import shipped
+from domain.clock import Clock
+from domain.errors import RuleRefused, UnknownRule
+from domain.markup import nearest
+from storage.pool import Connection, Pool, wrapped_errors
+from storage.rules import RuleVersion, newest_versions, put_rule, rule_versions
+
+log = structlog.get_logger("campuswatch.rules")
+
+SHIPS = "campuswatch"
+
+
+def as_shipped(document: RuleDocument) -> RuleVersion:
+    return RuleVersion(
+        rule=document.name, version=0, document=document.said, enabled=True, author=SHIPS, reason="", at=None
+    )
+
+
+async def all_rules(conn: Connection) -> list[RuleVersion]:
+    """Of each rule the version that counts, by name."""
+    newest = {name: as_shipped(document) for name, document in shipped().items()}
+    newest.update((version.rule, version) for version in await newest_versions(conn))
+    return [newest[name] for name in sorted(newest)]
+
+
+async def all_versions(conn: Connection, rule: str) -> list[RuleVersion]:
+    """:raises UnknownRule: there is none of this name."""
+    written = await rule_versions(conn, rule)
+    if rule in shipped():
+        written.append(as_shipped(shipped()[rule]))
+    if not written:
+        raise UnknownRule(f"no rule is called {rule}{nearest(rule, shipped())}")
+    return written
+
+
+async def change(
+    conn: Connection, document: RuleDocument, *, expected: int, author: str, reason: str, at: datetime, origin: str = ""
+) -> RuleVersion:
+    """:raises RuleConflict: ``expected`` is not the newest version."""
+    said = msgspec.json.decode(msgspec.json.encode(document.said))
+    async with conn.transaction():
+        version = await put_rule(
+            conn,
+            document.name,
+            said,
+            expected=expected,
+            enabled=document.enabled,
+            author=author,
+            reason=reason,
+            at=at,
+            origin=origin,
+        )
+    return RuleVersion(
+        rule=document.name,
+        version=version,
+        document=said,
+        enabled=document.enabled,
+        author=author,
+        reason=reason,
+        at=at,
+    )
+
+
+class WebRules:
+    """`dashboards.desk.RuleKeeper`."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def rules(self) -> Sequence[RuleVersion]:
+        async with wrapped_errors(), self._pool.connection() as conn:
+            return await all_rules(conn)
+
+    async def versions(self, rule: str) -> Sequence[RuleVersion]:
+        async with wrapped_errors(), self._pool.connection() as conn:
+            return await all_versions(conn, rule)
+
+    def check(self, said: object) -> str:
+        return read_said(said).name
+
+    def schema(self) -> Mapping[str, Any]:
+        return schema()
+
+    async def put(self, rule: str, said: object, *, expected: int, reason: str, by: Who) -> RuleVersion:
+        document = read_said(said)
+        if document.name != rule:
+            raise RuleRefused([f"rule: expected {rule}, as the address has it; got {document.name}"])
+        async with wrapped_errors(), self._pool.connection() as conn:
+            return await self._change(conn, document, expected, reason, by)
+
+    async def switch(self, rule: str, on: bool, *, expected: int, reason: str, by: Who) -> RuleVersion:
+        async with wrapped_errors(), self._pool.connection() as conn:
+            newest = (await all_versions(conn, rule))[0]
+            document = enabled(document_of(msgspec.structs.replace(newest, enabled=True)), on)
+            return await self._change(conn, document, expected, reason, by)
+
+    async def _change(
+        self, conn: Connection, document: RuleDocument, expected: int, reason: str, by: Who
+    ) -> RuleVersion:
+        written = await change(
+            conn,
+            document,
+            expected=expected,
+            author=by.actor,
+            reason=reason,
+            at=self._clock.now(),
+            origin=by.origin,
+        )
+        log.info("rule changed", rule=written.rule, version=written.version, on=written.enabled, actor=by.actor)
+        return written
