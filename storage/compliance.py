@@ -196,10 +196,10 @@ async def begin_warnings(conn: Connection, warnings: Sequence[Warned], at: datet
     for one in warnings:
         cursor = await conn.execute(
             "INSERT INTO expiry_warning AS w (site_no, target_id, requirement, subject, expires_at, days_ahead,"
-            " warned_at) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            " warned_at) VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING true",
             (*one, at),
         )
-        first.append(cursor.rowcount == 1)
+        first.append(await cursor.fetchone() is not None)
     return first
 
 

@@ -13,8 +13,8 @@ from storage.pool import Connection
 _LATE = timedelta(hours=1)
 
 
-async def gather_proofs(conn: Connection) -> int:
-    """Take receipts that came since the last call into the proofs; how many proofs are new or newer.
+async def gather_proofs(conn: Connection) -> list[int]:
+    """Take receipts that came since the last call into the proofs; the devices whose proofs are new or newer.
 
     The time is ours, when the receipt was written down: the other side's clock proves nothing.
     """
@@ -30,10 +30,10 @@ async def gather_proofs(conn: Connection) -> int:
         " ORDER BY i.device_no, d.recipient, d.sent_at DESC"
         " ON CONFLICT (device_no, link_id) DO UPDATE SET proved_at = excluded.proved_at,"
         " receipt_id = excluded.receipt_id, test = excluded.test, incident_id = excluded.incident_id"
-        " WHERE old.proved_at < excluded.proved_at",
+        " WHERE old.proved_at < excluded.proved_at RETURNING device_no",
         (_LATE,),
     )
-    return cursor.rowcount
+    return [device_no for (device_no,) in await cursor.fetchall()]
 
 
 async def load_proofs(conn: Connection, site_nos: Sequence[int] | None = None) -> dict[int, tuple[LinkProof, ...]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -139,18 +139,24 @@ class Keeper:
     async def learn_devices(self, conn: Connection) -> None:
         """Read anew how devices stand."""
         if self._loaded_at is not None:
-            marks = await device_marks(conn)
-            changed = [no for no in self._books.facts if marks.get(no) != self._marks.get(no)]
-            if changed:
-                # What changes after the marks were read has other marks the next time.
-                devices = await load_device_facts(conn, changed)
-                self._books.learn([with_devices(self._books.facts[no], devices) for no in changed])
+            marks = await device_marks(conn, self._books.facts.values())
+            # What changes after the marks were read has other marks the next time.
+            await self._learn_devices_of([no for no in self._books.facts if marks.get(no) != self._marks.get(no)], conn)
             self._marks = marks
         self._wake.set()
 
     async def _learn_proofs(self, conn: Connection) -> None:
-        if await gather_proofs(conn):
-            await self.learn_devices(conn)
+        proved = set(await gather_proofs(conn))
+        if proved and self._loaded_at is not None:
+            facts = self._books.facts.values()
+            sites = [one.site_no for one in facts if any(d.device_no in proved for d in one.devices.values())]
+            await self._learn_devices_of(sites, conn)
+            self._wake.set()
+
+    async def _learn_devices_of(self, site_nos: Sequence[int], conn: Connection) -> None:
+        if site_nos:
+            devices = await load_device_facts(conn, site_nos)
+            self._books.learn([with_devices(self._books.facts[no], devices) for no in site_nos])
 
     async def _learn_links(self, conn: Connection) -> None:
         if self._loaded_at is not None:
@@ -244,18 +250,23 @@ class Keeper:
                 raise Overtaken
             if self._newest == 0 and len(draft.intervals) > _MANY and not draft.closings:
                 await begin_intervals(conn, _last_of_each(draft.intervals))
+                await self._write(conn, draft, now)
             else:
-                await write_intervals(conn, draft.intervals, draft.closings)
-            await store_flags(
-                conn,
-                [_stored(flag) for flag in draft.flags.values() if flag is not None],
-                [key for key, flag in draft.flags.items() if flag is None],
-            )
-            findings = await self._warn(conn, draft, now)
-            await store_findings(conn, [msgspec.structs.replace(one, found_at=now) for one in findings])
-            await store_looked_at(conn, now)
+                async with conn.pipeline():
+                    await write_intervals(conn, draft.intervals, draft.closings)
+                    await self._write(conn, draft, now)
             newest = await newest_interval(conn)
         self._newest = newest
+
+    async def _write(self, conn: Connection, draft: Draft, now: datetime) -> None:
+        await store_flags(
+            conn,
+            [_stored(flag) for flag in draft.flags.values() if flag is not None],
+            [key for key, flag in draft.flags.items() if flag is None],
+        )
+        findings = await self._warn(conn, draft, now)
+        await store_findings(conn, [msgspec.structs.replace(one, found_at=now) for one in findings])
+        await store_looked_at(conn, now)
 
     @staticmethod
     async def _warn(conn: Connection, draft: Draft, now: datetime) -> list[Finding]:
