@@ -7,11 +7,14 @@ from datetime import timedelta
 from campuswatch.simulated_register import import_simulated_register, plan_shifts
 from domain.clock import SystemClock
 from storage.duty import replace_district_shift
+from storage.link_proofs import accept_links
 from storage.migrations import migrate
 from storage.pool import connect, wrapped_errors
 from storage.registry import load_site_numbers
 
 #: Planned anew at each start.
+#: So long ago each simulated one-key alarm was tested over both links, and receipted.
+_ACCEPTED = timedelta(days=10)
 _SHIFTS_AHEAD = timedelta(days=14)
 
 
@@ -45,6 +48,8 @@ async def prepare(dsn: str, *, sites: int, seed: int, phone: str) -> None:
                 at=now,
                 contacts=[phone] if phone else [],
             )
+            fresh = [site.site_id for site in district.sites if site.site_id not in known]
+            await accept_links(conn, ["police", "education"], now - _ACCEPTED, site_ids=fresh)
             await plan_shifts(
                 conn, district.sites, district.devices, seed=seed, actor="demo", at=now, ahead=_SHIFTS_AHEAD
             )

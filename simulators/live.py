@@ -64,6 +64,12 @@ def starting_at(script: Script, start_s: float) -> Script:
 def refuse_unfit(script: Script) -> None:
     """:raises NotInRealTime: it has steps that are not for a control room from outside."""
     unfit = [step for step in script.steps if not isinstance(step.act, Order | LinkAct | OperatorAct)]
+    targets = [want for want in script.wants if want.kind is HappeningKind.TARGET]
+    if targets and not unfit:
+        raise NotInRealTime(
+            f"{script.name} can only be rehearsed: line {targets[0].line} wants to know how a site stands to a target, "
+            "which the live run does not follow; run it without --live"
+        )
     if unfit:
         lines = ", ".join(f"line {step.line}: {type(step.act).__name__.removesuffix('Act').lower()}" for step in unfit)
         raise NotInRealTime(

@@ -63,6 +63,7 @@ from simulators.scenarios.script import (
 )
 from simulators.timetable import Timetable
 from storage.duty import end_district_shift, replace_district_shift
+from storage.link_proofs import accept_links
 from storage.notices import NoticeChannel
 from storage.pool import Connection, Pool, connect, wrapped_errors
 from storage.rehearsal import incidents_to_handle, reopen, shut
@@ -70,6 +71,8 @@ from storage.rehearsal import incidents_to_handle, reopen, shut
 #: The roles are up before the first step.
 SETTLING_S = 5.0
 LEADER, CONTACT, OPERATOR = "王主任", "json://rehearsal", "rehearsal"
+#: So long ago each one-key alarm was tested over both links, and receipted.
+ACCEPTED = timedelta(days=10)
 _LINKS = (LinkName.POLICE, LinkName.EDUCATION)
 _ROLES = {Process.ALARM: alarm.run, Process.ALERTING: alerting.run}
 _ALARM_TOPIC = "/alarm"
@@ -145,7 +148,9 @@ class House:
             await self._gazetteer.load(conn)
         await self._set_duty(present=True)
         self._living.append(self._tasks.create_task(self._ears.run(), name="rehearsal: ears"))
-        noticed = self._ears.react({NoticeChannel.INCIDENT: self._story.look}, {})
+        noticed = self._ears.react(
+            {NoticeChannel.INCIDENT: self._story.look, NoticeChannel.COMPLIANCE: self._story.look_at_targets}, {}
+        )
         self._living.append(self._tasks.create_task(noticed, name="rehearsal: story"))
         for process in _ROLES:
             self._live(process)
@@ -162,6 +167,7 @@ class House:
         await import_simulated_register(
             conn, sites, devices, seed=script.seed, actor=OPERATOR, at=now, contacts=[CONTACT]
         )
+        await accept_links(conn, [link.value for link in _LINKS], now - ACCEPTED)
         lasts = timedelta(seconds=script.ends_s - script.start_s)
         await plan_shifts(
             conn, sites, devices, seed=script.seed, actor=OPERATOR, at=now, ahead=lasts + timedelta(days=1)

@@ -12,7 +12,7 @@ from domain.clock import Clock
 from domain.delivery import Delivery, Notice, Receipt
 from simulators.scenarios.happening import DUTY, Happening, HappeningKind, of_line
 from storage.pool import Connection
-from storage.rehearsal import entries, incidents_by_id
+from storage.rehearsal import entries, incidents_by_id, standings
 
 _RANK = {kind: rank for rank, kind in enumerate(HappeningKind)}
 #: A transaction that took its numbers early may commit them late: so far back is read again.
@@ -31,6 +31,7 @@ class Story:
         self._clock = clock
         self._newest = 0
         self._read: set[int] = set()
+        self._stood = 0
         self._written: list[Happening] = []
         self._told: dict[UUID, _Told] = {}
 
@@ -47,6 +48,22 @@ class Story:
             if line is not None:
                 self._written.append(line)
         self._read = {number for number in self._read if number > self._newest - _LATE}
+
+    async def look_at_targets(self, conn: Connection) -> None:
+        """Read how sites stand to targets; a reaction to changes of that."""
+        at_s = self._clock.now().timestamp()
+        for one in await standings(conn, after=self._stood):
+            self._stood = one.interval_no
+            self._written.append(
+                Happening(
+                    at_s=at_s,
+                    kind=HappeningKind.TARGET,
+                    what=one.target_id,
+                    site=one.site_id,
+                    standing=one.standing,
+                    causes=tuple(one.causes),
+                )
+            )
 
     def told(self, delivery: Delivery) -> None:
         """Somebody took ``delivery``. A second copy of it is no news to him, nor is that his link is supervised."""
@@ -70,6 +87,7 @@ class Story:
     async def happenings(self, conn: Connection) -> list[Happening]:
         """All of it, in the order of time."""
         await self.look(conn)
+        await self.look_at_targets(conn)
         incidents = await incidents_by_id(conn, [told.incident_id for told in self._told.values() if told.incident_id])
         found = list(self._written)
         for told in self._told.values():

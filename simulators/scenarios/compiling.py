@@ -261,6 +261,8 @@ class _Compiler:
                 site=site,
                 device=device,
                 severity=said.severity or "",
+                standing=said.standing or "",
+                cause=said.cause or "",
                 test=said.test,
                 drill=said.drill,
                 times=said.times,

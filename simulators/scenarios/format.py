@@ -15,6 +15,8 @@ from domain.device import DeviceKind
 from domain.finding import Severity
 from domain.maintenance import LONGEST_SHELVING, LONGEST_WINDOW, NEVER_HELD
 from domain.observation import AlarmKind, EventKind
+from domain.target import Standing
+from domain.target_words import CAUSE_WORDS
 from domain.vocabulary import RULE_WORDS
 from simulators.district import DISTRICT_SITES
 from simulators.far_ends import LinkName, Mode, Person
@@ -33,6 +35,8 @@ GUARD_ACTS = (
     RegistryOp.CHECKS_IN,
 )
 BARRIER_ACTS = (RegistryOp.REMOVED, RegistryOp.INSTALLED, RegistryOp.PASSES, RegistryOp.FAILS, RegistryOp.LAPSES)
+#: Those that ship; what they ask for is data (docs/targets.md).
+TARGETS = ("guard_staffing", "closed_campus", "networking", "guard_posts")
 MOST_STEPS = 5000
 LONGEST_S = 31 * 86_400.0
 
@@ -300,7 +304,7 @@ class Shelve(Part):
 
 
 class Want(Part):
-    """Something that the control room shall do, in time. One of incident, change, receipt, notice and failure."""
+    """Something that the control room shall do, in time. One of incident, change, receipt, notice, failure, target."""
 
     incident: Annotated[Rule, Field(description="an incident of this rule is opened")] | None = None
     change: Annotated[str, *one_of(CHANGES), Field(description="an incident goes on")] | None = None
@@ -309,6 +313,9 @@ class Want(Part):
     failure: (
         Annotated[str, *one_of((*LINKS, DUTY, OPERATOR)), Field(description="could not be told, or not do it")] | None
     ) = None
+    target: Annotated[str, *one_of(TARGETS), Field(description="a site stands otherwise to this target")] | None = None
+    standing: Annotated[str, *one_of(Standing), Field(description="how it stands to the target")] | None = None
+    cause: Annotated[str, *one_of(CAUSE_WORDS), Field(description="what keeps it from the target")] | None = None
     of: Annotated[Rule, Field(description="the rule of the incident that it belongs to")] | None = None
     site: Site | None = None
     device: Device | None = None
@@ -326,6 +333,10 @@ class Want(Part):
             raise expected(
                 f"one of {', '.join(HappeningKind)}" + (f"; here are {' and '.join(kinds)}" if kinds else "")
             )
+        if self.target is None and (self.standing is not None or self.cause is not None):
+            raise expected("standing and cause only with target")
+        if self.target is not None and self.of is not None:
+            raise expected("no of here: a target belongs to no incident")
         if self.of is not None and self.incident is not None:
             raise expected("no of here: incident names the rule already")
         return self

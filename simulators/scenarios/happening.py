@@ -12,6 +12,7 @@ notice                ``duty``; the duty leader's telephone took the notice, ``t
 failure               the link or ``duty``: a delivery failed for the first time or for good (one for each line
                       that the incident's timeline has of it); ``operator``: an action that an operator could
                       not carry out
+target                the target; a site stands otherwise to it, ``standing`` and ``causes`` say how
 ====================  =====================================================================================
 """
 
@@ -32,6 +33,7 @@ class HappeningKind(StrEnum):
     RECEIPT = "receipt"
     NOTICE = "notice"
     FAILURE = "failure"
+    TARGET = "target"
 
 
 #: Words of an incident's timeline that are a change. What it has of deliveries is a receipt, a notice or a failure.
@@ -60,6 +62,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 
     ``rule``, ``site``, ``device``, ``severity``, ``test`` and ``drill`` are those of the incident that it belongs to.
     ``to``: who was told. ``text``: what a reader of the timeline may want to know beside (an error, a value).
+    ``causes``: the requirements that keep a site from a target.
     """
 
     at_s: float
@@ -73,6 +76,8 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     test: bool = False
     drill: bool = False
     text: str = ""
+    standing: str = ""
+    causes: tuple[str, ...] = ()
 
 
 class About(Protocol):

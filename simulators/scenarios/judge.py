@@ -145,6 +145,10 @@ class _Judge:
                 return self._telling.matter(one.what)
             case "of":
                 return self._telling.rule(one.rule)
+            case "standing":
+                return self._telling.word(one.standing)
+            case "cause":
+                return ", ".join(map(self._telling.cause, one.causes)) or "-"
             case "severity":
                 return self._telling.severity(one.severity) if one.severity else "-"
             case _:
@@ -217,8 +221,11 @@ def _unlike(want: Want, one: Happening) -> tuple[str, ...]:
         "site": (want.site, one.site),
         "device": (want.device, one.device),
         "severity": (want.severity, one.severity),
+        "standing": (want.standing, one.standing),
     }
     unlike = [field for field, (wanted, got) in pairs.items() if wanted and wanted != got]
+    if want.cause and want.cause not in one.causes:
+        unlike.append("cause")
     unlike += [field for field in ("test", "drill") if getattr(want, field) != getattr(one, field)]
     return tuple(unlike)
 
@@ -226,5 +233,7 @@ def _unlike(want: Want, one: Happening) -> tuple[str, ...]:
 def _concerns(quiet: Quiet, one: Happening) -> bool:
     matters = {one.kind.value, one.what, one.rule}
     if quiet.site and one.site != quiet.site:
+        return False
+    if one.kind is HappeningKind.TARGET and one.kind.value not in quiet.only:
         return False
     return (not quiet.only or bool(matters & quiet.only)) and not matters & quiet.but

@@ -146,7 +146,8 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
     """``times`` happenings that fit, each in [``since_s``, ``by_s``].
 
     ``what``: see `simulators.scenarios.happening`. What is empty, or None for ``severity``, may be anything;
-    ``of`` is the incident's rule. ``test`` and ``drill`` must be as they are here: what is no drill is never marked so.
+    ``of`` is the incident's rule; ``standing`` and ``cause`` are of a target. ``test`` and ``drill`` must be as they are
+    here: what is no drill is never marked so.
     """
 
     kind: HappeningKind
@@ -155,6 +156,8 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
     site: str = ""
     device: str = ""
     severity: str = ""
+    standing: str = ""
+    cause: str = ""
     test: bool = False
     drill: bool = False
     times: int = 1
@@ -167,7 +170,8 @@ class Quiet(msgspec.Struct, frozen=True, kw_only=True):
     """In [``since_s``, ``until_s``] nothing happens but what was wanted, at ``site`` or anywhere.
 
     ``only`` and ``but`` hold kinds, changes, links, ``duty`` and rules: the quiet is about ``only`` these (empty =
-    everything), and not about ``but`` these.
+    everything), and not about ``but`` these. How sites stand to targets is told by incidents too: a quiet is about it
+    only where ``only`` says so.
     """
 
     since_s: float

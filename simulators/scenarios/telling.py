@@ -8,6 +8,7 @@ from unicodedata import east_asian_width
 
 from domain.device import DeviceKind
 from domain.finding import Severity
+from domain.target_words import CAUSE_WORDS, STANDING_WORDS
 from domain.vocabulary import DEVICE_WORDS, SEVERITY_WORDS, rule_words
 from simulators.alarm_lines import Language
 from simulators.district import District
@@ -36,6 +37,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "receipt": ("回执", "receipt"),
     "notice": ("通知", "notice"),
     "failure": ("未达", "failure"),
+    "target": ("达标", "target"),
+    "guard_staffing": ("专职保安员配备", "guard staffing"),
+    "closed_campus": ("封闭化管理和防冲撞", "closed campus"),
+    "networking": ("一键报警和视频联网", "networking"),
+    "guard_posts": ("护学岗", "guard posts"),
+    **{standing.value: words for standing, words in STANDING_WORDS.items()},
     "police": ("公安", "police"),
     "education": ("教育", "education"),
     "phone": ("带班领导手机", "duty leader's phone"),
@@ -205,6 +212,8 @@ class Telling:
         if one.to and one.to != one.what:
             beside.append(f"→ {one.to}")
         beside.append(self.word(one.text))
+        if one.standing:
+            beside += [self.word(one.standing), ", ".join(map(self.cause, one.causes))]
         return Told(
             self.word(one.kind.value),
             self.marks(test=one.test, drill=one.drill) + what,
@@ -215,6 +224,10 @@ class Telling:
     def want(self, want: Want) -> Told:
         what = self.rule(want.what) if want.kind is HappeningKind.INCIDENT else self._with_rule(want.what, want.of)
         beside = [self.severity(want.severity)] if want.severity else []
+        if want.standing:
+            beside.append(self.word(want.standing))
+        if want.cause:
+            beside.append(self.cause(want.cause))
         if want.times > 1:
             beside.append(self.word("times").format(want.times))
         return Told(
@@ -235,6 +248,9 @@ class Telling:
     def matter(self, name: str) -> str:
         """A word that a quiet may be about."""
         return self.word(name) if name in _WORDS else self.rule(name)
+
+    def cause(self, name: str) -> str:
+        return CAUSE_WORDS.get(name, (name, name))[self._second]
 
     def severity(self, name: str) -> str:
         return SEVERITY_WORDS[Severity(name)][self._second]

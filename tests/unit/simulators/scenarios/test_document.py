@@ -75,7 +75,7 @@ def test_every_action_want_and_key_of_the_head_is_described_with_an_example() ->
     assert actions <= described
     assert set(Header.model_fields) | {"steps"} <= described
     assert {"incident", "receipt", "notice", "change", "failure"} <= described
-    assert len(EXAMPLES) == len(actions) + 5
+    assert len(EXAMPLES) == len(actions) + 6
 
 
 @pytest.mark.parametrize("word", [*AlarmKind, *EventKind, *Mode, *CHANGES, *Process, "test", "drill", "not_before"])

@@ -84,11 +84,11 @@ def test_a_wrong_word_is_told_with_those_that_are_right() -> None:
         ("database: gone", "database", "expected one of away, back; got gone"),
         ("restart: web", "restart", "expected one of alarm, bulk, alerting; got web"),
         ("alarm:", "alarm.kind", "missing; expected what is reported"),
-        ("want: {by: 1s}", "want", "expected one of incident, change, receipt, notice, failure"),
+        ("want: {by: 1s}", "want", "expected one of incident, change, receipt, notice, failure, target"),
         (
             "want: {receipt: police, notice: duty, by: 1s}",
             "want",
-            "expected one of incident, change, receipt, notice, failure; here are receipt and notice",
+            "expected one of incident, change, receipt, notice, failure, target; here are receipt and notice",
         ),
         (
             "want: {incident: tamper, of: tamper, by: 1s}",
