@@ -146,8 +146,8 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
     """``times`` happenings that fit, each in [``since_s``, ``by_s``].
 
     ``what``: see `simulators.scenarios.happening`. What is empty, or None for ``severity``, may be anything;
-    ``of`` is the incident's rule; ``standing`` and ``cause`` are of a target. ``test`` and ``drill`` must be as they are
-    here: what is no drill is never marked so.
+    ``of`` is the incident's rule; ``standing`` and ``cause`` are of a target. ``test`` and ``drill`` must be as
+    they are here: what is no drill is never marked so.
     """
 
     kind: HappeningKind
