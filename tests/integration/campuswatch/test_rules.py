@@ -35,7 +35,7 @@ from storage.observations import store_events, store_heartbeats, store_readings
 from storage.pool import Connection, connect, open_pool
 from storage.rules import newest_versions
 from tests.integration.alerting.ledgers import rows
-from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, web_settings
+from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings
 from tests.integration.dashboards.district import SetClock
 from tests.unit.detectors.sayings import START, alarm, at, event, heartbeat, reading, state_report
 
@@ -126,6 +126,7 @@ async def client(database: str) -> AsyncIterator[httpx.AsyncClient]:
             desk=Desk(pool, clock),
             registrar=Registrar(pool, clock),
             replayer=Replayer(),
+            responder=responder(pool, clock),
             assessor=assessor(pool, clock),
             settings=web_settings(database),
             clock=clock,
