@@ -156,6 +156,7 @@ def main() -> None:
     from campuswatch.commands.quarantine import quarantine
     from campuswatch.commands.registry import registry
     from campuswatch.commands.rules import rules
+    from campuswatch.commands.silence import silence
     from campuswatch.commands.sim import sim
     from campuswatch.commands.targets import targets
 
@@ -164,6 +165,7 @@ def main() -> None:
     program.add_command(quarantine)
     program.add_command(registry)
     program.add_command(rules)
+    program.add_command(silence)
     program.add_command(sim)
     program.add_command(targets)
     program()
