@@ -35,11 +35,15 @@ _COLUMNS: LiteralString = """
 SELECT i.incident_id, i.number, i.rule, i.category, i.severity, i.life_safety, i.test, i.drill, i.site_id,
        coalesce(s.name, ''), coalesce(s.name_en, ''), i.device_id, coalesce(d.name, ''), coalesce(d.place, ''),
        i.state, i.raised_at, i.last_event_at, i.occurrences, i.acknowledged_at, i.acknowledged_by, i.returned_at,
-       i.reset_at, i.closed_at, i.detail, i.grade, i.verification, i.verification_reason, i.verified_at, i.verified_by,
+       i.reset_at, i.closed_at, i.detail, coalesce(r.grade, i.grade), i.verification,
+       i.verification_reason, i.verified_at, i.verified_by,
        i.merged_into, i.shelved_until, i.shelved_by, i.shelve_reason, i.aside
 """
 _ROWS: LiteralString = f"SELECT i.*, {ASIDE} AS aside FROM incident AS i"
-_JOINS: LiteralString = " LEFT JOIN site AS s USING (site_no) LEFT JOIN device AS d USING (device_no)"
+_JOINS: LiteralString = (
+    " LEFT JOIN site AS s USING (site_no) LEFT JOIN device AS d USING (device_no)"
+    " LEFT JOIN response AS r USING (incident_id)"
+)
 
 _TIMELINE = """
 SELECT at, kind, actor, detail FROM (

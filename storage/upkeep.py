@@ -22,6 +22,8 @@ LEDGER_DAYS = 400
 HANDLED_FINDING_DAYS = 30
 #: A client that repeats a request tries for minutes, not for days.
 ACTION_KEY_DAYS = 7
+#: What windows held back and is settled.
+HELD_FINDING_DAYS = 400
 
 _SLICE = 20_000
 
@@ -43,6 +45,7 @@ async def tidy(conn: Connection, *, now: datetime) -> dict[str, int]:
         ("ledger_audit", "hour", LEDGER_DAYS),
         ("finding", "handled_at", HANDLED_FINDING_DAYS),
         ("action_key", "at", ACTION_KEY_DAYS),
+        ("held_finding", "settled_at", HELD_FINDING_DAYS),
     ):
         removed[plain] = await _delete_before(conn, plain, column, now - timedelta(days=days))
     removed["ledger_entry"] = await forget_entries(conn, now=now)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from alerting.desk import Desk
 from campuswatch.audit_heads import kept_heads
 from campuswatch.roles.audit_watch import AuditWatch
 from domain.audit import AuditFault, FaultKind, Verifier
 from storage.audit_trail import AuditFilter, append, audit_entries, audit_head, chained_entries
 from storage.pool import Connection, connect, open_pool
 from tests.integration.alerting.ledgers import rows
-from tests.unit.alerting.findings import SetClock
+from tests.unit.alerting.findings import SetClock, SmallGazetteer, press
 
 AT = datetime(2026, 3, 2, 1, 30, 0, 123456, tzinfo=UTC)
 DETAIL = {"note": "误报，已核实", "n": 1.50, "z": {"b": [1, None], "a": 'é\n"\\'}}
@@ -169,3 +171,14 @@ async def test_entries_are_read_by_who_what_whom_and_when(conn: Connection) -> N
     (first,) = await audit_entries(conn, only=AuditFilter(), limit=1)
     assert [e.subject for e in await audit_entries(conn, only=AuditFilter(), before=first.entry_no)] == ["b", "a"]
     assert (await audit_entries(conn, only=AuditFilter(subject="a")))[0].origin == "127.0.0.1 席位 3"
+
+
+async def test_no_alarm_waits_for_the_audit_trail(conn: Connection, kept_database: str) -> None:
+    desk = Desk(gazetteer=SmallGazetteer(), link_ids=("police",), zone=ZoneInfo("Asia/Shanghai"))
+    async with await connect(kept_database, name="holder") as holder, holder.transaction():
+        await write(holder)
+        await holder.execute("SET CONSTRAINTS ALL IMMEDIATE")  # the chain is locked until this transaction ends
+        async with asyncio.timeout(4):  # the lock's own time-out is longer
+            async with conn.transaction():
+                case = await desk.take(conn, press(), now=AT)
+    assert case.opened
