@@ -6,6 +6,7 @@ log, and what was in force stays so.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -19,9 +20,11 @@ from detectors.engine import Engine
 from detectors.grounds import Grounds, SiteFacts, Spot
 from detectors.rules.reported_alarm import ReportedAlarm
 from detectors.rules.ruleset import RuleSet
+from domain.bells import SiteBells, bells_on
 from domain.errors import RuleRefused
 from storage.pool import Connection
 from storage.rules import RuleVersion, load_site_facts, load_spots, newest_versions
+from storage.school_calendar import list_bells, school_calendar
 
 log = structlog.get_logger("campuswatch.rules")
 
@@ -56,13 +59,20 @@ class Rulebook:
     async def load(self, conn: Connection) -> Mapping[str, RuleDocument]:
         return self.take(await newest_versions(conn))
 
-    async def grounds(self, conn: Connection) -> Grounds:
+    async def grounds(self, conn: Connection, now: datetime) -> Grounds:
         """What the rules in force go by. Places are read only where one of them asks for them."""
-        sites = {number: SiteFacts(kind, township) for number, kind, township in await load_site_facts(conn)}
+        known = await load_site_facts(conn)
+        sites = {number: SiteFacts(kind, township) for number, _, kind, township in known}
+        own: defaultdict[str, list[SiteBells]] = defaultdict(list)
+        for version in await list_bells(conn):
+            own[version.fact.site_id].append(version.fact)
+        today = now.astimezone(self._zone).date()
+        bells = {number: bells_on(today, kind, own[site_id]) for number, site_id, kind, _ in known if site_id in own}
         spots: dict[int, Spot] = {}
         if any(asks_for_places(document) for document in self._documents.values()):
             spots = {number: Spot(place, name) for number, place, name in await load_spots(conn)}
-        return Grounds(sites=sites, spots=spots, zone=self._zone)
+        calendar = await school_calendar(conn)
+        return Grounds(sites=sites, spots=spots, bells=bells, calendar=calendar, zone=self._zone)
 
 
 class BulkRules:
@@ -80,16 +90,16 @@ class BulkRules:
     async def read(self, conn: Connection, now: datetime) -> None:
         """Take up what the database has of rules and of what they go by. Before `Engine.enrol` where both are due."""
         documents = await self._book.load(conn)
-        self._set.stand_on(await self._book.grounds(conn))
+        self._set.stand_on(await self._book.grounds(conn, now))
         if changed := self._set.use(documents):
             log.info("rules changed", rules=changed)
         self._set.settle(self.engine, now)
 
 
-async def read_alarm_rules(conn: Connection, book: Rulebook, rule: ReportedAlarm) -> None:
+async def read_alarm_rules(conn: Connection, book: Rulebook, rule: ReportedAlarm, now: datetime) -> None:
     """The same for the alarm lane."""
     documents = await book.load(conn)
-    rule.use(documents.values(), await book.grounds(conn))
+    rule.use(documents.values(), await book.grounds(conn, now))
 
 
 def document_of(version: RuleVersion) -> RuleDocument:

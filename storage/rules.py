@@ -91,10 +91,10 @@ def _version(row: tuple[Any, ...]) -> RuleVersion:
 # -- what rules go by -------------------------------------------------------------------------------------------------
 
 
-async def load_site_facts(conn: Connection) -> list[tuple[int, SiteKind, str]]:
-    """Of each site: its number, kind, township."""
-    cursor = await conn.execute("SELECT site_no, kind, township FROM site")
-    return [(number, SiteKind(kind), township) for number, kind, township in await cursor.fetchall()]
+async def load_site_facts(conn: Connection) -> list[tuple[int, str, SiteKind, str]]:
+    """Of each site: its number, id, kind, township."""
+    cursor = await conn.execute("SELECT site_no, site_id, kind, township FROM site")
+    return [(number, site_id, SiteKind(kind), township) for number, site_id, kind, township in await cursor.fetchall()]
 
 
 async def load_spots(conn: Connection) -> list[tuple[int, str, str]]:

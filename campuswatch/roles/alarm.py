@@ -102,7 +102,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         clocks.use(await load_clocks(conn))
 
     async def look_at_rules(conn: Connection) -> None:
-        await read_alarm_rules(conn, book, reported)
+        await read_alarm_rules(conn, book, reported, clock.now())
 
     async def refresh_cases(conn: Connection) -> None:
         step = cases.step
@@ -162,6 +162,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             NoticeChannel.REGISTRY: reload,
             NoticeChannel.CLOCK: look_at_clocks,
             NoticeChannel.RULES: look_at_rules,
+            NoticeChannel.PREMISES: look_at_rules,
         }
         tasks.create_task(outside.react(known, name="alarm registry"), name="registry")
         # Often, and by itself: the registry is too large to be read again every few seconds.

@@ -72,7 +72,9 @@ async def run(around: Surroundings) -> None:
 
     async def look_at_rules(conn: Connection) -> None:
         if first.loaded:
-            await rules.read(conn, clock.now())
+            now = clock.now()
+            await rules.read(conn, now)
+            engine.enrol(decoder.registry, now)
 
     channels = ("heartbeat", "reading", "event", "state")
     client_id = f"{settings.mqtt.client_id}-bulk"
@@ -93,8 +95,13 @@ async def run(around: Surroundings) -> None:
         Journal(Spool(journal_directory(settings, LANE))) as journal,
         asyncio.TaskGroup() as tasks,
     ):
-        known = {NoticeChannel.REGISTRY: reload, NoticeChannel.RULES: look_at_rules}
-        tasks.create_task(react(dsn, known, name="bulk registry"), name="registry")
+        # Rules go by the school calendar and by sites' bells.
+        known = {
+            NoticeChannel.REGISTRY: reload,
+            NoticeChannel.RULES: look_at_rules,
+            NoticeChannel.PREMISES: look_at_rules,
+        }
+        tasks.create_task(react(dsn, known, name="bulk registry", pause_s=0.2), name="registry")
         lane = BulkLane(
             session=session,
             pool=pool,

@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 
 from detectors.engine import Engine
+from detectors.grounds import Grounds, SiteFacts
 from detectors.rules import alarm_rules, bulk_rules
 from devices.formats.decode import DEFAULT_FUTURE_S, DEFAULT_MAX_AGE_S, Decoder
 from devices.profiles.matching import ProfileSet
@@ -205,7 +206,9 @@ def test_two_quiet_days_raise_nothing(day: str) -> None:
     known = registered(devices)
     start = datetime.fromisoformat(f"{day}T00:00:00+08:00")
     timetable = Timetable(devices, seed=1, start_s=start.timestamp(), sites=district.sites)
-    engine = Engine([*alarm_rules(), *bulk_rules()])
+    site = district.sites[0]
+    grounds = Grounds(sites={1: SiteFacts(site.kind, site.township)})
+    engine = Engine([*alarm_rules(), *bulk_rules(grounds=grounds)])
     engine.enrol(known.values(), start.astimezone(UTC))
     heard: set[str] = set()
     for ten_seconds in range(1, 2 * 8640 + 1):
