@@ -23,8 +23,8 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 def early(from_day: date) -> SiteBells:
     return SiteBells(
-        site_id="s001", from_day=from_day, arrival=400, lessons=440, noon=700, afternoon=800, leaving=960, leaving_to=990,
-        staff_leave=1080,
+        site_id="s001", from_day=from_day, arrival=400, lessons=440, noon=700, afternoon=800, leaving=960,
+        leaving_to=990, staff_leave=1080,
     )  # fmt: skip
 
 
