@@ -211,6 +211,30 @@ class PeopleSettings(_Part):
     limits: dict[Literal["apprise", "people_webhook", "voice"], LimitSettings] = {}
 
 
+class ReportStart(_Part):
+    """Incidents that start the two-hour clock; what is empty may be any. ``unverified``: when they are raised, and not
+    only when a person has found them true.
+    """
+
+    rule: str = ""
+    category: str = ""
+    severity: str = ""
+    unverified: bool = False
+
+
+class ReportingSettings(_Part):
+    """The two-hour clock (2小时内上报): what starts it, which link gets the reports, whether another person than the
+    author has to approve one.
+    """
+
+    starts: tuple[ReportStart, ...] = (
+        ReportStart(category="panic", severity="critical"),
+        ReportStart(category="fire", severity="critical"),
+    )
+    link: str = "education"
+    second_person: bool = False
+
+
 class WebSettings(_Part):
     """``allowed_hosts``: further names under which browsers reach the page, behind a reverse proxy."""
 
@@ -248,6 +272,7 @@ class Settings(BaseSettings):
     links: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")], LinkSettings] = {}
     people: PeopleSettings = PeopleSettings()
     supervision: SupervisionSettings = SupervisionSettings()
+    reporting: ReportingSettings = ReportingSettings()
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()

@@ -43,6 +43,11 @@
     │   ├── AnswerRefused          it is no answer to a delivery
     │   ├── UnknownLink
     │   └── UnknownDelivery
+    ├── ReportError            an action on a report up the line is refused
+    │   ├── UnknownReport
+    │   └── ReportRefused
+    ├── WarningRefused         an early warning cannot be issued so
+    ├── UnknownWarning
     ├── SpoolTaken             another process works on this spool
     ├── SpoolFull              the spool on local disk takes no more
     └── EmbeddedError          the embedded broker or database did not start
@@ -255,6 +260,26 @@ class UnknownLink(LinkError):
 
 class UnknownDelivery(LinkError):
     """Nothing was sent under this id."""
+
+
+class ReportError(CampuswatchError):
+    """An action on a report is refused."""
+
+
+class UnknownReport(ReportError):
+    """No report or clock with this id exists."""
+
+
+class ReportRefused(ReportError):
+    """It does not allow this now; the message says why."""
+
+
+class WarningRefused(CampuswatchError):
+    """The early warning cannot be issued so."""
+
+
+class UnknownWarning(CampuswatchError):
+    """No early warning with this id exists, or not for this site."""
 
 
 class SpoolTaken(CampuswatchError):

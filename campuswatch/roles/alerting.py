@@ -19,12 +19,13 @@ from alerting.expiry import Expiry
 from alerting.intake import Intake
 from alerting.link_answers import take_reply
 from alerting.pace import Limit, Pace
+from alerting.reporter import Reporter
 from alerting.supervision import Supervisor
 from campuswatch.audit_heads import heads_file
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.roles.audit_watch import AuditWatch
 from campuswatch.roles.bookkeeping import Bookkeeping
-from campuswatch.roles.links import supervision_plan
+from campuswatch.roles.links import supervision_plan, what_starts
 from campuswatch.roles.load_watch import LoadWatch
 from campuswatch.roles.outside import Outside, World
 from campuswatch.roles.surroundings import Surroundings
@@ -90,7 +91,13 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         async with wrapped_errors(), pool.connection() as conn:
             await take_reply(conn, link_id, body, around.clock.now())
 
+    async def wake_reporter(conn: Connection) -> None:
+        reports_wait.set()
+
+    reports_wait = asyncio.Event()
     reactions = {
+        NoticeChannel.INCIDENT: wake_reporter,
+        NoticeChannel.REPORT: wake_reporter,
         NoticeChannel.REGISTRY: reload,
         NoticeChannel.FINDING: wake_intake,
         NoticeChannel.DELIVERY: wake_dispatcher,
@@ -160,6 +167,16 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             tasks.create_task(roster.run(), name="audit of the roster")
             tasks.create_task(intake.run(), name="intake")
             tasks.create_task(supervisor.run(), name="supervision")
+            reporter = Reporter(
+                pool=pool,
+                gazetteer=gazetteer,
+                clock=around.clock,
+                zone=around.zone,
+                starts=what_starts(around.settings),
+                wake=reports_wait,
+                poll_s=outside.poll_s,
+            )
+            tasks.create_task(reporter.run(), name="reporter")
             tasks.create_task(dispatcher.run(), name="dispatcher")
             keeper = Keeper(pool=pool, clock=around.clock, zone=around.zone, metrics=around.metrics)
             noticed = outside.react(keeper.reactions, name="targets notices", pause_s=0.1, ears=keeper.ears)

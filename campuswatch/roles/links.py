@@ -17,6 +17,7 @@ from alerting.channels.webhook import HttpPost, WebhookLink, json_form
 from alerting.supervision import Plan
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.settings import LinkSettings, Settings
+from storage.reports import WhatStarts
 
 #: Seconds that a link may take to connect and to answer. A test alarm shows how long it really takes.
 CONNECT_S = 3.0
@@ -29,6 +30,14 @@ def supervision_plan(settings: Settings) -> Plan:
         silent_s=settings.supervision.silent_s,
         test_s=settings.supervision.test_hours * 3600,
     )
+
+
+def what_starts(settings: Settings) -> list[WhatStarts]:
+    """The incidents that start the two-hour clock."""
+    return [
+        WhatStarts(rule=one.rule, category=one.category, severity=one.severity, unverified=one.unverified)
+        for one in settings.reporting.starts
+    ]
 
 
 @asynccontextmanager

@@ -1,0 +1,168 @@
+"""The reporter: starts the clocks of grave incidents, warns the duty leader and then the bureau, and ends each clock
+by its receipt or by its time.
+
+The database is the state machine: however late this looks, and however often it dies, the outcome is the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from alerting.notices import Wording, notices_to
+from alerting.place import Gazetteer
+from alerting.reporting import SYSTEM, note
+from domain.clock import Clock
+from domain.delivery import Notice
+from domain.duty import BUREAU, DutyRole, Person
+from domain.errors import StorageError
+from domain.report import TIME_LIMIT, ClockState, ReportClock, due_of, next_look
+from domain.vocabulary import rule_words
+from storage import reports as store
+from storage.audit_trail import append
+from storage.deliveries import queue_deliveries
+from storage.duty import load_roster
+from storage.incidents import get_incident
+from storage.pool import Connection, Pool, wrapped_errors
+
+log = structlog.get_logger("alerting.reporter")
+
+#: An incident that is older than this starts no clock by itself any more: it was missed long ago, or never grave.
+STARTS_WITHIN = timedelta(days=1)
+
+
+class Reporter:
+    """``wake`` is set by whoever learns of a change of incidents, reports or receipts."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        gazetteer: Gazetteer,
+        clock: Clock,
+        zone: ZoneInfo,
+        starts: Sequence[store.WhatStarts],
+        wake: asyncio.Event,
+        poll_s: float,
+    ) -> None:
+        self._pool = pool
+        self._gazetteer = gazetteer
+        self._clock = clock
+        self._zone = zone
+        self._starts = tuple(starts)
+        self._wake = wake
+        self._poll_s = poll_s
+
+    async def run(self) -> None:
+        """Until cancelled. A database that is away is waited for."""
+        away = False
+        while True:
+            self._wake.clear()
+            try:
+                sleep_s = await self.round()
+                away = False
+            except StorageError as error:
+                if not away:
+                    log.warning("database away", component="reporting", error=str(error))
+                away, sleep_s = True, 1.0
+            try:
+                async with asyncio.timeout(sleep_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def round(self) -> float:
+        """Do all that is due; seconds until the next look."""
+        now = self._clock.now()
+        async with wrapped_errors(), self._pool.connection() as conn:
+            async with conn.transaction():
+                for clock in await store.start_due_clocks(
+                    conn, self._starts, since=now - STARTS_WITHIN, limit_s=TIME_LIMIT.total_seconds()
+                ):
+                    await note(conn, clock, "report_clock_started", at=now, actor=SYSTEM)
+            while await self._one(conn, now):
+                pass
+            due = await store.next_clock(conn)
+        if due is None:
+            return self._poll_s
+        return min(self._poll_s, max(0.01, (due - self._clock.now()).total_seconds()))
+
+    async def _one(self, conn: Connection, now: datetime) -> bool:
+        """Do what is due of one clock; False where there is none."""
+        async with conn.transaction():
+            claimed = await store.claim_clock(conn, now=now)
+            if claimed is None:
+                return False
+            clock, receipted_at = claimed
+            due = due_of(clock, receipted_at=receipted_at, now=now)
+            other = await store.verified_otherwise(conn, clock.incident_id) if due.end is None else ""
+            if other:
+                await store.end_clock(conn, clock.clock_id, ClockState.WAIVED, at=now, actor=SYSTEM, reason=other)
+                await note(conn, clock, "report_waived", at=now, actor=SYSTEM, detail={"reason": other})
+            elif due.end is not None and due.at is not None:
+                await self._end(conn, clock, due.end, due.at, now)
+            elif due.warn_minutes is not None:
+                await self._warn(conn, clock, due.warn_minutes, now)
+            else:
+                await store.look_again(conn, clock.clock_id, next_at=next_look(clock, now))
+        return True
+
+    async def _end(self, conn: Connection, clock: ReportClock, end: ClockState, at: datetime, now: datetime) -> None:
+        reason = ""
+        if end is ClockState.MISSED:
+            first = next((one for one in await store.reports_of(conn, clock.clock_id)), None)
+            reason = "not_drafted" if first is None else "not_approved" if first.state == "draft" else "not_receipted"
+            log.error("report missed", clock_id=str(clock.clock_id), due_at=clock.due_at.isoformat(), reason=reason)
+        await store.end_clock(conn, clock.clock_id, end, at=at, actor=SYSTEM, reason=reason)
+        await note(conn, clock, f"report_{end.value}", at=at, actor=SYSTEM, detail={"reason": reason} if reason else {})
+        if end is ClockState.MISSED:
+            await append(
+                conn,
+                at=now,
+                actor=SYSTEM,
+                action="report_clock.missed",
+                subject=str(clock.clock_id),
+                detail={"due_at": clock.due_at.isoformat(), "reason": reason},
+            )
+            await self._tell(conn, clock, "missed", await self._people(conn, clock, now, bureau=True), now)
+
+    async def _warn(self, conn: Connection, clock: ReportClock, minutes: int, now: datetime) -> None:
+        """The duty leader first; from the second warning on the bureau too."""
+        people = await self._people(conn, clock, now, bureau=minutes > 60)
+        await store.warned(conn, clock.clock_id, minutes=minutes, next_at=next_look(clock, now))
+        detail = {"minutes": minutes, "people": [person.name for person in people]}
+        await store.add_event(conn, clock.clock_id, at=now, kind="warned", actor=SYSTEM, detail=detail)
+        await note(conn, clock, "report_warning", at=now, actor=SYSTEM, detail=detail)
+        await self._tell(conn, clock, str(minutes), people, now)
+
+    async def _people(self, conn: Connection, clock: ReportClock, now: datetime, *, bureau: bool) -> list[Person]:
+        roster = await load_roster(conn, now, now, zone=self._zone, site_ids=[clock.site_id] if clock.site_id else [])
+        leaders = roster.who(now, clock.site_id, DutyRole.LEADER) if clock.site_id else ()
+        found = [one.person for one in leaders]
+        if bureau or not found:
+            found += [one.person for one in roster.who(now, BUREAU, DutyRole.LEADER)]
+        return list({(one.person_no, one.shift_no): one for one in found}.values())
+
+    async def _tell(
+        self, conn: Connection, clock: ReportClock, key: str, people: Sequence[Person], now: datetime
+    ) -> None:
+        what = (clock.subject, clock.subject)
+        if clock.incident_id is not None:
+            what = rule_words((await get_incident(conn, clock.incident_id)).rule)
+        site = self._gazetteer.place(clock.site_id, "").site if clock.site_id else None
+        number = f"#{clock.number}" if clock.number is not None else ""
+        due = f"{clock.due_at.astimezone(self._zone):%H:%M}"
+        left = max(0, round((clock.due_at - now).total_seconds() / 60))
+        missed = key == "missed"
+        wording = Wording(
+            title_zh=f"{'上报已超时' if missed else f'上报时限还剩{left}分钟'}：{what[0]} {number}".strip(),
+            title_en=f"{'Report overdue' if missed else f'{left} min left to report'}: {what[1]} {number}".strip(),
+            text_zh=f"{site.name if site else ''}{what[0]}须在 {due} 前向教育主管部门报出初报。",
+            text_en=f"The first report on it is due at {due}: {what[1]} {site.name_en if site else ''}".strip(),
+        )
+        told = notices_to(people, wording, about=clock.clock_id, key=key, notice=Notice.CLOCK, now=now)
+        await queue_deliveries(conn, told, life_safety=False)
