@@ -31,6 +31,7 @@ from dashboards.routes.ledger import ledger_routes
 from dashboards.routes.links import link_routes
 from dashboards.routes.load import load_routes
 from dashboards.routes.quarantine import quarantine_routes
+from dashboards.routes.report_clocks import clock_routes
 from dashboards.routes.reports import report_routes
 from dashboards.routes.response import response_routes
 from dashboards.routes.rules import rule_routes
@@ -38,6 +39,7 @@ from dashboards.routes.sites import site_routes
 from dashboards.routes.stream import stream_routes
 from dashboards.routes.targets import target_routes
 from dashboards.routes.wall import wall_routes
+from dashboards.routes.warnings import warning_routes
 from dashboards.routes.windows import window_routes
 from dashboards.services import Services
 from dashboards.settings import WebSettings
@@ -143,7 +145,8 @@ def create_app(
     ):
         app.include_router(routes)
     if liaison is not None:
-        app.include_router(link_routes(services, liaison))
+        for with_liaison in (link_routes, clock_routes, warning_routes):
+            app.include_router(with_liaison(services, liaison))
     if rules is not None:
         app.include_router(rule_routes(services, rules))
     app.router.default = Pages(settings.static_dir)

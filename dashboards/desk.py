@@ -15,10 +15,12 @@ from dashboards.people import Who
 from domain.attachment import Attachment
 from domain.device import DeviceKind
 from domain.duty import DutyRole
+from domain.early_warning import Audience, WarningLevel
 from domain.finding import Severity
 from domain.incident import IncidentAction
 from domain.maintenance import MaintenanceWindow, Scope
 from domain.replay import ReplayReport
+from domain.report import ReportKind
 from domain.response import Answer, Called, Grade
 from domain.self_test import SelfTest
 from domain.target import TargetDefinition, Verdict
@@ -210,3 +212,53 @@ class RuleKeeper(Protocol):
         :raises RuleRefused: it may not be switched off.
         :raises RuleConflict: ``expected`` is not the newest version.
         """
+
+
+class ReportDesk(Protocol):
+    """Everything raises `ReportRefused` where it may not be now, and `UnknownReport` where there is none."""
+
+    async def start(
+        self,
+        *,
+        incident_id: UUID | None,
+        site_id: str,
+        subject: str,
+        began_at: datetime | None,
+        reason: str,
+        by: Who,
+    ) -> UUID:
+        """Start a two-hour clock; its id. :raises UnknownIncident: no such one. :raises UnknownSite: no such one."""
+
+    async def draft(self, clock_id: UUID, kind: ReportKind, *, by: Who) -> UUID:
+        """Draft a report from the timeline; its id."""
+
+    async def edit(self, report_id: UUID, text: str, *, by: Who) -> None: ...
+
+    async def approve(self, report_id: UUID, *, by: Who) -> None:
+        """Approve it and send it to education."""
+
+    async def waive(self, clock_id: UUID, reason: str, *, by: Who) -> None: ...
+
+
+class WarningDesk(Protocol):
+    async def issue(
+        self,
+        *,
+        kind: str,
+        level: WarningLevel,
+        title_zh: str,
+        title_en: str,
+        text_zh: str,
+        text_en: str,
+        audience: Audience,
+        valid_from: datetime | None,
+        valid_until: datetime,
+        by: Who,
+    ) -> UUID:
+        """Issue an early warning; its id. :raises WarningRefused: it cannot be so."""
+
+    async def read(self, warning_id: UUID, site_id: str, *, by: Who) -> bool:
+        """A site has read it; whether that was news. :raises UnknownWarning: there is none for this site."""
+
+    async def cancel(self, warning_id: UUID, reason: str, *, by: Who) -> None:
+        """:raises UnknownWarning: there is none. :raises WarningRefused: it was lifted before."""

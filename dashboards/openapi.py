@@ -33,6 +33,8 @@ TAGS = [
     {"name": "quarantine", "description": "Messages that were not taken, and devices to adopt."},
     {"name": "ledger", "description": "What came in and what became of it."},
     {"name": "audit", "description": "Who changed what is alerted, when and from where."},
+    {"name": "report clocks", "description": "The two-hour clock, and reports up the line."},
+    {"name": "warnings", "description": "Early warnings and who has read them."},
     {"name": "links", "description": "Police and education: supervision, receipts, answers."},
     {"name": "load", "description": "How often operators are called, and how soon they answer."},
     {"name": "health", "description": "The state of this server."},

@@ -22,6 +22,7 @@ from domain.errors import (
     LinkError,
     LinkRefused,
     RegistryError,
+    ReportRefused,
     ResponsePlanError,
     RuleConflict,
     RuleRefused,
@@ -33,11 +34,14 @@ from domain.errors import (
     UnknownDevice,
     UnknownIncident,
     UnknownLink,
+    UnknownReport,
     UnknownRule,
     UnknownSite,
     UnknownTarget,
+    UnknownWarning,
     UnknownWindow,
     VerificationRefused,
+    WarningRefused,
     WindowRefused,
 )
 
@@ -210,6 +214,10 @@ async def _on_signature(_request: Request, error: Exception) -> Response:
     return problem_response(401, str(error), name="signature-refused")
 
 
+async def _on_report_refused(_request: Request, error: Exception) -> Response:
+    return problem_response(409, str(error), name="report-refused")
+
+
 async def _on_link_error(_request: Request, error: Exception) -> Response:
     return problem_response(422, str(error), name="answer-refused")
 
@@ -273,6 +281,10 @@ def install_problem_handlers(app: FastAPI) -> None:
         (DutyError, _on_duty_error),
         (ResponsePlanError, _on_duty_error),
         (LinkRefused, _on_link_refused),
+        (UnknownReport, _on_unknown),
+        (ReportRefused, _on_report_refused),
+        (UnknownWarning, _on_unknown),
+        (WarningRefused, _on_report_refused),
     ):
         app.add_exception_handler(kind, handler)
 

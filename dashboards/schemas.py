@@ -17,11 +17,13 @@ from pydantic_core import PydanticCustomError
 from dashboards.wall import TileState
 from domain.delivery import DeliveryChannel, DeliveryState, Notice
 from domain.device import DeviceKind
+from domain.early_warning import WarningLevel
 from domain.finding import Category, Severity
 from domain.incident import IncidentState
 from domain.maintenance import HeldState
 from domain.observation import AlarmKind
 from domain.quarantine import Reason
+from domain.report import ClockState, ReportKind
 from domain.site import SiteKind
 from domain.verification import Verification
 from storage.wall import LinkCondition
@@ -871,3 +873,156 @@ class RuleSwitchBody(BaseModel):
     reason: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(_storable)
     ]
+
+
+class SignBody(BaseModel):
+    """Who does it."""
+
+    actor: Actor
+
+
+class ReasonBody(SignBody):
+    reason: Text = Field(min_length=1, max_length=500)
+
+
+class ClockBody(SignBody):
+    """What a clock is started for: an incident, or a matter that ``subject`` names."""
+
+    incident_id: UUID | None = None
+    site_id: str = Field(default="", pattern=r"^[a-z0-9-]{0,32}$")
+    subject: Text = Field(default="", max_length=200)
+    began_at: AwareDatetime | None = Field(
+        default=None, description="Missing = now; of an incident, when it was raised."
+    )
+    reason: Text = Field(default="", max_length=500)
+
+
+class DraftBody(SignBody):
+    kind: ReportKind
+
+
+class EditBody(SignBody):
+    text: Text = Field(min_length=1, max_length=20_000)
+
+
+class ClockReply(Reply):
+    """A two-hour clock."""
+
+    clock_id: UUID
+    incident_id: UUID | None
+    number: int | None
+    site_id: str
+    subject: str
+    started_at: datetime
+    started_by: str
+    reason: str
+    due_at: datetime
+    state: ClockState
+    warned_minutes: int
+    ended_at: datetime | None
+    ended_by: str | None
+    end_reason: str
+
+
+class ReportReply(Reply):
+    report_id: UUID
+    clock_id: UUID
+    kind: ReportKind
+    place: int
+    state: str
+    text: str
+    drafted_at: datetime
+    drafted_by: str
+    edited_at: datetime
+    edited_by: str
+    approved_at: datetime | None
+    approved_by: str | None
+    delivery_id: UUID | None
+    delivery_state: str | None
+    receipted_at: datetime | None
+    receipt_id: str | None
+
+
+class ReportEventReply(Reply):
+    at: datetime
+    kind: str
+    actor: str
+    report_id: UUID | None
+    detail: dict[str, Any]
+
+
+class ClockDetailReply(ClockReply):
+    reports: list[ReportReply]
+    events: list[ReportEventReply]
+
+
+class WarningBody(SignBody):
+    """Without townships, kinds and sites it is for all."""
+
+    kind: Text = Field(min_length=1, max_length=64)
+    level: WarningLevel
+    title_zh: Text = Field(min_length=1, max_length=200)
+    title_en: Text = Field(default="", max_length=200)
+    text_zh: Text = Field(min_length=1, max_length=4000)
+    text_en: Text = Field(default="", max_length=4000)
+    townships: list[Text] = Field(default=[], max_length=100)
+    kinds: list[SiteKind] = Field(default=[], max_length=20)
+    sites: list[Text] = Field(default=[], max_length=1000)
+    valid_from: AwareDatetime | None = Field(default=None, description="Missing = now.")
+    valid_until: AwareDatetime
+
+
+class ReadBody(SignBody):
+    site_id: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+
+
+class ReadReply(Reply):
+    news: bool = Field(description="False where the site had read it before.")
+
+
+class TallyReply(Reply):
+    sites: int
+    read: int
+    unread: int
+    unreachable: int = Field(description="Not read, and nobody was on duty there to tell.")
+    median_s: float | None = Field(description="Half of those who read it did so within so long.")
+
+
+class AudienceReply(Reply):
+    townships: list[str]
+    kinds: list[str]
+    sites: list[str]
+
+
+class WarningReply(Reply):
+    warning_id: UUID
+    number: int
+    kind: str
+    level: WarningLevel
+    title_zh: str
+    title_en: str
+    text_zh: str
+    text_en: str
+    audience: AudienceReply
+    issued_at: datetime
+    issued_by: str
+    valid_from: datetime
+    valid_until: datetime
+    cancelled_at: datetime | None
+    cancelled_by: str | None
+    cancel_reason: str
+    tally: TallyReply
+
+
+class SiteReceiptReply(Reply):
+    site_id: str
+    site_name: str
+    told_at: datetime | None
+    reachable: bool | None
+    reminders: int
+    read_at: datetime | None
+    read_by: str | None
+
+
+class WarningDetailReply(WarningReply):
+    receipts: list[SiteReceiptReply]

@@ -14,6 +14,7 @@ from alerting.courier import Courier, Outcome
 from alerting.desk import Desk
 from alerting.directory import Directory
 from alerting.dispatcher import Dispatcher
+from alerting.early_warnings import WarningCourier
 from alerting.escalator import Escalator
 from alerting.expiry import Expiry
 from alerting.intake import Intake
@@ -94,10 +95,14 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
     async def wake_reporter(conn: Connection) -> None:
         reports_wait.set()
 
-    reports_wait = asyncio.Event()
+    async def wake_warnings(conn: Connection) -> None:
+        warnings_wait.set()
+
+    reports_wait, warnings_wait = asyncio.Event(), asyncio.Event()
     reactions = {
         NoticeChannel.INCIDENT: wake_reporter,
         NoticeChannel.REPORT: wake_reporter,
+        NoticeChannel.WARNING: wake_warnings,
         NoticeChannel.REGISTRY: reload,
         NoticeChannel.FINDING: wake_intake,
         NoticeChannel.DELIVERY: wake_dispatcher,
@@ -177,6 +182,10 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 poll_s=outside.poll_s,
             )
             tasks.create_task(reporter.run(), name="reporter")
+            warnings = WarningCourier(
+                pool=pool, clock=around.clock, zone=around.zone, wake=warnings_wait, poll_s=outside.poll_s
+            )
+            tasks.create_task(warnings.run(), name="early warnings")
             tasks.create_task(dispatcher.run(), name="dispatcher")
             keeper = Keeper(pool=pool, clock=around.clock, zone=around.zone, metrics=around.metrics)
             noticed = outside.react(keeper.reactions, name="targets notices", pause_s=0.1, ears=keeper.ears)

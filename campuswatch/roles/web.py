@@ -18,13 +18,12 @@ from campuswatch.roles.listening import react
 from campuswatch.roles.people import open_people
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.web_desk import WebDesk
-from campuswatch.roles.web_liaison import WebLinks
+from campuswatch.roles.web_liaison import liaison
 from campuswatch.rulekeeper import WebRules
 from campuswatch.settings import Settings
 from campuswatch.targets.assessor import TargetAssessor
 from campuswatch.version import installed_version
 from dashboards.app import create_app
-from dashboards.liaison import Liaison
 from dashboards.server import serve
 from dashboards.settings import WebSettings
 from devices.adoption import adopt
@@ -113,7 +112,7 @@ async def run(around: Surroundings) -> None:
             registry=around.metrics,
             journals=partial(read_states, settings),
             rules=WebRules(pool, around.clock),
-            liaison=Liaison(links=WebLinks(pool, settings, around.clock)),
+            liaison=liaison(pool, settings, gazetteer, around.clock),
         )
         try:
             await serve(
