@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -77,6 +78,14 @@ async def test_the_same_request_again_under_its_key_is_done_once(client: httpx.A
     other = await _post(client, f"/incidents/{incident}/notes", key="k-12345678", note="另一件事")
     assert (other.status_code, other.json()["errors"][0]["field"]) == (422, "idempotency-key")
     assert (await _post(client, f"/incidents/{incident}/notes", key="short", note="x")).status_code == 422
+
+
+async def test_the_same_request_at_the_same_time_is_done_once(client: httpx.AsyncClient, district: District) -> None:
+    incident = district.incident()
+    path = f"/incidents/{incident}/notes"
+    answers = await asyncio.gather(*(_post(client, path, key="k-12345678", note="民警已到场") for _ in range(6)))
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert [entry.kind for entry in (await _detail(client, incident)).timeline] == ["noted"]
 
 
 async def test_a_refused_request_does_not_use_up_its_key(client: httpx.AsyncClient, district: District) -> None:
