@@ -8,6 +8,7 @@ from typing import Any, LiteralString
 from zoneinfo import ZoneInfo
 
 import msgspec
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from domain.delivery import DeliveryChannel
@@ -473,3 +474,9 @@ async def shifts_between(conn: Connection, starts_at: datetime, ends_at: datetim
         (ends_at, starts_at, limit),
     )
     return [_shift(row) for row in await cursor.fetchall()]
+
+
+async def end_all_duty(conn: Connection) -> None:
+    """Nobody is on duty any more, and nothing is planned; the list of people stays."""
+    for table in ("duty_swap", "duty_override", "duty_pattern", "duty_shift"):
+        await conn.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -103,3 +104,32 @@ async def shut(admin: Connection, dsn: str) -> None:
 async def reopen(admin: Connection, dsn: str) -> None:
     name = str(conninfo_to_dict(dsn)["dbname"])
     await admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
+
+
+async def person_number(conn: Connection, name: str) -> int | None:
+    cursor = await conn.execute("SELECT person_no FROM person WHERE name = %s AND left_at IS NULL", (name,))
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+async def next_shift(conn: Connection, name: str, *, at: datetime) -> int | None:
+    """Of somebody the shift that runs at ``at`` or comes next."""
+    cursor = await conn.execute(
+        "SELECT shift_no FROM duty_shift JOIN person USING (person_no) WHERE name = %s AND ends_at > %s"
+        " ORDER BY starts_at LIMIT 1",
+        (name, at),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
+
+
+async def newest_notice(conn: Connection, *, rule: str, site_id: str, device_id: str, name: str) -> UUID | None:
+    """The last message that somebody got of an incident of ``rule``; an empty site or device stands for any."""
+    cursor = await conn.execute(
+        "SELECT delivery_id FROM delivery JOIN incident AS i USING (incident_id) WHERE recipient = %(name)s"
+        " AND channel <> 'webhook' AND delivery.state = 'sent' AND i.rule = %(rule)s"
+        " AND %(site)s IN ('', i.site_id) AND %(device)s IN ('', i.device_id) ORDER BY sent_at DESC LIMIT 1",
+        {"name": name, "rule": rule, "site": site_id, "device": device_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]

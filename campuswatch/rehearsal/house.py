@@ -19,6 +19,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 from psycopg.conninfo import make_conninfo
 
+from alerting.answers import Answers
 from alerting.casework import Casework
 from alerting.desk import Desk
 from alerting.link_answers import read_answer, take_answer
@@ -29,6 +30,7 @@ from campuswatch.rehearsal.ears import Ears
 from campuswatch.rehearsal.loop import LoopClock, VirtualLoop
 from campuswatch.rehearsal.outside import Walls
 from campuswatch.rehearsal.registry import change_registry
+from campuswatch.rehearsal.roster import change_roster, link_of
 from campuswatch.rehearsal.story import Story
 from campuswatch.rehearsal.watch import Watch
 from campuswatch.roles import alarm, alerting
@@ -38,9 +40,18 @@ from campuswatch.settings import Settings
 from campuswatch.simulated_register import import_simulated_register, plan_shifts
 from devices.importer import import_district
 from domain.device import DeviceKind
-from domain.errors import IllegalTransition, IncidentError, LinkError, RegistryError, StorageError
+from domain.errors import (
+    DutyError,
+    IllegalTransition,
+    IncidentError,
+    LinkError,
+    LinkRefused,
+    RegistryError,
+    StorageError,
+)
 from domain.incident import IncidentAction
 from domain.maintenance import Scope
+from domain.response import Answer
 from simulators.far_ends import FarEnds, LinkBehaviour, LinkName, Say
 from simulators.interventions import Interventions
 from simulators.message import CHINA_TIME, Message
@@ -49,6 +60,7 @@ from simulators.overhearing import TRAVEL_MS
 from simulators.register import build_register
 from simulators.scenarios.happening import Happening
 from simulators.scenarios.script import (
+    AnswerAct,
     DatabaseAct,
     DutyAct,
     LinkAct,
@@ -57,9 +69,12 @@ from simulators.scenarios.script import (
     Process,
     RegistryAct,
     RestartAct,
+    RosterAct,
     Script,
     ShelveAct,
+    StandInAct,
     Step,
+    SwapAct,
 )
 from simulators.timetable import Timetable
 from storage.duty import end_district_shift, replace_district_shift
@@ -227,6 +242,14 @@ class House:
                 await self._outage(away=act.away)
             case DutyAct() as act:
                 await self._set_duty(present=act.present)
+            case RosterAct() | SwapAct() | StandInAct():
+                try:
+                    async with self._connection() as conn, conn.transaction():
+                        await change_roster(conn, step.act, now=self._clock.now())
+                except DutyError as error:
+                    self._story.failed_operator(f"roster: {error}")
+            case AnswerAct() as act:
+                await self._answer(act)
             case RegistryAct() as act:
                 await self._change_registry(act)
 
@@ -338,6 +361,21 @@ class House:
             await self._watch.meet_guards()
         except (StorageError, RegistryError) as error:
             self._story.failed_operator(f"{act.op.value}: {error}")
+
+    async def _answer(self, act: AnswerAct) -> None:
+        """Somebody who was told follows the link of his message."""
+        answer = Answer.TAKE if act.take else Answer.DECLINE
+        try:
+            async with self._connection() as conn:
+                token = await link_of(
+                    conn, rule=act.rule, site_id=act.site, device_id=act.device, name=act.by, now=self._clock.now()
+                )
+                if token is not None:
+                    await Answers(self._desk).follow(conn, token, answer, now=self._clock.now())
+                    return
+            self._story.failed_operator(f"{answer.value}: {act.by} was told of no incident of {act.rule}")
+        except (StorageError, IllegalTransition, LinkRefused) as error:
+            self._story.failed_operator(f"{answer.value}: {error}")
 
     async def _restart(self, process: Process) -> None:
         if process is Process.BULK:

@@ -31,6 +31,9 @@ from simulators.scenarios.times import (
     short_clock,
 )
 
+#: A duty without an end goes on after the scenario: no gap is near.
+_BEYOND_S = 30 * 86_400.0
+
 
 def compiled(
     name: str, header: form.Header, steps: Sequence[form.Step | None], root: Node, file: str
@@ -153,6 +156,24 @@ class _Compiler:
                         actor=said.actor,
                     ),
                 )
+            case form.Roster():
+                self._roster(said, way)
+            case form.Swap():
+                self._add(way, made.SwapAct(first=said.first, second=said.second))
+            case form.StandIn():
+                site, _ = self._places.find(said.site, None, way)
+                stand_in = made.StandInAct(
+                    person=said.person,
+                    instead_of=said.instead_of,
+                    seconds=said.lasts,
+                    role=said.role,
+                    site=site,
+                )
+                self._add(way, stand_in)
+            case form.AnswerLink():
+                site, device = self._places.find(said.site, said.device, way)
+                answer = made.AnswerAct(take=named == "take", rule=said.incident, site=site, device=device, by=said.by)
+                self._add(way, answer)
             case "away" | "back" if named == "database":
                 self._database(said == "away", way)
             case str() if named == "restart":
@@ -204,6 +225,30 @@ class _Compiler:
             present = said.present if isinstance(said, form.Post) else 0
             subject = there[0] if named is None else named
             self._add(way, made.RegistryAct(op=made.RegistryOp(op), site=site, subject=subject, count=present))
+
+    def _roster(self, said: form.Roster, way: Way) -> None:
+        people: list[made.OnRoster] = []
+        for number, one in enumerate(said.people):
+            place = (*way, "people", number)
+            site, _ = self._places.find(one.site, None, place)
+            since_s = self._limit(one.since, (*place, "from"), self._now_s)
+            until_s = self._limit(one.until, (*place, "until"), self._ends_s + _BEYOND_S)
+            if since_s is None or until_s is None:
+                continue
+            if since_s >= until_s:
+                self._wrong((*place, "until"), f"expected after from ({short_clock(since_s)})")
+            people.append(
+                made.OnRoster(
+                    person=one.person,
+                    role=one.role,
+                    site=site,
+                    days=tuple(one.days),
+                    starts_s=since_s,
+                    ends_s=until_s,
+                    reachable=one.reachable,
+                )
+            )
+        self._add(way, made.RosterAct(people=tuple(people)))
 
     def _link(self, said: form.Link, way: Way) -> None:
         link, mode = LinkName(said.link), Mode(said.mode)
@@ -263,6 +308,7 @@ class _Compiler:
                 severity=said.severity or "",
                 standing=said.standing or "",
                 cause=said.cause or "",
+                to=said.to or "",
                 test=said.test,
                 drill=said.drill,
                 times=said.times,

@@ -12,9 +12,11 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from domain.device import DeviceKind
+from domain.duty import DutyRole
 from domain.finding import Severity
 from domain.maintenance import LONGEST_SHELVING, LONGEST_WINDOW, NEVER_HELD
 from domain.observation import AlarmKind, EventKind
+from domain.school_calendar import DayKind
 from domain.target import Standing
 from domain.target_words import CAUSE_WORDS
 from domain.vocabulary import RULE_WORDS
@@ -283,6 +285,52 @@ class Maintenance(Part):
         return self
 
 
+class OnRoster(Part):
+    """Somebody on the roster, from now on or by the days of the calendar."""
+
+    shorthand = "person"
+
+    person: Annotated[Text, Field(min_length=1, description="a name")]
+    role: Annotated[str, *one_of(DutyRole), Field(description="what for")] = "leader"
+    site: Annotated[Site, Field(description="of this site; without it of the bureau")] | None = None
+    days: Annotated[list[Annotated[str, *one_of(DayKind)]], Field(description="on these days of the calendar")] = []
+    since: Limit | None = Field(default=None, alias="from", description="from when on; without it from now on")
+    until: Annotated[Limit, Field(description="until when; without it beyond the end")] | None = None
+    reachable: Annotated[Flag, Field(description="false: has no telephone")] = True
+
+
+class Roster(Part):
+    """The roster is this one from now on, and nothing else."""
+
+    people: Annotated[list[OnRoster], Field(min_length=1, max_length=1000, description="who is on it")]
+
+
+class Swap(Part):
+    """Two people change shifts: for each the one that runs now or comes next."""
+
+    first: Annotated[Text, Field(min_length=1, description="a name of the roster")]
+    second: Annotated[Text, Field(min_length=1, description="another one")]
+
+
+class StandIn(Part):
+    """Somebody stands in for somebody else, or for everybody, for so long."""
+
+    person: Annotated[Text, Field(min_length=1, description="a name of the roster")]
+    instead_of: Annotated[Text, Field(description="for whom; without it for everybody on duty")] = ""
+    lasts: Annotated[Duration, Field(alias="for", description="how long")]
+    role: Annotated[str, *one_of(DutyRole), Field(description="what for")] = "leader"
+    site: Annotated[Site, Field(description="of this site; without it of the bureau")] | None = None
+
+
+class AnswerLink(Part):
+    """Whoever was told answers by the link of his message."""
+
+    incident: Annotated[Rule, Field(description="the incident's rule")]
+    by: Annotated[Text, Field(min_length=1, description="who was told")]
+    site: Site | None = None
+    device: Device | None = None
+
+
 class Shelve(Part):
     """An operator shelves the oldest incident of the rule for so long: out of the queue, and back by itself."""
 
@@ -322,6 +370,7 @@ class Want(Part):
     severity: Annotated[str, *one_of(Severity), Field(description="of the incident")] | None = None
     test: Test = False
     drill: Drill = False
+    to: Annotated[Text, Field(min_length=1, description="who is told")] | None = None
     times: Annotated[int, Field(strict=True, ge=1, le=MOST_TIMES, description="how often")] = 1
     not_before: Annotated[Limit, Field(description="the earliest that is right")] | None = None
     by: Annotated[Limit, Field(description="the latest that is right: so long after the action, or a time of day")]
@@ -390,6 +439,11 @@ class Step(Part):
     restart: Annotated[str, *one_of(Process), Field(description="this process dies and comes back")] | None = None
     database: Annotated[str, *one_of(("away", "back")), Field(description="the database goes or comes")] | None = None
     duty: Annotated[str, *one_of(("leader", "nobody")), Field(description="who is on duty")] | None = None
+    roster: Roster | None = None
+    swap: Swap | None = None
+    stand_in: StandIn | None = None
+    take: AnswerLink | None = None
+    decline: AnswerLink | None = None
     want: Want | None = None
     quiet: Quiet | None = None
 

@@ -5,7 +5,8 @@ kind                  ``what``
 ====================  =====================================================================================
 incident              the rule; an incident was opened
 change                the timeline's word: acknowledged, returned, reset, closed, repeated, raised_again,
-                      updated, nobody_on_duty, shelved, unshelved; an incident that was open already went
+                      updated, nobody_on_duty, shelved, unshelved, declined,
+                      nobody_answered, acknowledgement_expired, regraded; an incident that was open already went
                       on. link_accepted, link_refused: a person at the link answered
 receipt               the link (police, education); its receipt is written down
 notice                ``duty``; the duty leader's telephone took the notice, ``to`` is the leader
@@ -48,6 +49,10 @@ CHANGES = (
     "nobody_on_duty",
     "shelved",
     "unshelved",
+    "declined",
+    "nobody_answered",
+    "acknowledgement_expired",
+    "regraded",
     "link_accepted",
     "link_refused",
 )

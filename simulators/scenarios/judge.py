@@ -222,6 +222,7 @@ def _unlike(want: Want, one: Happening) -> tuple[str, ...]:
         "device": (want.device, one.device),
         "severity": (want.severity, one.severity),
         "standing": (want.standing, one.standing),
+        "to": (want.to, one.to),
     }
     unlike = [field for field, (wanted, got) in pairs.items() if wanted and wanted != got]
     if want.cause and want.cause not in one.causes:

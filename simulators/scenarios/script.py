@@ -98,6 +98,53 @@ class DatabaseAct(msgspec.Struct, frozen=True, kw_only=True):
     away: bool
 
 
+class OnRoster(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody on the roster, of the bureau where ``site`` is empty: on days of these kinds (`domain.school_calendar`),
+    or, where ``days`` is empty, from ``starts_s`` to ``ends_s``. Who is not ``reachable`` has no telephone.
+    """
+
+    person: str
+    role: str = "leader"
+    site: str = ""
+    days: tuple[str, ...] = ()
+    starts_s: float = 0.0
+    ends_s: float = 0.0
+    reachable: bool = True
+
+
+class RosterAct(msgspec.Struct, frozen=True, kw_only=True):
+    """The roster is this one from now on, and nothing else."""
+
+    people: tuple[OnRoster, ...]
+
+
+class SwapAct(msgspec.Struct, frozen=True, kw_only=True):
+    """Two people change shifts: for each the one that runs now or comes next."""
+
+    first: str
+    second: str
+
+
+class StandInAct(msgspec.Struct, frozen=True, kw_only=True):
+    """``person`` stands in for ``instead_of`` ("" = for everybody on duty) for so long, from now on."""
+
+    person: str
+    instead_of: str
+    seconds: float
+    role: str = "leader"
+    site: str = ""
+
+
+class AnswerAct(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever was told answers by the link of his message: takes the oldest incident of ``rule``, or declines."""
+
+    take: bool
+    rule: str
+    site: str = ""
+    device: str = ""
+    by: str
+
+
 class DutyAct(msgspec.Struct, frozen=True, kw_only=True):
     """From now on the roster names one leader for the whole district, as at the beginning, or nobody."""
 
@@ -132,7 +179,19 @@ class RegistryAct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Act: TypeAlias = (
-    Order | LinkAct | OperatorAct | MaintenanceAct | ShelveAct | RestartAct | DatabaseAct | DutyAct | RegistryAct
+    Order
+    | LinkAct
+    | OperatorAct
+    | MaintenanceAct
+    | ShelveAct
+    | RestartAct
+    | DatabaseAct
+    | DutyAct
+    | RosterAct
+    | SwapAct
+    | StandInAct
+    | AnswerAct
+    | RegistryAct
 )
 
 
@@ -160,6 +219,7 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""
     test: bool = False
     drill: bool = False
+    to: str = ""
     times: int = 1
     since_s: float
     by_s: float

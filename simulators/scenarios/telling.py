@@ -17,6 +17,7 @@ from simulators.orders import Op, Order
 from simulators.scenarios.happening import DUTY, Happening, HappeningKind
 from simulators.scenarios.script import (
     Act,
+    AnswerAct,
     DatabaseAct,
     DutyAct,
     LinkAct,
@@ -26,7 +27,10 @@ from simulators.scenarios.script import (
     RegistryAct,
     RegistryOp,
     RestartAct,
+    RosterAct,
     ShelveAct,
+    StandInAct,
+    SwapAct,
     Want,
 )
 from simulators.scenarios.times import lasting
@@ -59,6 +63,15 @@ _WORDS: dict[str, tuple[str, str]] = {
     "shelved": ("搁置", "shelved"),
     "unshelved": ("搁置结束", "off the shelf"),
     "maintenance": ("维护窗口", "maintenance"),
+    "declined": ("无法处理", "cannot take it"),
+    "nobody_answered": ("无人应答", "nobody answered"),
+    "acknowledgement_expired": ("确认已过期", "acknowledgement ran out"),
+    "regraded": ("响应级别调整", "grade changed"),
+    "roster": ("值班表", "roster"),
+    "swap": ("换班", "swap"),
+    "stand_in": ("代班", "stand-in"),
+    "take": ("我来处理", "takes it"),
+    "decline": ("无法处理", "cannot take it"),
     "shelve": ("搁置", "shelve"),
     "link_accepted": ("对方已接警", "accepted by the link"),
     "link_refused": ("对方拒绝", "refused by the link"),
@@ -203,6 +216,16 @@ class Telling:
                 beside = str(act.count) if act.op in (RegistryOp.REPORTED, RegistryOp.ENROLLED) else ""
                 where = f"{self.place(act.site, '')} {act.subject}".rstrip()
                 return Told(self.word("registry"), self.word(act.op.value), where, beside)
+            case RosterAct():
+                return Told(self.word("roster"), "", "", "、".join(one.person for one in act.people))
+            case SwapAct():
+                return Told(self.word("swap"), "", "", f"{act.first} ⇄ {act.second}")
+            case StandInAct():
+                beside = f"{act.person} → {act.instead_of or self.word('duty')}, {lasting(act.seconds)}"
+                return Told(self.word("stand_in"), "", self.place(act.site, ""), beside)
+            case AnswerAct():
+                word = self.word("take" if act.take else "decline")
+                return Told(word, self.rule(act.rule), self.place(act.site, act.device), act.by)
             case DutyAct():
                 return Told(self.word("duty"), self.word("leader" if act.present else "nobody"), "")
 
