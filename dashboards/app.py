@@ -23,13 +23,17 @@ from dashboards.routes import API_PREFIX
 from dashboards.routes.answers import answer_routes
 from dashboards.routes.attachments import attachment_routes
 from dashboards.routes.audit import audit_routes
+from dashboards.routes.calendar import calendar_routes
 from dashboards.routes.compliance import compliance_routes, self_test_routes
 from dashboards.routes.duty import duty_routes
+from dashboards.routes.guard_posts import guard_post_routes
+from dashboards.routes.guards import guard_routes
 from dashboards.routes.health import health_routes, metrics_routes
 from dashboards.routes.incidents import incident_routes
 from dashboards.routes.ledger import ledger_routes
 from dashboards.routes.links import link_routes
 from dashboards.routes.load import load_routes
+from dashboards.routes.premises import premises_routes
 from dashboards.routes.quarantine import quarantine_routes
 from dashboards.routes.report_clocks import clock_routes
 from dashboards.routes.reports import report_routes
@@ -133,6 +137,10 @@ def create_app(
         duty_routes(services),
         response_routes(services),
         answer_routes(services),
+        guard_routes(services),
+        guard_post_routes(services),
+        premises_routes(services),
+        calendar_routes(services),
         target_routes(services),
         compliance_routes(services),
         self_test_routes(services),

@@ -24,6 +24,11 @@ TAGS = [
     {"name": "maintenance", "description": "What is held back, by whom, why and until when. Never life safety."},
     {"name": "sites", "description": "Schools and their devices."},
     {
+        "name": "registry",
+        "description": "What the targets rest on: guards, shifts, posts, gates, barriers, calendar. Every edit names"
+        " the version that it saw; the past stays.",
+    },
+    {
         "name": "targets",
         "description": "The 100% targets: definitions, compliance with its proof, self-tests, reports.",
     },

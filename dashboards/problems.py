@@ -17,6 +17,7 @@ from domain.errors import (
     AttachmentRefused,
     DefinitionRefused,
     DutyError,
+    EditConflict,
     IllegalTransition,
     KeyReused,
     LinkError,
@@ -32,6 +33,7 @@ from domain.errors import (
     UnknownAttachment,
     UnknownDelivery,
     UnknownDevice,
+    UnknownEntry,
     UnknownIncident,
     UnknownLink,
     UnknownReport,
@@ -232,6 +234,10 @@ async def _on_rule_conflict(_request: Request, error: Exception) -> Response:
     return problem_response(412, str(error), name="rule-changed")
 
 
+async def _on_edit_conflict(_request: Request, error: Exception) -> Response:
+    return problem_response(409, str(error), name="changed-meanwhile")
+
+
 async def _on_registry_error(_request: Request, error: Exception) -> Response:
     return problem_response(409, str(error), name="registry-refused")
 
@@ -261,6 +267,8 @@ def install_problem_handlers(app: FastAPI) -> None:
         (UnknownIncident, _on_unknown),
         (UnknownSite, _on_unknown),
         (UnknownDevice, _on_unknown),
+        (UnknownEntry, _on_unknown),
+        (EditConflict, _on_edit_conflict),
         (UnknownTarget, _on_unknown),
         (DefinitionRefused, _on_definition_refused),
         (UnknownWindow, _on_unknown),

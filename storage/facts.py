@@ -14,7 +14,7 @@ from storage.pool import Connection
 
 
 class SiteFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A site as the targets see it. ``since``: from when on it was so."""
+    """A site as the targets see it. ``since``: from when on it was so; ``version``: for an edit."""
 
     site_no: int
     site_id: str
@@ -24,6 +24,7 @@ class SiteFacts(msgspec.Struct, frozen=True, kw_only=True):
     boarders: int
     key_site: bool
     since: datetime
+    version: int
 
 
 class NetworkedDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +45,8 @@ async def list_site_facts(
 ) -> list[SiteFacts]:
     """All sites, or one, as they are now or were at ``at``, by site_id."""
     cursor = await conn.execute(
-        """SELECT f.site_no, s.site_id, f.kind, f.township, f.pupils, f.boarders, f.key_site, f.valid_from
+        """SELECT f.site_no, s.site_id, f.kind, f.township, f.pupils, f.boarders, f.key_site, f.valid_from,
+                  f.version_no
            FROM site_fact AS f JOIN site AS s USING (site_no)
            WHERE (%(site)s::text IS NULL OR s.site_id = %(site)s)
              AND CASE WHEN %(at)s::timestamptz IS NULL THEN f.valid_to IS NULL
@@ -62,6 +64,7 @@ async def list_site_facts(
             boarders=row[5],
             key_site=row[6],
             since=utc(row[7]),
+            version=row[8],
         )
         for row in await cursor.fetchall()
     ]

@@ -483,7 +483,7 @@ async def writing(conn: Connection) -> AsyncIterator[None]:
     except psycopg.errors.UniqueViolation as error:
         raise RegistryError(f"twice the same: {error.diag.message_detail or error}") from error
     except (psycopg.IntegrityError, psycopg.DataError) as error:
-        raise RegistryError(f"a value is not allowed: {error}") from error
+        raise RegistryError(f"a value is not allowed: {error.diag.message_primary or error}") from error
 
 
 async def _stage(conn: Connection, create: LiteralString, copy: LiteralString, rows: Iterable[Sequence[Any]]) -> None:
