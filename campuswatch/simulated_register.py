@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
+import msgspec
+
+from devices.register.form import Form
+from devices.register.people import GUARDS as GUARDS_SHEET
+from devices.register.people import OFFICERS as OFFICERS_SHEET
+from devices.register.people import POSTS as POSTS_SHEET
+from devices.register.people import SHIFTS as SHIFTS_SHEET
+from devices.register.places import BARRIERS as BARRIERS_SHEET
+from devices.register.places import GATES as GATES_SHEET
+from devices.register.times import BELLS as BELLS_SHEET
+from devices.register.times import CALENDAR as CALENDAR_SHEET
+from domain.bells import BELLS, SiteBells
 from domain.device import Device, DeviceKind
 from domain.guard import GuardCheckIn, GuardShift
+from domain.school_calendar import USUAL, calendar_years
 from domain.site import Site
+from simulators.district import build_district
 from simulators.message import CHINA_TIME
 from simulators.register import build_register, shifts_of
 from storage.guard_posts import POSTS
@@ -68,6 +83,28 @@ async def plan_shifts(
         running = [one for one in shifts if one.starts_at - _EARLY <= at < one.ends_at]
         if running:
             await record_check_ins(conn, [_handed_over(shift) for shift in running], at=at)
+
+
+def example_school(day: date) -> tuple[list[Site], dict[Form, list[Any]]]:
+    """A made-up school and its register, as the sheets of a workbook hold it."""
+    site = build_district(sites=1).sites[0]
+    register = build_register(1, [site], (), on=day)
+    return [site], {
+        GUARDS_SHEET: list(register.guards),
+        SHIFTS_SHEET: list(shifts_of(register.guards, first=day, last=day + _BEFORE)),
+        POSTS_SHEET: list(register.posts),
+        GATES_SHEET: list(register.gates),
+        BARRIERS_SHEET: list(register.barriers),
+        OFFICERS_SHEET: list(register.officers),
+        CALENDAR_SHEET: [span for year in calendar_years(USUAL) for span in year.spans],
+        BELLS_SHEET: [_bells(site, day)],
+    }
+
+
+def _bells(site: Site, day: date) -> SiteBells:
+    hours = msgspec.structs.asdict(BELLS[site.kind])
+    del hours["meals"], hours["staff"]
+    return SiteBells(site_id=site.site_id, from_day=day, **hours)
 
 
 def _handed_over(shift: GuardShift) -> GuardCheckIn:

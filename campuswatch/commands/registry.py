@@ -11,6 +11,7 @@ import click
 
 from campuswatch.commands.devices import LANGUAGE, actor_name, counts_text
 from campuswatch.session import Session
+from campuswatch.simulated_register import example_school
 from devices.profiles.loading import load_profiles
 from devices.register.exporter import export_register, register_workbook
 from devices.register.forms import FORMS
@@ -32,16 +33,18 @@ def registry() -> None:
 
 @registry.command("template")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--example", is_flag=True, help="With the rows of a made-up school.")
 @LANGUAGE
 @click.pass_context
-def template_command(ctx: click.Context, file: Path, language: str) -> None:
+def template_command(ctx: click.Context, file: Path, example: bool, language: str) -> None:
     """Write an empty workbook to FILE (.xlsx): every sheet with its headings."""
     from devices.exporter import write_whole
 
     if file.suffix.lower() != ".xlsx":
         raise click.ClickException(f"{file.name}: 应为 .xlsx / expected .xlsx")
     zone = ZoneInfo(ctx.obj.settings().zone)
-    write_whole(file, register_workbook([], {}, zone=zone, language=language, secrets=True))
+    sites, facts = example_school(datetime.now(zone).date()) if example else ([], {})
+    write_whole(file, register_workbook(sites, facts, zone=zone, language=language, secrets=True))
     names = ", ".join(form.title.text(language) for form in FORMS)
     click.echo(Words(f"{file}:{names}", f"{file}: {names}").text(language))
 

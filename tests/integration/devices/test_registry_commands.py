@@ -129,6 +129,15 @@ def test_what_is_shown_masks_telephone_numbers_and_hides_contacts(imported: str)
     assert "李强" not in before
 
 
+def test_the_example_of_the_template_is_imported_as_it_is(database: str, tmp_path: Path) -> None:
+    for language in ("zh", "en"):
+        assert run(database, "template", tmp_path / "t.xlsx", "--example", "--lang", language).exit_code == 0
+        result = run(database, "import", tmp_path / "t.xlsx", "--dry-run", "--lang", "en")
+        assert result.exit_code == 0, result.output
+        assert len(result.output.splitlines()) == 10  # nine sheets
+        assert " 0 added" not in result.output
+
+
 def test_the_template_has_every_sheet_and_is_refused_as_empty(database: str, tmp_path: Path) -> None:
     result = run(database, "template", tmp_path / "t.xlsx")
     assert result.exit_code == 0
