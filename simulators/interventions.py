@@ -244,7 +244,7 @@ class Interventions:
             return []
         said_s = self.clock_s(device_no, at_s)
         alarm_id = _id(order, "on" if active else "off", device_no, at_s)
-        payload = alarm(said_s, alarm_id, kind, active=active, test=order.test, drill=order.drill)
+        payload = alarm(said_s, alarm_id, kind, active=active, test=order.test, drill=order.drill, links=order.links)
         return self._say(device_no, Channel.ALARM, at_s, payload)
 
     def _report(self, device_no: int, order: Order, at_s: float) -> list[Message]:

@@ -6,6 +6,7 @@ and their only variable parts are a time and a number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -61,8 +62,11 @@ def alarm(
     active: bool = True,
     test: bool = False,
     drill: bool = False,
+    links: Sequence[str] | None = None,
 ) -> bytes:
-    """``alarm_id`` is the same for the copies of one alarm and new for each new one, its end included."""
+    """``alarm_id`` is the same for the copies of one alarm and new for each new one, its end included. ``links``: those
+    that a drill is for.
+    """
     return msgspec.json.encode(
         {
             "v": 1,
@@ -72,7 +76,7 @@ def alarm(
             "active": active,
             "test": test,
             "drill": drill,
-            "detail": {},
+            "detail": {} if links is None else {"links": list(links)},
         }
     )
 

@@ -46,6 +46,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``alarm_sent``: whoever orders has published the alarm message already; the fleet adds readings only.
     ``kind``: an `AlarmKind` or an `EventKind`. ``township``, for cut and restore: all its sites.
+    ``links``: those that a drill is for.
     """
 
     op: Op
@@ -57,6 +58,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     over_s: Annotated[float, msgspec.Meta(ge=0.0, le=LONGEST_S)] = 120.0
     test: bool = False
     drill: bool = False
+    links: tuple[str, ...] | None = None
     alarm_sent: bool = False
     kind: str = ""
     active: bool = True

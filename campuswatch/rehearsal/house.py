@@ -22,7 +22,9 @@ from psycopg.conninfo import make_conninfo
 from alerting.answers import Answers
 from alerting.casework import Casework
 from alerting.desk import Desk
+from alerting.early_warnings import Wanted, WarningDesk
 from alerting.link_answers import read_answer, take_answer
+from alerting.reporting import ReportDesk
 from alerting.signature import Seal
 from campuswatch.gazetteer import RegistryGazetteer
 from campuswatch.rehearsal.connections import open_connections
@@ -39,7 +41,9 @@ from campuswatch.secrets import webhook_secret
 from campuswatch.settings import Settings
 from campuswatch.simulated_register import import_simulated_register, plan_shifts
 from devices.importer import import_district
+from domain.delivery import DeliveryChannel
 from domain.device import DeviceKind
+from domain.duty import DutyRole
 from domain.errors import (
     DutyError,
     IllegalTransition,
@@ -47,10 +51,14 @@ from domain.errors import (
     LinkError,
     LinkRefused,
     RegistryError,
+    ReportError,
     StorageError,
+    UnknownWarning,
+    WarningRefused,
 )
 from domain.incident import IncidentAction
 from domain.maintenance import Scope
+from domain.report import ReportKind
 from domain.response import Answer
 from simulators.far_ends import FarEnds, LinkBehaviour, LinkName, Say
 from simulators.interventions import Interventions
@@ -67,7 +75,10 @@ from simulators.scenarios.script import (
     MaintenanceAct,
     OperatorAct,
     Process,
+    ReadAct,
     RegistryAct,
+    ReportAct,
+    ReportStep,
     RestartAct,
     RosterAct,
     Script,
@@ -75,17 +86,20 @@ from simulators.scenarios.script import (
     StandInAct,
     Step,
     SwapAct,
+    WarnAct,
 )
 from simulators.timetable import Timetable
-from storage.duty import end_district_shift, replace_district_shift
+from storage.duty import end_district_shift, put_contacts, put_person, put_shift, replace_district_shift
+from storage.early_warnings import early_warnings
 from storage.link_proofs import accept_links
 from storage.notices import NoticeChannel
 from storage.pool import Connection, Pool, connect, wrapped_errors
 from storage.rehearsal import incidents_to_handle, reopen, shut
+from storage.reports import clock_id_of
 
 #: The roles are up before the first step.
 SETTLING_S = 5.0
-LEADER, CONTACT, OPERATOR = "王主任", "json://rehearsal", "rehearsal"
+LEADER, SITE_LEADER, CONTACT, OPERATOR = "王主任", "校领导", "json://rehearsal", "rehearsal"
 #: So long ago each one-key alarm was tested over both links, and receipted.
 ACCEPTED = timedelta(days=10)
 _LINKS = (LinkName.POLICE, LinkName.EDUCATION)
@@ -128,6 +142,7 @@ class House:
         self._tasks = tasks
         self._gazetteer = RegistryGazetteer()
         self._desk = Desk(gazetteer=self._gazetteer, link_ids=[link.value for link in _LINKS], zone=around.zone)
+        self._reports = ReportDesk(self._gazetteer, zone=around.zone, link_id=LinkName.EDUCATION.value)
         self._story = Story(clock)
         self._ears = Ears(loop, self._dsn)
         secrets = {link: webhook_secret() for link in _LINKS}
@@ -236,6 +251,12 @@ class House:
                 await self._maintain(act)
             case ShelveAct() as act:
                 await self._shelve(act)
+            case ReportAct() as act:
+                await self._report(act)
+            case WarnAct() as act:
+                await self._warn(act)
+            case ReadAct() as act:
+                await self._read_warning(act)
             case RestartAct() as act:
                 await self._restart(act.process)
             case DatabaseAct() as act:
@@ -333,6 +354,75 @@ class House:
             self._story.failed_operator(f"shelve: no incident of {act.rule} that allows it")
         except StorageError as error:
             self._story.failed_operator(f"shelve: {error}")
+
+    async def _report(self, act: ReportAct) -> None:
+        now, actor = self._clock.now(), act.actor or OPERATOR
+        try:
+            async with self._connection() as conn:
+                for incident_id in await incidents_to_handle(conn, rule=act.rule, site_id="", device_id=""):
+                    match act.does:
+                        case ReportStep.START:
+                            await self._reports.start(
+                                conn,
+                                incident_id=incident_id,
+                                site_id="",
+                                subject="",
+                                began_at=None,
+                                reason="",
+                                actor=actor,
+                                now=now,
+                            )
+                        case ReportStep.WAIVE:
+                            clock_id = clock_id_of(incident_id)
+                            await self._reports.waive(conn, clock_id, actor=actor, reason="无需上报", now=now)
+                        case _:
+                            kind = ReportKind(act.does.value)
+                            report_id = await self._reports.draft(
+                                conn, clock_id_of(incident_id), kind, actor=actor, now=now
+                            )
+                            await self._reports.approve(conn, report_id, actor=actor, now=now)
+                    return
+            self._story.failed_operator(f"report: no incident of {act.rule}")
+        except (StorageError, ReportError) as error:
+            self._story.failed_operator(f"report: {error}")
+
+    async def _warn(self, act: WarnAct) -> None:
+        now = self._clock.now()
+        wanted = Wanted(
+            kind="weather",
+            level=act.level,
+            title_zh="暴雨",
+            text_zh="请停止户外活动。",
+            valid_from=now,
+            valid_until=now + timedelta(seconds=act.seconds),
+        )
+        try:
+            async with self._connection() as conn:
+                for site in self._script.district.sites:
+                    # Whom the school has told the bureau of, and who leads there from now on.
+                    person_no = await put_person(conn, f"leader-{site.site_id}", SITE_LEADER, site_id=site.site_id)
+                    await put_contacts(conn, person_no, [(DeliveryChannel.APPRISE, CONTACT)])
+                    await put_shift(
+                        conn,
+                        person_no,
+                        site_id=site.site_id,
+                        role=DutyRole.LEADER,
+                        starts_at=now,
+                        ends_at=now + timedelta(days=31),
+                    )
+                await WarningDesk().issue(conn, wanted, actor=OPERATOR, now=now)
+        except (StorageError, WarningRefused) as error:
+            self._story.failed_operator(f"warn: {error}")
+
+    async def _read_warning(self, act: ReadAct) -> None:
+        try:
+            async with self._connection() as conn:
+                for warning in await early_warnings(conn, limit=1):
+                    await WarningDesk().read(conn, warning.warning_id, act.site, actor=OPERATOR, now=self._clock.now())
+                    return
+            self._story.failed_operator("read: no early warning was issued")
+        except (StorageError, UnknownWarning) as error:
+            self._story.failed_operator(f"read: {error}")
 
     def _hear_person(self, link: LinkName, say: Say) -> None:
         self._tasks.create_task(self._speak(link, say), name=f"rehearsal: a person at {link.value}")

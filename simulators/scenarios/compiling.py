@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from domain.early_warning import WarningLevel
 from simulators.addressees import FOR_ALL, Addressees
 from simulators.errors import OrderRefused
 from simulators.far_ends import LinkName, Mode, Person
@@ -143,6 +144,14 @@ class _Compiler:
                     actor=said.actor,
                 )
                 self._add(way, act)
+            case form.Reporting():
+                act_ = made.ReportAct(rule=said.incident, does=made.ReportStep(said.does), actor=said.actor)
+                self._add(way, act_)
+            case form.Issue():
+                self._add(way, made.WarnAct(level=WarningLevel(said.level), seconds=said.lasts))
+            case str() if named == "read":
+                site, _ = self._places.find(said, None, way)
+                self._add(way, made.ReadAct(site=site))
             case form.Shelve():
                 site, device = self._places.find(said.site, said.device, way)
                 self._add(

@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema
 
 from domain.device import DeviceKind
 from domain.duty import DutyRole
+from domain.early_warning import WarningLevel
 from domain.finding import Severity
 from domain.maintenance import LONGEST_SHELVING, LONGEST_WINDOW, NEVER_HELD
 from domain.observation import AlarmKind, EventKind
@@ -24,7 +25,7 @@ from simulators.district import DISTRICT_SITES
 from simulators.far_ends import LinkName, Mode, Person
 from simulators.orders import MOST_TIMES
 from simulators.scenarios.happening import CHANGES, DUTY, OPERATOR, HappeningKind
-from simulators.scenarios.script import Process, RegistryOp
+from simulators.scenarios.script import Process, RegistryOp, ReportStep
 from simulators.scenarios.wording import At, Duration, Limit, Offset, Start, expected, one_of
 
 RULES = tuple(RULE_WORDS)
@@ -51,6 +52,7 @@ Rule = Annotated[str, *one_of(RULES)]
 
 Site = Annotated[Identifier, Field(description="a site such as s001")]
 Device = Annotated[Identifier, Field(description="a device such as s001-smk-14")]
+LinkId = Annotated[str, *one_of(LINKS)]
 Test = Annotated[Flag, Field(description="whether it is marked as a test (测试)")]
 Drill = Annotated[Flag, Field(description="whether it is marked as a drill (演练)")]
 
@@ -126,6 +128,13 @@ class Press(Target):
 
     test: Test = False
     drill: Drill = False
+    links: Annotated[list[LinkId], Field(description="of a drill: only these links hear of it")] | None = None
+
+    @model_validator(mode="after")
+    def _of_a_drill(self) -> Self:
+        if self.links is not None and not self.drill:
+            raise expected("links only with drill: true; a real alarm goes to all of them")
+        return self
 
 
 class Ignite(Press):
@@ -331,6 +340,23 @@ class AnswerLink(Part):
     device: Device | None = None
 
 
+class Reporting(Part):
+    """Somebody reports the oldest incident of the rule up the line, or starts or waives its two-hour clock."""
+
+    incident: Annotated[Rule, Field(description="the incident's rule")]
+    does: Annotated[str, *one_of(ReportStep), Field(description="what is done")]
+    actor: Annotated[Text, Field(min_length=1, description="who does it")] = "值班员"
+
+
+class Issue(Part):
+    """The bureau issues an early warning to all sites."""
+
+    shorthand = "level"
+
+    level: Annotated[str, *one_of(WarningLevel), Field(description="its colour")]
+    lasts: Annotated[Duration, Field(alias="for", description="how long it is valid")] = 6 * 3600.0
+
+
 class Shelve(Part):
     """An operator shelves the oldest incident of the rule for so long: out of the queue, and back by itself."""
 
@@ -436,6 +462,9 @@ class Step(Part):
     close: Operate | None = None
     maintenance: Maintenance | None = None
     shelve: Shelve | None = None
+    report: Reporting | None = None
+    warn: Issue | None = None
+    read: Annotated[Site, Field(description="this site has read the newest early warning")] | None = None
     restart: Annotated[str, *one_of(Process), Field(description="this process dies and comes back")] | None = None
     database: Annotated[str, *one_of(("away", "back")), Field(description="the database goes or comes")] | None = None
     duty: Annotated[str, *one_of(("leader", "nobody")), Field(description="who is on duty")] | None = None

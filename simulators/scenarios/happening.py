@@ -7,7 +7,8 @@ incident              the rule; an incident was opened
 change                the timeline's word: acknowledged, returned, reset, closed, repeated, raised_again,
                       updated, nobody_on_duty, shelved, unshelved, declined,
                       nobody_answered, acknowledgement_expired, regraded; an incident that was open already went
-                      on. link_accepted, link_refused: a person at the link answered
+                      on. link_accepted, link_refused: a person at the link answered;
+                      report_warning, report_met, report_missed, report_waived: its two-hour clock
 receipt               the link (police, education); its receipt is written down
 notice                ``duty``; the duty leader's telephone took the notice, ``to`` is the leader
 failure               the link or ``duty``: a delivery failed for the first time or for good (one for each line
@@ -55,6 +56,10 @@ CHANGES = (
     "regraded",
     "link_accepted",
     "link_refused",
+    "report_warning",
+    "report_met",
+    "report_missed",
+    "report_waived",
 )
 
 #: The telephone of whoever is on duty, as scenarios call it.

@@ -19,6 +19,7 @@ def order_of(named: str, said: form.Target, *, site: str, device: str) -> Order:
                 over_s=said.over,
                 test=said.test,
                 drill=said.drill,
+                links=links_of(said),
             )
         case form.Alarm():
             return Order(
@@ -29,9 +30,10 @@ def order_of(named: str, said: form.Target, *, site: str, device: str) -> Order:
                 active=said.active,
                 test=said.test,
                 drill=said.drill,
+                links=links_of(said),
             )
         case form.Press():
-            return Order(op=op, site=site, device=device, test=said.test, drill=said.drill)
+            return Order(op=op, site=site, device=device, test=said.test, drill=said.drill, links=links_of(said))
         case form.Heat() | form.Drift():
             return Order(op=op, site=site, device=device, to_c=said.to, over_s=said.over)
         case form.Event():
@@ -48,3 +50,7 @@ def order_of(named: str, said: form.Target, *, site: str, device: str) -> Order:
             return Order(op=op, site=site, township=said.township or "", device=device)
         case _:
             return Order(op=op, site=site, device=device)
+
+
+def links_of(said: form.Press) -> tuple[str, ...] | None:
+    return None if said.links is None else tuple(said.links)

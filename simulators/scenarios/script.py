@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from domain.early_warning import WarningLevel
 from simulators.district import District
 from simulators.far_ends import LinkName, Mode, Person
 from simulators.orders import Order
@@ -84,6 +85,37 @@ class ShelveAct(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     reason: str
     actor: str = ""
+
+
+class ReportStep(StrEnum):
+    """What is done about a report. The three reports are drafted, approved and sent at once."""
+
+    START = "start"
+    FIRST = "first"
+    FOLLOW_UP = "follow_up"
+    FINAL = "final"
+    WAIVE = "waive"
+
+
+class ReportAct(msgspec.Struct, frozen=True, kw_only=True):
+    """``actor`` does it about the oldest incident of ``rule`` that is not closed."""
+
+    rule: str
+    does: ReportStep
+    actor: str = ""
+
+
+class WarnAct(msgspec.Struct, frozen=True, kw_only=True):
+    """The bureau issues an early warning to all sites, for so long."""
+
+    level: WarningLevel
+    seconds: float
+
+
+class ReadAct(msgspec.Struct, frozen=True, kw_only=True):
+    """The site has read the newest early warning."""
+
+    site: str
 
 
 class RestartAct(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +216,9 @@ Act: TypeAlias = (
     | OperatorAct
     | MaintenanceAct
     | ShelveAct
+    | ReportAct
+    | WarnAct
+    | ReadAct
     | RestartAct
     | DatabaseAct
     | DutyAct

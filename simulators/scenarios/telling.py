@@ -7,6 +7,7 @@ from typing import NamedTuple
 from unicodedata import east_asian_width
 
 from domain.device import DeviceKind
+from domain.early_warning import LEVEL_WORDS
 from domain.finding import Severity
 from domain.target_words import CAUSE_WORDS, STANDING_WORDS
 from domain.vocabulary import DEVICE_WORDS, SEVERITY_WORDS, rule_words
@@ -24,14 +25,17 @@ from simulators.scenarios.script import (
     MaintenanceAct,
     OperatorAct,
     Quiet,
+    ReadAct,
     RegistryAct,
     RegistryOp,
+    ReportAct,
     RestartAct,
     RosterAct,
     ShelveAct,
     StandInAct,
     SwapAct,
     Want,
+    WarnAct,
 )
 from simulators.scenarios.times import lasting
 
@@ -75,6 +79,18 @@ _WORDS: dict[str, tuple[str, str]] = {
     "shelve": ("搁置", "shelve"),
     "link_accepted": ("对方已接警", "accepted by the link"),
     "link_refused": ("对方拒绝", "refused by the link"),
+    "report_warning": ("上报时限提醒", "report deadline near"),
+    "report_met": ("初报按时送达", "reported in time"),
+    "report_missed": ("上报超时", "report missed"),
+    "report_waived": ("无需上报", "nothing to report"),
+    "report": ("上报", "report"),
+    "warn": ("发布预警", "early warning"),
+    "read": ("签收预警", "read"),
+    "start": ("启动时限", "start the clock"),
+    "first": ("初报", "first report"),
+    "follow_up": ("续报", "follow-up report"),
+    "final": ("终报", "final report"),
+    "waive": ("无需上报", "nothing to report"),
     "accepts": ("有人接警", "somebody accepts"),
     "refuses": ("有人拒绝", "somebody refuses"),
     "cut": ("失联", "cut"),
@@ -208,6 +224,13 @@ class Telling:
             case ShelveAct():
                 beside = f"{self.word('within')} {lasting(act.seconds)} {act.actor} “{act.reason}”"
                 return Told(self.word("shelve"), self.rule(act.rule), self.place(act.site, act.device), beside)
+            case ReportAct():
+                return Told(self.word("report"), self.rule(act.rule), "", f"{self.word(act.does.value)} {act.actor}")
+            case WarnAct():
+                level = LEVEL_WORDS[act.level][self._second]
+                return Told(self.word("warn"), level, "", f"{self.word('within')} {lasting(act.seconds)}")
+            case ReadAct():
+                return Told(self.word("read"), "", self.place(act.site, ""))
             case RestartAct():
                 return Told(self.word("restart"), act.process.value, "")
             case DatabaseAct():

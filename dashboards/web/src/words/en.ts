@@ -403,6 +403,12 @@ export const en: Dictionary = {
   'timeline.checked': 'Ticked off the check-list',
   'timeline.link_accepted': 'accepted by the link',
   'timeline.link_refused': 'refused by the link',
+  'timeline.report_warning': 'report deadline near',
+  'timeline.report_met': 'reported in time',
+  'timeline.report_missed': 'report missed',
+  'timeline.report_waived': 'nothing to report',
+  'timeline.report_clock_started': 'two-hour clock started',
+  'timeline.report_approved': 'report approved and sent',
 
   'field.reason': 'reason',
   'field.verification': 'Result',

@@ -397,6 +397,12 @@ export const zh = {
   'timeline.checked': '完成处置清单项',
   'timeline.link_accepted': '对方已接警',
   'timeline.link_refused': '对方拒绝',
+  'timeline.report_warning': '上报时限提醒',
+  'timeline.report_met': '初报按时送达',
+  'timeline.report_missed': '上报超时',
+  'timeline.report_waived': '无需上报',
+  'timeline.report_clock_started': '两小时上报时限开始',
+  'timeline.report_approved': '报告已批准并发送',
 
   'field.reason': '原因',
   'field.verification': '结果',

@@ -54,7 +54,7 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one() -> None:
         " did you mean sites?"
     )
     [(_, _, expected)] = problems_of("  - press: {divice: s001-btn-01}\n")
-    assert expected == "unknown; expected one of site, device, test, drill; did you mean device?"
+    assert expected == "unknown; expected one of site, device, test, drill, links; did you mean device?"
 
 
 def test_a_wrong_word_is_told_with_those_that_are_right() -> None:
@@ -69,8 +69,8 @@ def test_a_wrong_word_is_told_with_those_that_are_right() -> None:
     ("step", "field", "expected"),
     [
         ("press: {test: yes}", "press.test", "expected true or false; got yes"),
-        ("press: 5", "press", "expected fields: site, device, test, drill; got 5"),
-        ("press: [s001-btn-01]", "press", "expected fields: site, device, test, drill; got ['s001-btn-01']"),
+        ("press: 5", "press", "expected fields: site, device, test, drill, links; got 5"),
+        ("press: [s001-btn-01]", "press", "expected fields: site, device, test, drill, links; got ['s001-btn-01']"),
         ("heat: {to: warm}", "heat.to", "expected a number; got warm"),
         ("heat: {to: -61}", "heat.to", "expected a number from -60; got -61"),
         ("heat: {to: '50'}", "heat.to", "expected a number; got 50"),
