@@ -27,6 +27,7 @@ from alerting.escalation import (
     used_up,
     ways,
 )
+from alerting.place import Place
 from alerting.templates import call
 from domain.clock import Clock
 from domain.delivery import Delivery, DeliveryChannel, Notice
@@ -310,7 +311,7 @@ class Escalator:
             raised_at=incident.raised_at,
             zone=self._desk.zone,
             round_no=response.round + 1,
-            topic=str(incident.detail.get("topic", "")) if place.device is None else "",
+            topic=_beside(incident, place, person.language),
         )
         body: dict[str, object] = {"title": words.title, "text": words.text, "language": person.language}
         if contact is None:
@@ -362,6 +363,14 @@ class _Context:
         if self._near is None:
             self._near = await load_roster(self.conn, self.now, self.now, zone=self._zone, site_ids=self._site_ids)
         return self._near, ()
+
+
+def _beside(incident: Incident, place: Place, language: str) -> str:
+    """What has to be said beside time and place: why a site is off target; who spoke, where he cannot be placed."""
+    cause = incident.detail.get("cause_en" if language == "en" else "cause_zh")
+    if cause:
+        return str(cause)
+    return str(incident.detail.get("topic", "")) if place.device is None else ""
 
 
 def _names(people: Sequence[Person]) -> list[str]:
