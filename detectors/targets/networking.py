@@ -52,7 +52,8 @@ def look(facts: SiteFacts, figures: Networking, moment: Moment) -> list[Evidence
     cameras = [one for one in networked if one.kind is not DeviceKind.ONE_KEY_ALARM]
     found: list[Evidence] = []
     if not buttons:
-        found.append(Evidence(requirement="one_key_alarm", subject=facts.site_id, met=False))
+        # Where nothing is registered at all nobody has said yet what there is.
+        found.append(Evidence(requirement="one_key_alarm", subject=facts.site_id, met=False, known=bool(networked)))
     known = {link.link_id: link for link in facts.links}
     for link_id in figures.links:
         found.append(_link(link_id, known.get(link_id)))

@@ -248,7 +248,8 @@ def test_what_was_never_proved_is_unknown_until_it_is_due() -> None:
 
 def test_a_site_without_a_button_is_not_networked() -> None:
     found = verdict("networking", replace(SCHOOL, devices={"cam-1": CAMERA}))
-    assert causes(found) == [("one_key_alarm", "s001")]
+    assert (found.standing, causes(found)) == (Standing.DROPPED, [("one_key_alarm", "s001")])
+    assert verdict("networking", replace(SCHOOL, devices={})).standing is Standing.UNKNOWN
 
 
 def test_a_silent_link_counts_and_an_unsupervised_one_does_not() -> None:
