@@ -159,12 +159,13 @@ class WebDesk:
 
     async def _once(self, by: Who, work: Callable[[Connection], Awaitable[T]], kind: type[T] | None) -> T:
         """Do the work in a transaction, unless the same request was done before under its key: then what came of it."""
-        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+        async with wrapped_errors(), self._pool.connection() as conn:
             if not by.key:
-                return await work(conn)
-            before = await done_before(conn, by.key, by.fingerprint, at=self._clock.now())
-            if before is not None:
-                return msgspec.json.decode(before or "null", type=kind)
-            result = await work(conn)
-            await keep_result(conn, by.key, msgspec.json.encode(result).decode())
-            return result
+                return await work(conn)  # which has a transaction of its own
+            async with conn.transaction():
+                before = await done_before(conn, by.key, by.fingerprint, at=self._clock.now())
+                if before is not None:
+                    return msgspec.json.decode(before or "null", type=kind)
+                result = await work(conn)
+                await keep_result(conn, by.key, msgspec.json.encode(result).decode())
+                return result
