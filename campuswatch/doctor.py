@@ -6,8 +6,9 @@ import asyncio
 import shutil
 import ssl
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import click
@@ -16,10 +17,15 @@ from campuswatch.session import Session
 from domain.clock import SystemClock
 from domain.errors import CampuswatchError, SettingsError
 
+if TYPE_CHECKING:
+    from campuswatch.settings import Settings
+    from storage.pool import Connection
+
 _TIMEOUT_S = 5.0
 #: Seconds by which two clocks may differ before times on the wall mislead.
 _CLOCK_S = 2.0
 _LEAST_FREE_GB = 2.0
+_PORTS = {"https": 443, "http": 80, "mqtts": 8883, "mqtt": 1883}
 
 
 class Verdict(StrEnum):
@@ -143,9 +149,36 @@ async def _database(session: Session) -> list[Sign]:
                 if on_duty
                 else Sign("duty", Verdict.BAD, "nobody is on duty now", "enter a shift into the table duty_shift")
             )
-            return signs
+            return [*signs, *await _watched_links(conn, session.settings(), SystemClock().now())]
     finally:
         await conn.close()
+
+
+#: A delivery that waits for so long wants somebody to look.
+_WAITS = timedelta(minutes=5)
+
+
+async def _watched_links(conn: Connection, settings: Settings, now: datetime) -> list[Sign]:
+    """What the supervision knows of each link, and what waits for it."""
+    from storage.links import link_proofs
+
+    signs = []
+    for proof in await link_proofs(conn, tuple(settings.links)):
+        what = f"link {proof.link_id} (supervised)"
+        if proof.silent_since is not None:
+            detail = f"silent since {proof.silent_since:%Y-%m-%d %H:%M} UTC: {proof.last_error or 'no answer'}"
+            signs.append(Sign(what, Verdict.BAD, detail, "see that the other side is up and answers heartbeats"))
+        elif proof.alive_since is None:
+            signs.append(Sign(what, Verdict.ADVICE, "not proved yet", "the role alerting sends its heartbeats"))
+        else:
+            tested = "never tested" if proof.test_receipted_at is None else f"tested {proof.test_receipted_at:%Y-%m-%d}"
+            signs.append(Sign(what, Verdict.GOOD, f"alive since {proof.alive_since:%Y-%m-%d %H:%M} UTC, {tested}"))
+        if proof.queued and proof.oldest_queued_at is not None:
+            late = now - proof.oldest_queued_at > _WAITS
+            detail = f"{proof.queued} wait, the oldest since {proof.oldest_queued_at:%Y-%m-%d %H:%M} UTC"
+            mend = "the incident's panel says why they are not taken" if late else ""
+            signs.append(Sign(f"deliveries to {proof.link_id}", Verdict.BAD if late else Verdict.GOOD, detail, mend))
+    return signs
 
 
 async def _broker(session: Session) -> list[Sign]:
@@ -187,8 +220,8 @@ async def _links(session: Session) -> list[Sign]:
     ]
     for name, link in links.items():
         parts = urlsplit(link.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        context = ssl.create_default_context() if parts.scheme == "https" else None
+        port = parts.port or _PORTS[parts.scheme]
+        context = ssl.create_default_context() if parts.scheme in ("https", "mqtts") else None
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 _, writer = await asyncio.open_connection(parts.hostname, port, ssl=context)

@@ -144,8 +144,8 @@ class TotalsReply(Reply):
 class LinkReply(Reply):
     link_id: str
     state: LinkCondition = Field(
-        description="failing: the newest delivery that came to an end failed, or one waits that was tried in vain;"
-        " unknown: nothing was ever sent."
+        description="failing: its heartbeats are not answered, the newest delivery that came to an end failed, or one"
+        " waits that was tried in vain; unknown: nothing was ever sent."
     )
     last_receipt_at: datetime | None
     queued: int

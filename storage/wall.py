@@ -72,8 +72,10 @@ _AT_ONCE = 500
 
 # Along delivery_by_recipient backwards: the newest that arrived, the newest that came to an end.
 _LINKS = """
-SELECT link.link_id, arrived.received_at, finished.state, coalesce(waiting.queued, 0), coalesce(waiting.tried, false)
+SELECT link.link_id, arrived.received_at, finished.state, coalesce(waiting.queued, 0), coalesce(waiting.tried, false),
+       s.silent_since IS NOT NULL, s.alive_since IS NOT NULL
 FROM unnest(%s::text[]) WITH ORDINALITY AS link (link_id, place)
+LEFT JOIN link_state AS s USING (link_id)
 LEFT JOIN LATERAL (
     SELECT d.received_at FROM delivery AS d
     WHERE d.recipient = link.link_id AND d.channel = 'webhook' AND d.received_at IS NOT NULL
@@ -209,11 +211,15 @@ async def _marks(cursor: AsyncCursor[Any]) -> list[IncidentMark]:
     return found
 
 
-def link_condition(*, arrived: bool, newest_finished: str | None, retrying: bool) -> LinkCondition:
-    """``failing`` while something waits that was tried in vain, or when the newest that came to an end failed."""
-    if retrying or newest_finished == "failed":
+def link_condition(
+    *, arrived: bool, newest_finished: str | None, retrying: bool, silent: bool = False, alive: bool = False
+) -> LinkCondition:
+    """``failing`` while its heartbeats are not answered or something waits that was tried in vain, or when the newest
+    that came to an end failed.
+    """
+    if silent or retrying or newest_finished == "failed":
         return "failing"
-    return "ok" if arrived or newest_finished is not None else "unknown"
+    return "ok" if alive or arrived or newest_finished is not None else "unknown"
 
 
 async def link_views(conn: Connection, link_ids: Sequence[str]) -> list[LinkView]:
@@ -224,11 +230,13 @@ async def link_views(conn: Connection, link_ids: Sequence[str]) -> list[LinkView
     return [
         LinkView(
             link_id,
-            link_condition(arrived=received_at is not None, newest_finished=finished, retrying=tried),
+            link_condition(
+                arrived=received_at is not None, newest_finished=finished, retrying=tried, silent=silent, alive=alive
+            ),
             utc_or_none(received_at),
             queued,
         )
-        for link_id, received_at, finished, queued, tried in await cursor.fetchall()
+        for link_id, received_at, finished, queued, tried, silent, alive in await cursor.fetchall()
     ]
 
 

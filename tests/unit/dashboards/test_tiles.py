@@ -81,3 +81,8 @@ def test_a_link_fails_with_its_newest_result_or_while_it_is_tried_again(
     arrived: bool, finished: str | None, retrying: bool, condition: str
 ) -> None:
     assert link_condition(arrived=arrived, newest_finished=finished, retrying=retrying) == condition
+
+
+def test_a_link_whose_heartbeats_are_not_answered_is_failing_whatever_arrived_before() -> None:
+    assert link_condition(arrived=True, newest_finished="received", retrying=False, silent=True) == "failing"
+    assert link_condition(arrived=False, newest_finished=None, retrying=False, alive=True) == "ok"

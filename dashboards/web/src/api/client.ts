@@ -12,6 +12,7 @@ import type {
   QuarantinedMessage,
   Reason,
   ReplayReport,
+  ReportClock,
   SiteDetail,
   UnregisteredDevice,
   Verification,
@@ -86,6 +87,11 @@ export function incidents(choice: { state?: string; site_id?: string; limit?: nu
 
 export function incident(id: string) {
   return call<IncidentDetail>('GET', `/incidents/${part(id)}`)
+}
+
+/** The two-hour clocks that run, the most urgent first. */
+export function runningClocks() {
+  return call<ReportClock[]>('GET', '/report-clocks?state=running')
 }
 
 export function act(id: string, action: IncidentAction, actor: string, note: string) {

@@ -223,6 +223,15 @@ export interface DeliveryView {
   answer_note: string | null
 }
 
+export interface ReportClock {
+  clock_id: string
+  incident_id: string | null
+  number: number | null
+  site_id: string
+  subject: string
+  due_at: Time
+}
+
 export interface IncidentDetail extends IncidentView {
   timeline: TimelineEntry[]
   deliveries: DeliveryView[]

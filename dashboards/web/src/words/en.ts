@@ -37,6 +37,9 @@ export const en: Dictionary = {
   'connection.retrying': 'reconnecting…',
 
   'clock.zone': '{zone} ({offset})',
+  'clock.report': 'Report due',
+  'clock.report_hint': 'The first report has to reach education by {time}',
+  'clock.report_more': '{count} more',
   'clock.beijing': 'Beijing time {offset}',
   'clock.district': 'district time (Beijing) {time}',
 

@@ -37,6 +37,9 @@ export const zh = {
   'connection.retrying': '正在重连…',
 
   'clock.zone': '{zone}（{offset}）',
+  'clock.report': '上报时限',
+  'clock.report_hint': '初报须在 {time} 前送达教育主管部门',
+  'clock.report_more': '另有 {count} 项',
   'clock.beijing': '北京时间 {offset}',
   'clock.district': '学区时间（北京时间）{time}',
 
