@@ -75,6 +75,11 @@ class Record:
     def has(self, field: str) -> bool:
         return field in self._cells
 
+    def raw(self, field: str) -> str:
+        """What stands there, right or wrong."""
+        cell = self._cells.get(field, "")
+        return cell.strip() if isinstance(cell, str) else ""
+
     def refuse(self, field: str, zh: str, en: str) -> None:
         self.sound = False
         title = self.sheet.titles.get(field, field)

@@ -13,7 +13,7 @@ from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 from storage.versions import Version, VersionedTable, load
 
-GUARDS = VersionedTable(name="guard", fact=Guard, key=("guard_id",))
+GUARDS = VersionedTable(name="guard", fact=Guard, key=("guard_id",), secrets=frozenset({"phone"}))
 SHIFTS = VersionedTable(name="guard_shift", fact=GuardShift, key=("guard_id", "starts_at"))
 
 #: A shift lasts no longer (the table's own check): how far back a shift that still runs may have begun.

@@ -9,7 +9,7 @@ from storage.pool import Connection
 from storage.versions import Version, VersionedTable, load
 
 OFFICERS = VersionedTable(
-    name="safety_officer", fact=SafetyOfficer, key=("site_id", "name"), secrets=frozenset({"contacts"})
+    name="safety_officer", fact=SafetyOfficer, key=("site_id", "name"), secrets=frozenset({"contacts", "phone"})
 )
 
 

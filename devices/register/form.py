@@ -35,6 +35,7 @@ class Around(msgspec.Struct, frozen=True, kw_only=True):
     devices: Collection[tuple[str, str]]
     guards: Mapping[str, Any]
     gates: Collection[tuple[str, str]]
+    doubtful: set[tuple[str, ...]]  # keys of rows at fault: whoever refers to them is not at fault as well
 
 
 def _nothing(record: Record, values: dict[str, Any], around: Around) -> None:

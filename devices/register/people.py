@@ -154,6 +154,9 @@ GUARDS = Form(
 def _check_shift(record: Record, values: dict[str, Any], around: Around) -> None:
     guard = around.guards.get(values["guard_id"])
     if guard is None:
+        if (values["guard_id"],) in around.doubtful:
+            record.sound = False
+            return
         text = values["guard_id"][:40]
         record.refuse("guard_id", f"没有编号为 {text} 的保安员", f"no such guard: {text}")
         return

@@ -56,7 +56,9 @@ def plan_register(tables: Iterable[Table], registered: Registered, zone: ZoneInf
             sheets.setdefault(form.names[0], []).append(sheet)
     guards: dict[str, Guard] = {key[0]: guard for key, guard in registered.facts.get(GUARDS.names[0], {}).items()}
     gates = set(registered.facts.get(GATES.names[0], {}))
-    around = Around(zone=zone, sites=registered.sites, devices=registered.devices, guards=guards, gates=gates)
+    around = Around(
+        zone=zone, sites=registered.sites, devices=registered.devices, guards=guards, gates=gates, doubtful=set()
+    )
     for form in (*_FIRST, *(form for form in FORMS if form not in _FIRST)):
         found = _take_all(form, sheets.get(form.names[0], ()), registered, around, plan)
         if form is GUARDS:
@@ -76,17 +78,21 @@ def _take_all(
     known = registered.facts.get(form.names[0], {})
     lines: dict[tuple[Any, ...], int] = {}
     found: list[tuple[Record, Any]] = []
+    doubtful: set[tuple[str, ...]] = set()
     for sheet in sheets:
         missing: set[str] = set()
         for row in data_rows(sheet.table, sheet.heading_line):
             record = Record(sheet, row, plan.faults)
             fact = form.take(record, known, around, missing)
             if fact is None:
+                doubtful.add(tuple(record.raw(field) for field in form.key))
                 continue
             line = lines.setdefault(form.key_of(fact), record.line)
             if line != record.line:
                 record.refuse(form.key[-1], f"与第 {line} 行重复", f"the same as in line {line}")
             found.append((record, fact))
+    if form in _FIRST:
+        around.doubtful.update(doubtful)
     return found
 
 

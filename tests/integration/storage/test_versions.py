@@ -224,6 +224,13 @@ async def test_contacts_of_a_safety_officer_are_in_no_audit(conn: Connection) ->
     assert "secret" not in str(await _audit(conn, "safety_officer.added"))
 
 
+async def test_telephone_numbers_stand_in_no_audit_only_that_they_changed(conn: Connection) -> None:
+    await put(conn, guards.GUARDS, [_GUARD], actor="test", at=_T0)
+    called = msgspec.structs.replace(_GUARD, phone="13800001234")
+    await put(conn, guards.GUARDS, [called], actor="test", at=_T0 + _DAY)
+    assert await _audit(conn, "guard.changed") == [("G1", {"phone": "***"})]
+
+
 async def test_enrolment_and_networking_have_their_past(conn: Connection) -> None:
     await upsert_sites(conn, [msgspec.structs.replace(_SITE, pupils=1200)], actor="test", at=_T0 + _DAY)
     await upsert_sites(conn, [msgspec.structs.replace(_SITE, pupils=1200)], actor="test", at=_T0 + 2 * _DAY)
