@@ -134,13 +134,12 @@ def _judge(timetable: Timetable, stretch: Stretch, known: Registered, sheet: She
     end_s = stretch.end_s
     engine = Engine([*alarm_rules(), *bulk_rules()])
     engine.enrol(known.values(), BEGINS)
-    observe, found, count, at_s = engine.observe, 0, 0, BEGINS.timestamp()
+    found, count, at_s = 0, 0, BEGINS.timestamp()
     while at_s < end_s:
         at_s += TICK_S
-        for observation in timetable.said(at_s, known):
-            count += 1
-            if concluded := observe(observation):
-                found += len(concluded)
+        said = list(timetable.said(at_s, known))
+        count += len(said)
+        found += len(engine.observe_many(said))
         found += len(engine.tick(datetime.fromtimestamp(at_s, UTC)))
         engine.changes()
     if found:

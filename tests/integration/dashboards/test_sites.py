@@ -67,6 +67,21 @@ async def test_a_device_whose_clock_is_off_shows_by_how_much(client: httpx.Async
     assert {item.device_id: item.clock_offset_s for item in reply.items} == {"fast": 720.0, "right": None}
 
 
+async def test_a_device_says_why_it_is_unknown_and_what_it_is_behind(
+    client: httpx.AsyncClient, district: District
+) -> None:
+    district.site()
+    gateway = district.device("gw", kind="gateway", state="offline")
+    child = district.device("cam", kind="camera", parent_id="gw", state="unknown")
+    district.device("new", state=None)
+    district.execute("UPDATE device_state SET reason = 'behind', behind_no = %s WHERE device_no = %s", gateway, child)
+    devices = {one.device_id: one for one in (await _devices(client)).items}
+    assert (devices["cam"].connectivity, devices["cam"].reason, devices["cam"].behind_id) == ("unknown", "behind", "gw")
+    assert (devices["gw"].reason, devices["new"].reason, devices["new"].behind_id) == ("", "", "")
+    tile = SiteReply.model_validate_json((await client.get("/sites/s001")).content).tile
+    assert (tile.offline, tile.unknown, tile.behind) == (1, 2, 1), "who was never heard is behind nothing"
+
+
 async def test_an_alarm_alone_proves_that_a_device_was_seen(client: httpx.AsyncClient, district: District) -> None:
     district.site()
     number = district.device("btn", kind="one_key_alarm", state=None)

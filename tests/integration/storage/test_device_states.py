@@ -7,7 +7,7 @@ import pytest
 from detectors.engine import Engine
 from detectors.rules.heartbeat_lost import HeartbeatLost
 from domain.finding import FindingKind
-from domain.liveness import ClockChange, Connectivity, LivenessChange
+from domain.liveness import ClockChange, Connectivity, LivenessChange, Reason
 from storage.device_states import (
     load_clocks,
     load_liveness,
@@ -41,6 +41,22 @@ async def test_of_several_changes_of_one_device_the_last_stands(conn: Connection
     await store_liveness(conn, [_change(number, Connectivity.ONLINE, 0)])
     await store_liveness(conn, [_change(number, Connectivity.OFFLINE, 90), _change(number, Connectivity.ONLINE, 100)])
     assert await load_liveness(conn, proofs_since=at(0)) == [_change(number, Connectivity.ONLINE, 100)]
+
+
+async def test_why_nobody_can_tell_is_kept_until_somebody_can(conn: Connection) -> None:
+    number = await _device(conn)
+    behind = LivenessChange(
+        device_no=number,
+        connectivity=Connectivity.UNKNOWN,
+        since=at(90),
+        last_seen_at=at(0),
+        reason=Reason.BEHIND,
+        behind_no=number,
+    )
+    await store_liveness(conn, [behind])
+    assert await load_liveness(conn, proofs_since=at(0)) == [behind]
+    await store_liveness(conn, [_change(number, Connectivity.ONLINE, 200)])
+    assert await load_liveness(conn, proofs_since=at(0)) == [_change(number, Connectivity.ONLINE, 200)]
 
 
 async def test_what_was_stored_since_brings_liveness_up_to_date(conn: Connection) -> None:
