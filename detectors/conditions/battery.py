@@ -43,6 +43,10 @@ class BatteryLow(Leaf):
             return self._turn(number, not low)
         return 0
 
+    @property
+    def metrics(self) -> frozenset[str]:
+        return frozenset({METRIC})
+
     def steady(self, observation: type, hear: Watcher) -> Watcher:
         low, bound = self._low, self._from
         if observation is Heartbeat:

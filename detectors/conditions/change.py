@@ -99,6 +99,10 @@ class ChangesFast(Leaf):
         self._moved: set[int] = set()
         self._newest = (0.0, 0.0)  # of the reading that was taken last
 
+    @property
+    def metrics(self) -> frozenset[str]:
+        return frozenset({self._metric})
+
     def take(self, said: Reading, heard: Heard, number: int) -> int:
         value = said.values.get(self._metric)
         if value is None or heard is Heard.PAST:

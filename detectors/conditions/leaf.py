@@ -35,6 +35,11 @@ class Leaf:
         """Hear what ``number`` (a device, or a subject) said; what it did, as bits."""
         raise NotImplementedError
 
+    @property
+    def metrics(self) -> frozenset[str] | None:
+        """The only measured values of a reading that it looks at; None = it looks at more than values."""
+        return None
+
     def steady(self, observation: type, hear: Watcher) -> Watcher:
         """``hear``, with a short way past it for what surely does nothing."""
         return hear

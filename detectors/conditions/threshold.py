@@ -74,6 +74,10 @@ class Bound(Leaf):
         self.note(number)
         return did
 
+    @property
+    def metrics(self) -> frozenset[str]:
+        return frozenset({self._metric})
+
     def steady(self, observation: type, hear: Watcher) -> Watcher:
         metric, sign, bound, stands = self._metric, self._sign, self._from, self._stands
 

@@ -46,7 +46,7 @@ from detectors.watching import chosen, watched_kinds
 from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
 from domain.liveness import Connectivity
-from domain.observation import Heartbeat
+from domain.observation import Heartbeat, Reading
 from domain.vocabulary import RULE_WORDS
 
 #: A device_no, a site_no, or (site_no, place).
@@ -188,7 +188,11 @@ class CompiledRule(Rule):
             return hear  # time may have done something meanwhile, and comes first
         if observation is BareHeartbeat and all(isinstance(leaf, BatteryLow) for leaf in leaves):
             return None
-        return leaves[0].steady(said, hear) if len(leaves) == 1 else hear
+        if len(leaves) == 1:
+            return leaves[0].steady(said, hear)
+        if said is Reading and all(leaf.metrics is not None for leaf in leaves):
+            return _of_metrics(frozenset[str]().union(*(leaf.metrics or () for leaf in leaves)), hear)
+        return hear
 
     def overhearer(self, observation: type, kind: DeviceKind) -> Watcher | None:
         """A device in a loop may say that it burns, a thousand times a second. That it has cooled is not believed of
@@ -708,6 +712,15 @@ class _Identity(msgspec.Struct, frozen=True, gc=False):
     device_no: int | None
     device_id: str
     place: str
+
+
+def _of_metrics(metrics: frozenset[str], hear: Watcher) -> Watcher:
+    """``hear`` for readings in which any of ``metrics`` is measured."""
+
+    def heard_of(said: Reading, heard: Heard) -> Sequence[Finding]:
+        return NOTHING if metrics.isdisjoint(said.values) else hear(said, heard)
+
+    return heard_of
 
 
 def _holds_nothing_said(when: Condition) -> bool:

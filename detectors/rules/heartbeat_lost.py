@@ -121,9 +121,10 @@ class HeartbeatLost(Rule):
         if self._rewired:
             self._rewired = False
             self._rewire(now_s)
-        devices, deadlines, missed_intervals = self._devices, self._deadlines, self.missed_intervals
-        for slot, device_no in deadlines.due(now_s):
-            life = self.lives.get(device_no)
+        devices, missed_intervals = self._devices, self.missed_intervals
+        known, put = self.lives.get, self._deadlines.put
+        for slot, device_no in self._deadlines.due(now_s):
+            life = known(device_no)
             if life is None or life.slot != slot:
                 continue
             life.slot = 0
@@ -134,7 +135,7 @@ class HeartbeatLost(Rule):
             if deadline_s <= now_s:
                 deadline_s = self._deadline_s(device, life)
             if deadline_s > now_s:
-                life.slot = deadlines.put(device_no, deadline_s)
+                life.slot = put(device_no, deadline_s)
             else:
                 self._overdue.add(device_no)
         if not self._overdue and not self._outages.sites:
