@@ -45,8 +45,8 @@ WITH made AS (
             ('heartbeat_lost', 'device', 'minor', 2, false), ('low_battery', 'device', 'advice', 3, false))
             AS k (rule, category, severity, rank, life_safety)
         OFFSET CASE WHEN n %% 10 = 0 THEN 0 ELSE 1 + n %% 3 END LIMIT 1) AS kind
-    JOIN (SELECT *, row_number() OVER (ORDER BY device_no) - 1 AS nth, count(*) OVER () AS many FROM device) AS d
-        ON d.nth = n %% d.many
+    JOIN (SELECT *, row_number() OVER (ORDER BY device_no) - 1 AS nth FROM device) AS d
+        ON d.nth = n %% %(devices)s
     JOIN site AS s ON s.site_no = d.site_no
     RETURNING incident_id, raised_at
 ), told AS (
@@ -86,7 +86,9 @@ def _fill(room: ControlRoom, *, stored: int, still_open: int) -> None:
     click.echo(f"  {stored:,} incidents, {still_open:,} of them open")
     with psycopg.connect(room.dsn, autocommit=True) as conn:
         conn.execute("DELETE FROM action_key")
-        conn.execute(_FILL, {"stored": stored, "closed": stored - still_open})
+        devices = conn.execute("SELECT count(*) FROM device").fetchone()
+        assert devices is not None
+        conn.execute(_FILL, {"stored": stored, "closed": stored - still_open, "devices": devices[0]})
         conn.execute("VACUUM ANALYZE incident, incident_entry, delivery")
     time.sleep(SETTLE_S)
 
