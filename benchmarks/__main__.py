@@ -21,6 +21,7 @@ BENCHMARKS = {
     "outage": "ten minutes without a database: alarms meanwhile, and how soon everything is stored afterwards",
     "day": "a site's day on a virtual clock: what devices say, and what the rules make of it, beside a bare loop",
     "engine": "observations a second through all rules, beside a bare loop",
+    "backtest": "a changed rule tried on a stored history, reading it from the database included, beside a bare loop",
     "rehearsal": "a school day, a month of a site, an hour of the district in virtual time, with roles and database",
     "load": "the simulators: connections held and messages acknowledged by one process, beside mosquitto_pub and paho",
     "targets": "a month's report, and what a single change costs, with 184 sites and 20,000 devices",

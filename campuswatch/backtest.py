@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from heapq import merge
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from detectors.conditions.change import ChangesFast
+from detectors.conditions.threshold import Bound
 from detectors.documents.form import (
     AlarmReported,
     Battery,
@@ -35,7 +37,8 @@ from detectors.documents.form import (
 )
 from detectors.engine import Engine
 from detectors.grounds import Grounds, SiteFacts, Spot
-from detectors.lives import Lives
+from detectors.hours import instant
+from detectors.lives import LATE_S, Heard, Lives
 from detectors.rule import Watcher
 from detectors.rules.compiled import CompiledRule
 from detectors.rules.reported_alarm import ReportedAlarm
@@ -196,7 +199,7 @@ class Backtest:
         rule.enrol(registered, self._since)
         metrics = {leaf.reading if isinstance(leaf, Threshold) else leaf.change_of for leaf in leaves
                    if isinstance(leaf, Threshold | Change)}  # fmt: skip
-        if len(metrics) == 1 and all(isinstance(leaf, Threshold | Change) for leaf in leaves):
+        if rule.is_about_devices and len(leaves) == len(metrics) == 1:
             self._fast(rule, history, span, registered, metrics.pop(), on_progress)
         else:
             self._by_rule(rule, self._streams(history, span, registered), on_progress)
@@ -210,29 +213,41 @@ class Backtest:
         metric: str,
         on_progress: OnProgress,
     ) -> None:
-        """One quantity: without a step more for each reading than the rule itself wants."""
-        hear, get, instant = Lives().hear, registered.get, datetime.fromtimestamp
-        watchers = {kind: rule.watcher(Reading, kind) for kind in DeviceKind}
-        timed, next_tick_s, count = rule.goes_by_time, self._since.timestamp(), 0
-        received_at = self._since
+        """One condition on one quantity, of devices: no objects are made of readings from which nothing follows."""
+        (leaf,) = rule.leaves
+        assert isinstance(leaf, Bound | ChangesFast)
+        lives = Lives()
+        life_of, take, watchers = lives.get, leaf.take_value, {kind: rule.watcher(Reading, kind) for kind in DeviceKind}
+        known = {number: device for number, device in registered.items() if watchers[device.kind] is not None}
+        waits, next_tick_s, heard_s = rule.goes_by_time, self._since.timestamp(), self._since.timestamp()
         for block in history.reading_blocks(metric, span):
             for _, _, said, _, received, _, number, _, value, _, _ in block:
-                count += 1
-                device = get(number)
-                if device is None or (watcher := watchers[device.kind]) is None:
+                self._count += 1
+                said_s, heard_s = (said + _EPOCH_US) / 1e6, (received + _EPOCH_US) / 1e6
+                if waits and heard_s >= next_tick_s:
+                    self._note(rule.tick(instant(heard_s)))
+                    next_tick_s = heard_s + TICK_S
+                life = life_of(number)
+                news = (
+                    life is not None
+                    and said_s > life.said_s
+                    and not life.aside_heard_s
+                    and heard_s - said_s - max(life.heard_s - life.said_s, 0.0) <= LATE_S
+                )
+                if not news or (waits and rule.is_waiting(number)):
+                    # Whatever is not usual goes the way that it goes in production.
+                    device = known.get(number)
+                    if device is not None and (watcher := watchers[device.kind]) is not None:
+                        reading = Reading(device, instant(said_s), instant(heard_s), {metric: value})
+                        self._note(watcher(reading, lives.hear(reading)))
                     continue
-                at = instant((said + _EPOCH_US) / 1e6, UTC)
-                received_at = at if received == said else instant((received + _EPOCH_US) / 1e6, UTC)
-                if timed and received_at.timestamp() >= next_tick_s:
-                    self._note(rule.tick(received_at))
-                    next_tick_s = received_at.timestamp() + TICK_S
-                reading = Reading(device, at, received_at, {metric: value})
-                if found := watcher(reading, hear(reading)):
-                    self._note(found)
+                assert life is not None
+                life.said_s, life.heard_s = said_s, heard_s
+                if did := take(number, value, said_s, heard_s, Heard.NEWS):
+                    reading = Reading(known[number], instant(said_s), instant(heard_s), {metric: value})
+                    self._note(rule.follow(reading, leaf, did))
             _forget_marks(rule)
-            if count:
-                on_progress(self._part(received_at), count)
-        self._count = count
+            on_progress(self._part(instant(heard_s)), self._count)
         self._note(rule.tick(self._until))
 
     def _by_rule(self, rule: CompiledRule, said: Iterable[Observation], on_progress: OnProgress) -> None:
@@ -314,7 +329,8 @@ class Backtest:
                 streams.append(self._reports(sorted(kinds), sorted(channels), span, registered))
             if metrics:
                 streams.append(self._readings(sorted(metrics), span, registered))
-        return streams[0] if len(streams) == 1 else merge(*streams, key=_received_at)
+        begun = [chain((first,), stream) for stream in streams if (first := next(stream, None)) is not None]
+        return begun[0] if len(begun) == 1 else merge(*begun, key=_received_at)
 
     def _heartbeats(
         self, span: Span, registered: dict[int, RegisteredDevice], *, with_battery: bool

@@ -105,9 +105,13 @@ class ChangesFast(Leaf):
 
     def take(self, said: Reading, heard: Heard, number: int) -> int:
         value = said.values.get(self._metric)
-        if value is None or heard is Heard.PAST:
+        if value is None:
             return 0
-        at_s, heard_s = said.at.timestamp(), said.received_at.timestamp()
+        return self.take_value(number, value, said.at.timestamp(), said.received_at.timestamp(), heard)
+
+    def take_value(self, number: int, value: float, at_s: float, heard_s: float, heard: Heard) -> int:
+        if heard is Heard.PAST:
+            return 0
         window = self._windows.get(number)
         if window is None:
             window = self._windows[number] = _Window(array("d"))

@@ -45,13 +45,15 @@ class Bound(Leaf):
 
     def take(self, said: Reading, heard: Heard, number: int) -> int:
         value = said.values.get(self._metric)
-        if value is None or heard is Heard.PAST:
+        if value is None or (value * self._sign < self._from and number not in self._stands):
             return 0
+        return self.take_value(number, value, said.at.timestamp(), said.received_at.timestamp(), heard)
+
+    def take_value(self, number: int, value: float, said_s: float, heard_s: float, heard: Heard) -> int:
         value *= self._sign
         stand = self._stands.get(number)
-        if stand is None and value < self._from:
+        if (stand is None and value < self._from) or heard is Heard.PAST:
             return 0
-        said_s, heard_s = said.at.timestamp(), said.received_at.timestamp()
         if stand is not None and stand.peak is None and heard_s - stand.heard_s > LATE_S:
             del self._stands[number]
             self.note(number)

@@ -245,6 +245,18 @@ class CompiledRule(Rule):
     def _conclude(self, said: Any, subject: Subject, did: int, deeds: Sequence[tuple[Leaf, int]]) -> Sequence[Finding]:
         return self._judge(subject, said.received_at.timestamp(), said.at, said.received_at, said, did, deeds)
 
+    def follow(self, said: Any, leaf: Leaf, did: int) -> Sequence[Finding]:
+        """What follows from ``said``, which ``leaf`` alone has heard already. Of a rule about devices."""
+        return self._conclude(said, said.device.device_no, did, ((leaf, did),))
+
+    def is_waiting(self, number: int) -> bool:
+        """Whether time alone may change something of this device."""
+        return number in self._due
+
+    @property
+    def is_about_devices(self) -> bool:
+        return self._key == "device"
+
     def _judge(
         self,
         subject: Subject,

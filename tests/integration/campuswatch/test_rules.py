@@ -250,7 +250,9 @@ async def test_a_rule_finds_in_what_was_stored_what_it_finds_while_it_happens(co
     await _register(conn)
     await _store(conn, said)
     document = read_text(f"rule: {name}\n{HEAD}{TRIED[name]}", f"{name}.yaml")
-    engine = Engine(bulk_rules({name: document}, Grounds(spots={one.device_no: Spot("厨房", "") for one in DEVICES})))
+    grounds = Grounds(spots={one.device_no: Spot("厨房", "") for one in DEVICES})
+    # Without what tells troubles that come and go as one: a trial shows each of them.
+    engine = Engine([rule for rule in bulk_rules({name: document}, grounds) if rule.name != "flapping"])
     engine.enrol(DEVICES, at(0))
     live: dict[str, list[float]] = {}
     open_: set[str] = set()
