@@ -30,7 +30,7 @@ SITES, SPEAKING_SITES = 8, 4
 #: What the broker had acknowledged so shortly before its kill may never have reached its disk (docs/reliability.md).
 BROKER_FORGETS_S = 1.0
 #: Incidents by which the house says that it suffers, and rightly so.
-TOLERATED = ("journal_filling",)
+TOLERATED = ("journal_filling", "link_silent")
 #: Row of what devices say while everything settles.
 AFTERWARDS = "afterwards"
 _LOOK_EVERY_S = 1.0
