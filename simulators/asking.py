@@ -40,6 +40,14 @@ class Asking:
         """:raises WallRefused: no answer, or a refusal."""
         await self._ask("POST", url, msgspec.json.encode(body))
 
+    async def put(self, url: str, body: object) -> None:
+        """:raises WallRefused: no answer, or a refusal."""
+        await self._ask("PUT", url, msgspec.json.encode(body))
+
+    async def delete(self, url: str) -> None:
+        """:raises WallRefused: no answer, or a refusal."""
+        await self._ask("DELETE", url, None)
+
     async def post_signed(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
         """:raises WallRefused: no answer, or a refusal."""
         await self._ask("POST", url, body, headers)

@@ -35,14 +35,25 @@ from simulators.orders import Order
 from simulators.pages import happenings_of
 from simulators.preconditions import Preconditions, named
 from simulators.progress import Progress
+from simulators.register import build_register
 from simulators.scenarios.happening import OPERATOR, Happening, HappeningKind
 from simulators.scenarios.played import Played
-from simulators.scenarios.script import LinkAct, MaintenanceAct, OperatorAct, Script, ShelveAct, Step
+from simulators.scenarios.script import (
+    LinkAct,
+    MaintenanceAct,
+    OperatorAct,
+    RegistryAct,
+    Script,
+    ShelveAct,
+    Step,
+)
 from simulators.scenarios.times import short_clock, spoken
 
 #: The fleet is up this long before the scenario begins, and the last happenings have so long to reach the pages.
 BEFORE_S, AFTER_S = 1.0, 1.0
 ACTOR = "模拟值班员"
+#: What can be done from outside.
+_FIT = Order | LinkAct | OperatorAct | MaintenanceAct | ShelveAct | RegistryAct
 
 
 def starting_at(script: Script, start_s: float) -> Script:
@@ -63,7 +74,7 @@ def starting_at(script: Script, start_s: float) -> Script:
 
 def refuse_unfit(script: Script) -> None:
     """:raises NotInRealTime: it has steps that are not for a control room from outside."""
-    unfit = [step for step in script.steps if not isinstance(step.act, Order | LinkAct | OperatorAct)]
+    unfit = [step for step in script.steps if not isinstance(step.act, _FIT)]
     targets = [want for want in script.wants if want.kind is HappeningKind.TARGET]
     if targets and not unfit:
         raise NotInRealTime(
@@ -202,6 +213,8 @@ class LiveRun:
                 return await self._maintain(act)
             case ShelveAct() as act:
                 return await self._shelve(act)
+            case RegistryAct() as act:
+                return await self._change_registry(act)
         raise AssertionError(step.act)
 
     async def _maintain(self, act: MaintenanceAct) -> str:
@@ -228,6 +241,15 @@ class LiveRun:
         except WallRefused as error:
             return self._refused(f"shelve: {error}")
         return f"shelve: incident {incident.number}"
+
+    async def _change_registry(self, act: RegistryAct) -> str:
+        today, district = self._clock.now().astimezone(CHINA_TIME).date(), self._script.district
+        register = build_register(self._script.seed, district.sites, district.devices, on=today)
+        try:
+            await self._operator.change_registry(act, register, today=today, actor=ACTOR)
+        except WallRefused as error:
+            return self._refused(f"{act.op.value}: {error}")
+        return f"registry: {act.op.value} {act.subject or act.site}"
 
     def _in(self, seconds: float) -> datetime:
         return self._clock.now() + timedelta(seconds=seconds)

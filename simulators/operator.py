@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -18,6 +18,9 @@ from domain.liveness import Connectivity
 from simulators.asking import Asking
 from simulators.errors import WallRefused
 from simulators.notices import Notice
+from simulators.register import Register
+from simulators.registrar import Registrar
+from simulators.scenarios.script import RegistryAct
 
 T = TypeVar("T")
 
@@ -96,6 +99,7 @@ class Operator:
     """
 
     def __init__(self, wall: str) -> None:
+        self._wall = wall
         self._api = f"{wall.rstrip('/')}/api/v1"
         self._asking = Asking()
 
@@ -125,6 +129,9 @@ class Operator:
     async def act(self, incident_id: str, action: str, *, actor: str, note: str = "") -> None:
         """``acknowledge``, ``reset`` or ``close``."""
         await self._asking.post(f"{self._api}/incidents/{incident_id}/{action}", {"actor": actor, "note": note})
+
+    async def change_registry(self, act: RegistryAct, register: Register, *, today: date, actor: str) -> None:
+        await Registrar(self._asking, self._wall, register).change(act, today=today, actor=actor)
 
     async def shelve(self, incident_id: str, *, until: datetime, reason: str, actor: str) -> None:
         body = {"actor": actor, "until": until.isoformat(), "reason": reason}
