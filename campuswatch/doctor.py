@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import click
 
 from campuswatch.session import Session
 from domain.clock import SystemClock
+from domain.duty import BUREAU, DutyRole
 from domain.errors import CampuswatchError, SettingsError
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ async def _guarded(check: Callable[[Session], Awaitable[list[Sign]]], session: S
 
 
 async def _database(session: Session) -> list[Sign]:
-    from storage.duty import shifts_at
+    from storage.duty import load_roster
     from storage.health import roles_at_work
     from storage.hypertables import TimescaleLevel, timescale_level
     from storage.migrations import pending
@@ -143,11 +145,18 @@ async def _database(session: Session) -> list[Sign]:
                 if roles
                 else Sign("roles at work", Verdict.ADVICE, "none", "start them: `campuswatch run --role ...`")
             )
-            on_duty = await shifts_at(conn, SystemClock().now())
+            now, zone = SystemClock().now(), ZoneInfo(session.settings().zone)
+            roster = await load_roster(conn, now, now, zone=zone, site_ids=())
+            on_duty = [one for role in DutyRole for one in roster.who(now, BUREAU, role)]
             signs.append(
-                Sign("duty", Verdict.GOOD, ", ".join(shift.leader for shift in on_duty))
+                Sign("duty", Verdict.GOOD, ", ".join(one.person.name for one in on_duty))
                 if on_duty
-                else Sign("duty", Verdict.BAD, "nobody is on duty now", "enter a shift into the table duty_shift")
+                else Sign(
+                    "duty",
+                    Verdict.BAD,
+                    "nobody is on duty now",
+                    "import a roster: `campuswatch duty import FILE`",
+                )
             )
             return [*signs, *await _watched_links(conn, session.settings(), SystemClock().now())]
     finally:

@@ -316,6 +316,14 @@ async def put_pattern(conn: Connection, pattern: DutyPattern) -> int:
     return int((await cursor.fetchone() or (0,))[0])
 
 
+async def clear_patterns(conn: Connection, site_id: str, role: DutyRole) -> None:
+    """No patterns of this site and role any more."""
+    await conn.execute(
+        "DELETE FROM duty_pattern WHERE site_no IS NOT DISTINCT FROM %s AND role = %s",
+        (await site_number(conn, site_id), role.value),
+    )
+
+
 async def put_swap(conn: Connection, shift_no: int, other_no: int, *, at: datetime, by: str, note: str = "") -> int:
     """:raises DutyError: they are no two shifts of people of the list."""
     cursor = await conn.execute(

@@ -72,12 +72,13 @@ def call_body(delivery: Delivery, number: str) -> dict[str, Any]:
     """What the gateway is asked to do."""
     language = str(delivery.body.get("language", "zh"))
     english = language == "en"
-    spoken = [str(delivery.body["title"]), *(words[1 + english] for words in KEYS.values())]
+    spoken = str(delivery.body["title"]) + (". " if english else "。")
+    spoken += (" " if english else "").join(words[1 + english] for words in KEYS.values())
     return {
         "call_id": delivery.webhook_id,
         "number": number.removeprefix("tel:"),
         "language": language,
-        "say": (". " if english else "。").join(spoken),
+        "say": spoken,
         "keys": {key: answer.value for key, (answer, _, _) in KEYS.items()},
     }
 
