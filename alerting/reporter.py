@@ -33,6 +33,8 @@ log = structlog.get_logger("alerting.reporter")
 
 #: An incident that is older than this starts no clock by itself any more: it was missed long ago, or never grave.
 STARTS_WITHIN = timedelta(days=1)
+#: So often at most all incidents of a day are looked over for it: a power cut raises thousands in a moment.
+SWEEP_EVERY = timedelta(seconds=2)
 
 
 class Reporter:
@@ -56,6 +58,7 @@ class Reporter:
         self._starts = tuple(starts)
         self._wake = wake
         self._poll_s = poll_s
+        self._swept_at: datetime | None = None
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
@@ -79,17 +82,24 @@ class Reporter:
         """Do all that is due; seconds until the next look."""
         now = self._clock.now()
         async with wrapped_errors(), self._pool.connection() as conn:
-            async with conn.transaction():
-                for clock in await store.start_due_clocks(
-                    conn, self._starts, since=now - STARTS_WITHIN, limit_s=TIME_LIMIT.total_seconds()
-                ):
-                    await note(conn, clock, "report_clock_started", at=now, actor=SYSTEM)
+            again_s = await self._start(conn, now)
             while await self._one(conn, now):
                 pass
             due = await store.next_clock(conn)
-        if due is None:
-            return self._poll_s
-        return min(self._poll_s, max(0.01, (due - self._clock.now()).total_seconds()))
+        due_s = self._poll_s if due is None else max(0.01, (due - self._clock.now()).total_seconds())
+        return min(self._poll_s, due_s, again_s)
+
+    async def _start(self, conn: Connection, now: datetime) -> float:
+        """Start what has to be, unless that was done just now; after how many seconds to look again."""
+        if self._swept_at is not None and now - self._swept_at < SWEEP_EVERY:
+            return max(0.01, (self._swept_at + SWEEP_EVERY - now).total_seconds())
+        async with conn.transaction():
+            for clock in await store.start_due_clocks(
+                conn, self._starts, since=now - STARTS_WITHIN, limit_s=TIME_LIMIT.total_seconds()
+            ):
+                await note(conn, clock, "report_clock_started", at=now, actor=SYSTEM)
+        self._swept_at = now
+        return self._poll_s
 
     async def _one(self, conn: Connection, now: datetime) -> bool:
         """Do what is due of one clock; False where there is none."""
