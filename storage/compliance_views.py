@@ -100,6 +100,8 @@ def share(part: float, rest: float) -> float | None:
     return None if part + rest <= 0 else part / (part + rest)
 
 
+#: The three in the order in which the documents name them, and the fourth.
+_ORDER: LiteralString = "ARRAY['guard_staffing', 'closed_campus', 'networking', 'guard_posts']"
 _AT: LiteralString = "c.since <= %(at)s AND (c.until IS NULL OR c.until > %(at)s)"
 
 
@@ -166,7 +168,8 @@ async def rates_at(conn: Connection, at: datetime) -> list[RateView]:
         " FROM (SELECT DISTINCT ON (target_id) * FROM target_definition WHERE starts_at <= %(at)s"
         "       ORDER BY target_id, version DESC) AS d"
         f" LEFT JOIN compliance_interval AS c ON c.target_id = d.target_id AND {_AT}"
-        " WHERE d.enabled GROUP BY d.target_id, d.version, d.name_zh, d.name_en ORDER BY d.target_id",
+        " WHERE d.enabled GROUP BY d.target_id, d.version, d.name_zh, d.name_en"
+        f" ORDER BY array_position({_ORDER}, d.target_id), d.target_id",
         {"at": at},
     )
     return [

@@ -22,10 +22,16 @@ export function incidentSite(incident: IncidentView): string {
   return siteName({ site_id: incident.site_id, name: incident.site_name, name_en: incident.site_name_en })
 }
 
+/** Why a site is off target, as the server words it. */
+function cause(incident: IncidentView): string {
+  const text = incident.detail[language.value === 'zh' ? 'cause_zh' : 'cause_en']
+  return typeof text === 'string' ? text : ''
+}
+
 export function incidentPlace(incident: IncidentView): string {
   const parts = [incident.place, incident.device_name]
   const named = parts.filter((part, index) => part && parts.indexOf(part) === index)
-  return named.join(' · ') || incident.device_id || t('common.dash')
+  return named.join(' · ') || incident.device_id || cause(incident) || t('common.dash')
 }
 
 export const OPEN_STATES: readonly IncidentState[] = ['raised', 'acknowledged', 'returned', 'normal']
