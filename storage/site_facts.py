@@ -84,7 +84,9 @@ async def device_marks(conn: Connection, facts: Iterable[SiteFacts]) -> dict[int
     change among all of them is found by looking at all.
     """
     watched = [(one.site_no, device.device_no) for one in facts for device in one.devices.values()]
-    cursor = await conn.execute(_MARKS, ([site_no for site_no, _ in watched], [number for _, number in watched]))
+    # Thousands of numbers: as one text each they cost a tenth of what they do one by one.
+    columns = ["{" + ",".join(map(str, column)) + "}" for column in zip(*watched, strict=True)] or ["{}", "{}"]
+    cursor = await conn.execute(_MARKS, columns)
     return dict(await cursor.fetchall())
 
 

@@ -256,5 +256,8 @@ class Books:
         """Sites by target and standing."""
         found: dict[str, dict[Standing, int]] = {}
         for (_, target_id), held in self.held.items():
-            found.setdefault(target_id, dict.fromkeys(Standing, 0))[held.standing] += 1
+            counts = found.get(target_id)
+            if counts is None:
+                counts = found[target_id] = dict.fromkeys(Standing, 0)
+            counts[held.standing] += 1
         return found

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -245,16 +246,18 @@ class Keeper:
         self._count()
 
     async def _commit(self, draft: Draft, now: datetime) -> None:
-        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+        first = self._newest == 0 and len(draft.intervals) > _MANY and not draft.closings
+        async with wrapped_errors(), self._pool.connection() as conn, AsyncExitStack() as stack:
+            if not first:  # COPY speaks for itself; everything else goes out without waiting for each answer
+                await stack.enter_async_context(conn.pipeline())
+            await stack.enter_async_context(conn.transaction())
             if await lock_keeping(conn) != self._newest:
                 raise Overtaken
-            if self._newest == 0 and len(draft.intervals) > _MANY and not draft.closings:
+            if first:
                 await begin_intervals(conn, _last_of_each(draft.intervals))
-                await self._write(conn, draft, now)
             else:
-                async with conn.pipeline():
-                    await write_intervals(conn, draft.intervals, draft.closings)
-                    await self._write(conn, draft, now)
+                await write_intervals(conn, draft.intervals, draft.closings)
+            await self._write(conn, draft, now)
             newest = await newest_interval(conn)
         self._newest = newest
 
