@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
@@ -29,8 +30,9 @@ def changed_incidents(before: Mapping[UUID, IncidentMark], after: Mapping[UUID, 
 
 def head_of_queue(marks: Iterable[IncidentMark]) -> list[UUID]:
     """The open incidents of a snapshot: unacknowledged first, then the worst, then the newest."""
-    queue = sorted(
+    queue = heapq.nsmallest(
+        SNAPSHOT_INCIDENTS,
         (mark for mark in marks if mark.open and not mark.aside),
         key=lambda mark: (not mark.unacknowledged, mark.severity.rank, -mark.raised_at.timestamp(), -mark.number),
     )
-    return [mark.incident_id for mark in queue[:SNAPSHOT_INCIDENTS]]
+    return [mark.incident_id for mark in queue]

@@ -51,6 +51,8 @@ from storage.wall import (
 
 Trouble = Literal["database", "server"]
 
+#: After a look that took so long the stream rests so many times as long, and at most so long.
+REST, MOST_REST_S = 2.0, 0.3
 #: A look sends a frame after this long also when nothing changed: looks are a second apart, frames at most two.
 HEARTBEAT_S = 0.9
 TROUBLE_S = 1.5
@@ -215,7 +217,10 @@ class Stream:
                 log.exception("look at the wall failed")
             else:
                 self._pace.seen(full=full)
-                self._metrics.looks.labels("full" if full else "incidents").observe(time.monotonic() - began)
+                took_s = time.monotonic() - began
+                self._metrics.looks.labels("full" if full else "incidents").observe(took_s)
+                # Where looks are dear, as with ten thousand open incidents, clicks come between them.
+                await asyncio.sleep(min(MOST_REST_S, REST * took_s))
 
     async def _until_due(self) -> None:
         while True:
