@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 from heapq import merge
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from detectors.conditions.battery import BatteryLow
 from detectors.conditions.change import ChangesFast
 from detectors.conditions.threshold import Bound
 from detectors.documents.form import (
@@ -200,27 +201,39 @@ class Backtest:
         metrics = {leaf.reading if isinstance(leaf, Threshold) else leaf.change_of for leaf in leaves
                    if isinstance(leaf, Threshold | Change)}  # fmt: skip
         if rule.is_about_devices and len(leaves) == len(metrics) == 1:
-            self._fast(rule, history, span, registered, metrics.pop(), on_progress)
+            (metric,) = metrics
+
+            def reading(device: RegisteredDevice, said_s: float, heard_s: float, value: float) -> Observation:
+                return Reading(device, instant(said_s), instant(heard_s), {metric: value})
+
+            self._fast(rule, Reading, history.reading_blocks(metric, span), registered, reading, on_progress)
+            return
+        begun = self._begun(history, span, registered)
+        if rule.is_about_devices and len(leaves) == 1 and isinstance(leaves[0], Battery) and begun.heartbeats_alone:
+            self._fast(rule, Heartbeat, history.battery_blocks(span), registered, _heartbeat, on_progress)
         else:
-            self._by_rule(rule, self._streams(history, span, registered), on_progress)
+            self._by_rule(rule, begun.said, on_progress)
 
     def _fast(
         self,
         rule: CompiledRule,
-        history: History,
-        span: Span,
+        what: type,
+        blocks: Iterable[Iterable[tuple[Any, ...]]],
         registered: dict[int, RegisteredDevice],
-        metric: str,
+        made: Callable[[RegisteredDevice, float, float, float], Observation],
         on_progress: OnProgress,
     ) -> None:
-        """One condition on one quantity, of devices: no objects are made of readings from which nothing follows."""
+        """One condition on one quantity, of devices: no objects are made of values from which nothing follows.
+
+        ``what`` they are told by, ``made``: how one of them is made.
+        """
         (leaf,) = rule.leaves
-        assert isinstance(leaf, Bound | ChangesFast)
+        assert isinstance(leaf, Bound | ChangesFast | BatteryLow)
         lives = Lives()
-        life_of, take, watchers = lives.get, leaf.take_value, {kind: rule.watcher(Reading, kind) for kind in DeviceKind}
+        life_of, take, watchers = lives.get, leaf.take_value, {kind: rule.watcher(what, kind) for kind in DeviceKind}
         known = {number: device for number, device in registered.items() if watchers[device.kind] is not None}
         waits, next_tick_s, heard_s = rule.goes_by_time, self._since.timestamp(), self._since.timestamp()
-        for block in history.reading_blocks(metric, span):
+        for block in blocks:
             for _, _, said, _, received, _, number, _, value, _, _ in block:
                 self._count += 1
                 said_s, heard_s = (said + _EPOCH_US) / 1e6, (received + _EPOCH_US) / 1e6
@@ -238,14 +251,13 @@ class Backtest:
                     # Whatever is not usual goes the way that it goes in production.
                     device = known.get(number)
                     if device is not None and (watcher := watchers[device.kind]) is not None:
-                        reading = Reading(device, instant(said_s), instant(heard_s), {metric: value})
-                        self._note(watcher(reading, lives.hear(reading)))
+                        one = made(device, said_s, heard_s, value)
+                        self._note(watcher(one, lives.hear(one)))
                     continue
                 assert life is not None
                 life.said_s, life.heard_s = said_s, heard_s
                 if did := take(number, value, said_s, heard_s, Heard.NEWS):
-                    reading = Reading(known[number], instant(said_s), instant(heard_s), {metric: value})
-                    self._note(rule.follow(reading, leaf, did))
+                    self._note(rule.follow(made(known[number], said_s, heard_s, value), leaf, did))
             _forget_marks(rule)
             on_progress(self._part(instant(heard_s)), self._count)
         self._note(rule.tick(self._until))
@@ -298,6 +310,9 @@ class Backtest:
         return (at - self._since) / (self._until - self._since)
 
     def _streams(self, history: History, span: Span, registered: dict[int, RegisteredDevice]) -> Iterable[Observation]:
+        return self._begun(history, span, registered).said
+
+    def _begun(self, history: History, span: Span, registered: dict[int, RegisteredDevice]) -> _Begun:
         """What the rule watches, in the order of its receipt. Each stream has a connection of its own."""
         leaves = leaves_of(self._document.when)
         everything = any(isinstance(leaf, Silent | HeartbeatsMissed) for leaf in leaves)
@@ -329,8 +344,11 @@ class Backtest:
                 streams.append(self._reports(sorted(kinds), sorted(channels), span, registered))
             if metrics:
                 streams.append(self._readings(sorted(metrics), span, registered))
-        begun = [chain((first,), stream) for stream in streams if (first := next(stream, None)) is not None]
-        return begun[0] if len(begun) == 1 else merge(*begun, key=_received_at)
+        firsts = [(next(stream, None), stream) for stream in streams]
+        begun = [chain((first,), stream) for first, stream in firsts if first is not None]
+        said = begun[0] if len(begun) == 1 else merge(*begun, key=_received_at)
+        of_heartbeats = [isinstance(first, Heartbeat) for first, _ in firsts if first is not None]
+        return _Begun(said, battery and not everything and of_heartbeats == [True])
 
     def _heartbeats(
         self, span: Span, registered: dict[int, RegisteredDevice], *, with_battery: bool
@@ -407,6 +425,17 @@ class Backtest:
             if not same:
                 missed.append(incident)
         return missed
+
+
+class _Begun(NamedTuple):
+    """``said`` has begun. ``heartbeats_alone``: there is nothing else in it."""
+
+    said: Iterable[Observation]
+    heartbeats_alone: bool
+
+
+def _heartbeat(device: RegisteredDevice, said_s: float, heard_s: float, value: float) -> Observation:
+    return Heartbeat(device, instant(said_s), instant(heard_s), value)
 
 
 def _same(trouble: Trouble, incident: PastIncident) -> bool:

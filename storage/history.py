@@ -138,6 +138,14 @@ class History:
         ).format(metric=sql.Literal(metric), within=_within(span))
         return self._copied(statement, _READING)
 
+    def battery_blocks(self, span: Span) -> Iterator[Iterator[tuple[Any, ...]]]:
+        """Heartbeats that tell of a battery, in the same form."""
+        statement = sql.SQL(
+            "SELECT ts, received_at, device_no, battery_pct::float8, 1::int4 FROM heartbeat"
+            " WHERE battery_pct IS NOT NULL AND {within} ORDER BY received_at, device_no, ts"
+        ).format(within=_within(span))
+        return self._copied(statement, _READING)
+
     def heartbeats(self, span: Span, *, with_battery: bool) -> Iterator[PastHeartbeat]:
         """``with_battery``: only those that tell of one."""
         statement = sql.SQL(

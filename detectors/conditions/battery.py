@@ -47,6 +47,12 @@ class BatteryLow(Leaf):
     def metrics(self) -> frozenset[str]:
         return frozenset({METRIC})
 
+    def take_value(self, number: int, value: float, said_s: float, heard_s: float, heard: Heard) -> int:
+        low = number in self._low
+        if heard is not Heard.PAST and (value >= self._clear if low else value <= self._from):
+            return self._turn(number, not low)
+        return 0
+
     def steady(self, observation: type, hear: Watcher) -> Watcher:
         low, bound = self._low, self._from
         if observation is Heartbeat:
