@@ -18,9 +18,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import msgspec
+import psycopg
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
@@ -65,6 +67,10 @@ MARK_EVERY = timedelta(minutes=10)
 _MANY = 50
 
 
+#: How long to rest after a fault of our own, before all is read anew.
+SLIPPED_S = 30.0
+
+
 class Overtaken(Exception):
     """Another keeper has written meanwhile."""
 
@@ -97,7 +103,7 @@ class Keeper:
 
     @property
     def reactions(self) -> Mapping[NoticeChannel, Reaction]:
-        return {
+        learns = {
             NoticeChannel.TARGET: self._learn_definitions,
             NoticeChannel.REGISTRY: self._learn_everything,
             NoticeChannel.PREMISES: self._learn_premises,
@@ -106,6 +112,18 @@ class Keeper:
             NoticeChannel.INCIDENT: self._learn_proofs,
             NoticeChannel.LINK: self._learn_links,
         }
+        return {channel: partial(self._guarded, learn) for channel, learn in learns.items()}
+
+    async def _guarded(self, learn: Reaction, conn: Connection) -> None:
+        """A slip in here must not end the role that carries alarms to people: everything is read anew instead."""
+        try:
+            await learn(conn)
+        except (StorageError, psycopg.Error):
+            raise
+        except Exception:
+            log.exception("facts not understood", component="targets")
+            self._loaded_at = None
+            self._wake.set()
 
     @property
     def ears(self) -> Mapping[NoticeChannel, Ear]:
@@ -172,6 +190,7 @@ class Keeper:
         away = False
         while True:
             self._wake.clear()
+            slipped = False
             try:
                 await self.once()
                 if away:
@@ -181,8 +200,13 @@ class Keeper:
                 if not away:
                     log.warning("database away", component="targets", error=str(error))
                 away = True
+            except Exception:
+                # A slip in here must not end the role that carries alarms to people.
+                log.exception("targets not looked at", component="targets")
+                slipped = True
             try:
-                async with asyncio.timeout(1.0 if away else self._rest_s(poll_s)):
+                pause_s = SLIPPED_S if slipped else 1.0 if away else self._rest_s(poll_s)
+                async with asyncio.timeout(pause_s):
                     await self._wake.wait()
             except TimeoutError:
                 pass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -288,3 +290,26 @@ async def test_a_receipted_alarm_of_the_button_is_its_proof(room: Room, conn: Co
     proofs = await cursor.fetchall()
     assert proofs[1] == ("police", at, "JJ-1")
     assert proofs[0][2] == "acceptance"
+
+
+async def test_a_fault_of_the_keepers_own_ends_nobody(
+    room: Room, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The role carries alarms to people beside it."""
+
+    def slip(*_: Any) -> None:
+        raise KeyError("a slip")
+
+    await room.look()
+    monkeypatch.setattr(room.keeper._books, "learn", slip)
+    await room.react()
+    running = asyncio.create_task(room.keeper.run(poll_s=60.0))
+    monkeypatch.setattr("campuswatch.targets.books.Books.look", slip)
+    await asyncio.sleep(0.3)
+    assert not running.done()
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    monkeypatch.undo()
+    await live(conn, "btn-1", Connectivity.OFFLINE, at=NOW)
+    assert _kinds(await room.look(seconds=1)) == [("target_dropped", FindingKind.RAISED)]
