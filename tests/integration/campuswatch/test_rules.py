@@ -30,6 +30,7 @@ from domain.device import DeviceKind, RegisteredDevice
 from domain.errors import RuleConflict, UnknownRule
 from domain.finding import FindingKind
 from domain.observation import Alarm, AlarmKind, Event, EventKind, Heartbeat, Reading, StateReport
+from storage.device_states import load_rule_states
 from storage.notices import NoticeChannel, listen
 from storage.observations import store_events, store_heartbeats, store_readings
 from storage.pool import Connection, connect, open_pool
@@ -374,3 +375,27 @@ def test_what_is_written_is_read_as_the_same() -> None:
     said = {**warm().said, "watch": {"sites": ["007", "true"]}}
     assert read_text(text_of(said), "x").said == said
     assert read_said(said).name == "warm"
+
+
+async def test_what_rules_remembered_before_they_were_data_is_known_to_them(conn: Connection) -> None:
+    """The update of migration 0009, on what the version before it had written."""
+    migration = (Path(__file__).parents[3] / "storage/migrations/0009_rule_version.sql").read_text("utf-8")
+    before = {
+        "high_temperature": {"peak_c": 61.5, "said_s": 1.0, "heard_s": 2.0},
+        "temperature_rise": {},
+        "low_battery": {},
+        "tamper": {"said_s": 1.0, "active": True},
+    }
+    for rule, state in before.items():
+        await conn.execute(
+            "INSERT INTO rule_state (rule, device_no, state, updated_at) VALUES (%s, 2, %s, now())",
+            (rule, json.dumps(state)),
+        )
+    await conn.execute(migration[migration.index("UPDATE rule_state") :].encode())
+    states = await load_rule_states(conn)
+    engine = Engine(bulk_rules())
+    engine.enrol([_device(2)], at(0))
+    engine.restore((), states, at(0))
+    engine.enrol([], at(1))
+    ended = {one.rule for one in engine.tick(at(2)) if one.kind is FindingKind.CLEARED}
+    assert ended == set(before), "each of them stood"
