@@ -105,7 +105,8 @@ async def _told(dsn: str, *, apprise: bool) -> tuple[float, float]:
         courier = Courier({}, {DeliveryChannel.APPRISE: channel})
         wake, wanted = asyncio.Event(), asyncio.Event()
         escalator = Escalator(pool=pool, desk=desk, clock=clock, wake=wanted, on_step=lambda sends: wake.set())
-        dispatcher = Dispatcher(pool=pool, courier=courier, clock=clock, wake=wake)
+        # In the role NOTIFY wakes it when the step is committed; here it looks often.
+        dispatcher = Dispatcher(pool=pool, courier=courier, clock=clock, wake=wake, poll_s=0.02)
         tasks = [asyncio.create_task(escalator.run()), asyncio.create_task(dispatcher.run())]
         try:
             await asyncio.sleep(0.2)
