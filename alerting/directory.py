@@ -17,6 +17,7 @@ from domain.delivery import Delivery
 from storage.duty import contact_addresses, contacts_of
 from storage.pool import Pool, wrapped_errors
 from storage.responses import signing_key
+from storage.safety_officers import officer_addresses
 
 #: Where the pages of links are, below the address that people reach.
 LINK_PATH = "/answer/"
@@ -47,6 +48,8 @@ class Directory:
         async with wrapped_errors(), self._pool.connection() as conn:
             if (contact_no := delivery.body.get("contact_no")) is not None:
                 addresses = tuple((await contact_addresses(conn, [int(contact_no)])).values())
+            elif (officer_no := delivery.body.get("officer_no")) is not None:
+                addresses = await officer_addresses(conn, int(officer_no))
             else:
                 addresses = await contacts_of(conn, int(delivery.body.get("shift_no", 0)))
             if self._public_url and not self._key:

@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 from msgspec.structs import replace
 
 from domain.duty import BUREAU, Contact, DutyRole, Person
+from domain.finding import Category
 from domain.response import GradePlan, Step
 from domain.roster import Roster
 from storage.responses import Response, ResponseState
@@ -41,11 +42,19 @@ def addressees(
     site_id: str,
     sites: Iterable[str],
     at: datetime,
+    category: Category,
+    officers: Sequence[Person] = (),
 ) -> list[Person]:
-    """Whom the step is for, each once. ``named``: people by id; ``sites``: all of them."""
+    """Whom the step is for, each once. ``named``: people by id; ``sites``: all of them; ``officers``: the site's safety
+    officers.
+    """
     found: dict[str, Person] = {}
     for whom in step.whom:
-        if whom.person_id:
+        if whom.categories and category not in whom.categories:
+            continue
+        if whom.safety_officers:
+            people = list(officers)
+        elif whom.person_id:
             people = [named[whom.person_id]] if whom.person_id in named else []
         else:
             role = whom.role or DutyRole.LEADER
@@ -63,8 +72,8 @@ def addressees(
 
 
 def ways(person: Person, step: Step) -> Sequence[Contact | None]:
-    """The ways over which ``step`` tells somebody; None stands for those that his shift names by itself."""
-    if person.shift_no is not None:
+    """The ways over which ``step`` tells somebody; None stands for those that his shift or the registry names."""
+    if person.brings_own_ways:
         return (None,)
     return [contact for contact in person.contacts if not step.channels or contact.channel in step.channels]
 

@@ -8,7 +8,7 @@ the same incident: it comes before the step, which then is not done, or after it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -55,6 +55,7 @@ from storage.responses import (
     queue_upgrades,
     write_response,
 )
+from storage.safety_officers import reachable_officers
 
 log = structlog.get_logger("alerting.escalator")
 
@@ -265,7 +266,16 @@ class Escalator:
         conn, now, key = context.conn, context.now, step_key(response)
         roster, sites = await context.roster(step)
         named = await people_by_id(conn, [whom.person_id for whom in step.whom if whom.person_id])
-        people = addressees(step, roster=roster, named=named, site_id=incident.site_id, sites=sites, at=now)
+        people = addressees(
+            step,
+            roster=roster,
+            named=named,
+            site_id=incident.site_id,
+            sites=sites,
+            at=now,
+            category=incident.category,
+            officers=await context.officers(step, incident.site_id),
+        )
         sends = [
             self._notice(response, incident, key, person, contact, now=now)
             for person in people
@@ -314,7 +324,9 @@ class Escalator:
             topic=_beside(incident, place, person.language),
         )
         body: dict[str, object] = {"title": words.title, "text": words.text, "language": person.language}
-        if contact is None:
+        if person.officer_no is not None:
+            body["officer_no"] = person.officer_no
+        elif contact is None:
             body["shift_no"] = person.shift_no
         else:
             body |= {"contact_no": contact.contact_no, "person_id": person.person_id}
@@ -353,6 +365,15 @@ class _Context:
         self._site_ids = site_ids
         self._near: Roster | None = None
         self._far: Roster | None = None
+        self._officers: Mapping[str, Sequence[Person]] | None = None
+
+    async def officers(self, step: Step, site_id: str) -> Sequence[Person]:
+        """The safety officers of the site, where the step is for them."""
+        if not any(whom.safety_officers for whom in step.whom):
+            return ()
+        if self._officers is None:
+            self._officers = await reachable_officers(self.conn, self._site_ids)
+        return self._officers.get(site_id, ())
 
     async def roster(self, step: Step) -> tuple[Roster, Sequence[str]]:
         """That of the incidents' sites, or of all where the step is for all; and which sites keep one."""

@@ -36,7 +36,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """``person_id`` is what lists call somebody; ``site_id`` is `BUREAU` for people of the bureau. ``contacts`` stand
     in the order in which they are preferred. ``shift_no``: nobody of the list, but named in this very shift with ways
-    of his own.
+    of his own; ``officer_no``: a site's safety officer (安全干部), whose ways stand in the registry.
     """
 
     person_no: int
@@ -46,11 +46,17 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "zh"
     contacts: tuple[Contact, ...] = ()
     shift_no: int | None = None
+    officer_no: int | None = None
+
+    @property
+    def brings_own_ways(self) -> bool:
+        """Whether his ways stand somewhere else than in the list of people."""
+        return self.shift_no is not None or self.officer_no is not None
 
     @property
     def reachable(self) -> bool:
         """Whether there is a way that did not fail its last test."""
-        return self.shift_no is not None or any(contact.test_ok is not False for contact in self.contacts)
+        return self.brings_own_ways or any(contact.test_ok is not False for contact in self.contacts)
 
 
 class DutyShift(msgspec.Struct, frozen=True, kw_only=True):

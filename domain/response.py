@@ -40,12 +40,15 @@ PLACES = ("site", "bureau", "all_sites")
 
 class Whom(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whoever is on duty in ``role`` at ``where`` (the incident's `site`, the `bureau`, `all_sites`), or a person by
-    name of the list.
+    name of the list, or the ``safety_officers`` (安全干部) whom the registry names for the incident's site. Where
+    ``categories`` are named, only of incidents of these.
     """
 
     role: DutyRole | None = None
     where: str = "site"
     person_id: str = ""
+    safety_officers: bool = False
+    categories: tuple[Category, ...] = ()
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -149,8 +152,10 @@ def _faults(grade: GradePlan) -> list[str]:
         if not step.whom:
             faults.append(f"steps[{number}].whom: nobody is named")
         for who, whom in enumerate(step.whom):
-            if (whom.role is None) == (not whom.person_id):
-                faults.append(f"steps[{number}].whom[{who}]: expected a role or a person")
+            if [whom.role is not None, bool(whom.person_id), whom.safety_officers].count(True) != 1:
+                faults.append(f"steps[{number}].whom[{who}]: expected a role, a person or safety_officers")
+            if whom.safety_officers and whom.where != "site":
+                faults.append(f"steps[{number}].whom[{who}].where: safety officers are those of the site")
             if whom.where not in PLACES:
                 faults.append(f"steps[{number}].whom[{who}].where: expected one of {', '.join(PLACES)}")
         if DeliveryChannel.WEBHOOK in step.channels:
@@ -168,6 +173,9 @@ _OFFICERS = (
     Whom(role=DutyRole.OFFICER, where="site"),
     Whom(role=DutyRole.OFFICER, where="bureau"),
 )
+
+#: Who looks after the targets of a school hears at once that it has dropped off from one.
+_KEEPER = Whom(safety_officers=True, categories=(Category.COMPLIANCE,))
 
 
 def _item(item: str, zh: str, en: str) -> CheckItem:
@@ -209,13 +217,13 @@ USUAL = ResponsePlan(
             checklist=(_VERIFY, _POLICE, _CALL_SITE, _EVACUATE, _VIDEO),
         ),
         3: GradePlan(
-            steps=(Step(whom=_LEADERS), Step(after_s=300, whom=_OFFICERS)),
+            steps=(Step(whom=(*_LEADERS, _KEEPER)), Step(after_s=300, whom=_OFFICERS)),
             repeat_s=1800,
             rounds=3,
             checklist=(_VERIFY, _CALL_SITE, _REPAIR),
         ),
         4: GradePlan(
-            steps=(Step(whom=_OFFICERS),),
+            steps=(Step(whom=(*_OFFICERS, _KEEPER)),),
             repeat_s=3600,
             rounds=1,
             checklist=(_REPAIR,),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
+from domain.duty import Person
 from domain.safety_officer import SafetyOfficer
 from storage.pool import Connection
 from storage.versions import Version, VersionedTable, load
@@ -24,3 +26,36 @@ async def list_officers(
     """Officers as they are registered now, or were at ``at``, by (site_id, name)."""
     where = {} if site_id is None else {"site_id": site_id}
     return await load(conn, OFFICERS, at=at, where=where, after=after, limit=limit)
+
+
+async def reachable_officers(conn: Connection, site_ids: Iterable[str]) -> dict[str, list[Person]]:
+    """Those of these sites who have a way to be told, by site, as people who bring their own ways."""
+    cursor = await conn.execute(
+        "SELECT site_id, version_no, name, language FROM safety_officer"
+        " WHERE valid_to IS NULL AND site_id = ANY(%s) AND cardinality(contacts) > 0 ORDER BY site_id, name",
+        (sorted(site_ids),),
+    )
+    found: dict[str, list[Person]] = {}
+    for site_id, number, name, language in await cursor.fetchall():
+        found.setdefault(site_id, []).append(
+            Person(
+                person_no=0,
+                person_id=f"safety-officer/{site_id}/{name}",
+                name=name,
+                site_id=site_id,
+                language=language,
+                officer_no=number,
+            )
+        )
+    return found
+
+
+async def officer_addresses(conn: Connection, officer_no: int) -> tuple[str, ...]:
+    """Secrets, for whoever sends: the ways to an officer as they are now, or were last if he has left since."""
+    cursor = await conn.execute(
+        "SELECT newest.contacts FROM safety_officer AS told JOIN safety_officer AS newest USING (site_id, name)"
+        " WHERE told.version_no = %s ORDER BY newest.valid_to DESC NULLS FIRST, newest.version_no DESC LIMIT 1",
+        (officer_no,),
+    )
+    row = await cursor.fetchone()
+    return () if row is None else tuple(row[0])

@@ -16,13 +16,16 @@ from alerting.notice_link import make_token
 from domain.delivery import DeliveryChannel
 from domain.duty import DutyRole
 from domain.errors import IllegalTransition, LinkRefused, ResponsePlanError
-from domain.finding import Finding, FindingKind
+from domain.finding import Category, Finding, FindingKind, Severity
 from domain.incident import IncidentAction
 from domain.response import USUAL, Answer, Grade, GradePlan, Step, Whom
+from domain.safety_officer import SafetyOfficer
 from storage.deliveries import record_failure
 from storage.duty import put_contacts, put_person, put_shift, record_contact_test
 from storage.pool import Connection, Pool
 from storage.responses import ResponseState, add_plan, hurry_response, response_of, signing_key, ticks
+from storage.safety_officers import OFFICERS, officer_addresses
+from storage.versions import put
 from tests.integration.alerting.ledgers import deliveries, escalate, incidents, rows, timeline
 from tests.unit.alerting.findings import NOW, finding, press
 
@@ -370,3 +373,33 @@ async def test_a_drill_goes_the_same_way_and_says_so(conn: Connection, desk: Des
     (notice,) = [d for d in await deliveries(conn) if d["channel"] == "apprise"]
     assert notice["body"]["title"].startswith("【演练】")
     assert "响应：Ⅱ级" in notice["body"]["text"]
+
+
+async def test_a_drop_off_from_a_target_is_told_to_the_schools_safety_officer_and_nothing_else_is(
+    pool: Pool, conn: Connection, desk: Desk
+) -> None:
+    await _person(conn, "局领导")
+    officers = [
+        SafetyOfficer(site_id="s001", name="李安全", contacts=("json://officer/li",)),
+        SafetyOfficer(site_id="s001", name="赵安全"),  # no way to tell him
+    ]
+    await put(conn, OFFICERS, officers, actor="office", at=NOW)
+    press_of = finding(key="target_dropped/guard_staffing/s001")
+    dropped = replace(
+        press_of, rule="target_dropped", category=Category.COMPLIANCE, severity=Severity.MAJOR, life_safety=False
+    )
+    await _raise(conn, desk, dropped)
+    await escalate(conn, desk)
+    assert sorted(await _told(conn)) == ["局领导", "李安全"]
+    body = next(d for d in await deliveries(conn) if d["recipient"] == "李安全")["body"]
+    assert "json://" not in str(body)
+    assert await officer_addresses(conn, body["officer_no"]) == ("json://officer/li",)
+    # A new address holds at once, also for what was queued before.
+    moved = SafetyOfficer(site_id="s001", name="李安全", contacts=("json://officer/new",))
+    await put(conn, OFFICERS, [moved], actor="office", at=_later(seconds=1))
+    assert await officer_addresses(conn, body["officer_no"]) == ("json://officer/new",)
+
+    tamper = finding(key="tamper/s001/d1")
+    await _raise(conn, desk, replace(tamper, rule="tamper", category=Category.DEVICE, severity=Severity.MAJOR))
+    await escalate(conn, desk)
+    assert sorted(await _told(conn)) == ["局领导", "局领导", "李安全"]
