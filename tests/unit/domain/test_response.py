@@ -59,8 +59,11 @@ def test_the_first_case_that_fits_gives_the_grade() -> None:
     [
         (GradePlan(steps=(Step(whom=(LEADER,)), Step(after_s=9, whom=(LEADER,)))), "at least 10 s after"),
         (GradePlan(steps=(Step(whom=()),)), "nobody is named"),
-        (GradePlan(steps=(Step(whom=(Whom(),)),)), "expected a role, a person or safety_officers"),
-        (GradePlan(steps=(Step(whom=(Whom(role=DutyRole.LEADER, person_id="p1"),)),)), "expected a role, a person or safety_officers"),
+        (GradePlan(steps=(Step(whom=(Whom(),)),)), "expected a role, a person or safety"),
+        (
+            GradePlan(steps=(Step(whom=(Whom(role=DutyRole.LEADER, person_id="p1"),)),)),
+            "expected a role, a person or safety",
+        ),
         (GradePlan(steps=(Step(whom=(Whom(role=DutyRole.LEADER, where="town"),)),)), "site, bureau, all_sites"),
         (GradePlan(steps=(Step(whom=(LEADER,), channels=(DeliveryChannel.WEBHOOK,)),)), "webhook is for links"),
         (GradePlan(checklist=(CheckItem(item="a", zh="甲", en="A"),) * 2), "'a' is there twice"),
