@@ -80,6 +80,12 @@ class HeartbeatLost(Rule):
         self._marked_until_s = 0.0
         self._resumed_s = 0.0
 
+    def wait_for(self, missed_intervals: int) -> None:
+        """Whoever waits already is measured by it as well."""
+        if missed_intervals != self.missed_intervals:
+            self.missed_intervals = missed_intervals
+            self._queue_all()
+
     def watcher(self, observation: type, kind: DeviceKind) -> Watcher | None:
         return self._observe
 
@@ -90,10 +96,12 @@ class HeartbeatLost(Rule):
         return self._observe
 
     def _observe(self, observation: Observation | Misdated, heard: Heard) -> Sequence[Finding]:
-        if heard is not Heard.NEWS:
-            return NOTHING
         device = observation.device
         life = self.lives.get(device.device_no)
+        if heard is not Heard.NEWS:
+            if life is not None and life.slot:
+                self._queue(device, life)  # what was set aside before and gave it time is forgotten with this
+            return NOTHING
         if life is None or life.connectivity is Connectivity.ONLINE:
             return NOTHING
         return self._proved(device, life, observation.received_at)
@@ -102,8 +110,7 @@ class HeartbeatLost(Rule):
         """``device`` was not online and has spoken."""
         was_offline, silent_s = life.connectivity is Connectivity.OFFLINE, life.heard_s - life.since_s
         self._turn(device.device_no, life, Connectivity.ONLINE, life.heard_s)
-        if not life.slot:
-            self._queue(device, life)
+        self._queue(device, life)
         found = self._back(device, life.heard_s, at) if self._topology.children(device.device_no) else []
         if was_offline:
             found.insert(0, self.finding(FindingKind.CLEARED, device, at, at, {"silent_s": round(silent_s)}))
@@ -156,12 +163,12 @@ class HeartbeatLost(Rule):
         missed: list[tuple[int, float, int]] = []  # depth, deadline, number: what others hang on comes first
         for number in overdue:
             life, device = self.lives.get(number), self._devices[number]
-            deadline_s = inf if life is None or self._is_settled(life) else self._extended_s(device, life)
-            if deadline_s > now_s:
+            if life is None or self._is_settled(life):
                 self._overdue.discard(number)
-                if life is not None and not life.slot and deadline_s < inf:
-                    life.slot = self._deadlines.put(number, deadline_s)
-            else:
+            elif self._deadline_s(device, life) > now_s:
+                self._overdue.discard(number)
+                self._queue(device, life)
+            elif (deadline_s := self._extended_s(device, life)) <= now_s:
                 missed.append((self._topology.depth(number), deadline_s, number))
         missed.sort()
         outage = self._outages.sites.get(site_no)
@@ -182,6 +189,7 @@ class HeartbeatLost(Rule):
         if outage is not None and not outage.returned_s:
             outage.returned_s = now_s
             self._outages.changed(outage)
+            self._rewired = True  # what was hung on one of these meanwhile is behind it no longer
             for number, life in together:
                 if life.reason is Reason.SITE:
                     self._give_time(self._devices[number], life, now_s)
@@ -339,12 +347,18 @@ class HeartbeatLost(Rule):
 
     def _rewire(self, now_s: float) -> None:
         """What hangs on what has changed: who is behind nothing dead any more has its time to report."""
-        for number, life in self.lives.items():
-            if life.reason is Reason.BEHIND and number in self._devices and not self._is_behind(number):
+        behind = [number for number, life in self.lives.items() if life.reason is Reason.BEHIND]
+        for number in sorted((one for one in behind if one in self._devices), key=self._place):
+            life = self.lives.get(number)
+            if life is not None and not self._is_behind(number):
                 if life.connectivity is Connectivity.OFFLINE:
                     self._turn(number, life, Connectivity.OFFLINE, life.since_s)
                 else:
                     self._give_time(self._devices[number], life, now_s)
+
+    def _place(self, number: int) -> tuple[int, int]:
+        """What others hang on comes first."""
+        return (self._topology.depth(number), number)
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
@@ -479,8 +493,13 @@ class HeartbeatLost(Rule):
                 self._queue(device, life)
 
     def _queue(self, device: RegisteredDevice, life: Life) -> None:
+        """It waits no longer than until its deadline. Whatever can bring that forward has to call this: who is overdue
+        follows from the lives alone, so that it is the same after a restart.
+        """
         if not self._is_settled(life):
-            life.slot = self._deadlines.put(device.device_no, self._deadline_s(device, life))
+            deadline_s = self._deadline_s(device, life)
+            if not life.slot or deadline_s < life.slot:
+                life.slot = self._deadlines.put(device.device_no, deadline_s)
 
     def collect(self, changes: Changes) -> None:
         changes.liveness.extend(self._turns)

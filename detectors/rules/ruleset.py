@@ -98,7 +98,7 @@ class RuleSet:
         rule.category, rule.severity = Category(document.header.category), Severity(document.header.severity)
         match document.when:
             case HeartbeatsMissed(heartbeats_missed=many):
-                self._lost.missed_intervals = many
+                self._lost.wait_for(many)
             case ClockOffBy() as bounds:
                 assert isinstance(rule, ClockOff)
                 rule.raise_s, rule.clear_s = bounds.clock_off_by, bounds.clear

@@ -80,6 +80,7 @@ STEPS = st.one_of(
     st.tuples(st.just("resumed")),
     st.tuples(st.just("retire"), _WHO),
     st.tuples(st.just("enrol"), _WHO, st.sampled_from([5, 30, 60])),
+    st.tuples(st.just("hang"), st.sampled_from([0, 1, 2, 4]), st.sampled_from([None, 1, 4, 6])),
 )
 HISTORIES = st.lists(STEPS, min_size=10, max_size=90)
 
@@ -157,9 +158,14 @@ class Writer:
                 self._registered.pop(DEVICES[told[0]].device_no, None)
                 self._enrol()
             case "enrol":
-                one = msgspec.structs.replace(DEVICES[told[0]], heartbeat_s=told[1])
-                self._registered[one.device_no] = one
+                new = msgspec.structs.replace(DEVICES[told[0]], heartbeat_s=told[1])
+                self._registered[new.device_no] = new
                 self._enrol()
+            case "hang":
+                one = self._registered.get(DEVICES[told[0]].device_no)
+                if one is not None and one.device_no != told[1]:
+                    self._registered[one.device_no] = msgspec.structs.replace(one, parent_no=told[1])
+                    self._enrol()
 
     def _pass(self, seconds: float) -> None:
         """Time passes, and is looked at every few seconds as the lane does."""

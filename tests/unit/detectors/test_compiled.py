@@ -301,3 +301,20 @@ def test_natives_are_tuned_in_place() -> None:
         found.extend(engine.tick(at(second)))
     (lost,) = [one for one in found if one.rule == "heartbeat_lost"]
     assert (lost.device_no, lost.severity.value, lost.at) == (1, "major", at(150))
+
+
+def test_whoever_waits_already_is_measured_by_fewer_missed_heartbeats_at_once() -> None:
+    engine, rules = running()
+    said = shipped()["heartbeat_lost"].said
+    change(engine, rules, 0, read_said({**said, "when": {"heartbeats_missed": 20}}))
+    found = list[Finding]()
+    for second in range(0, 211, 5):
+        if second == 0:
+            engine.observe(heartbeat(0))
+        if second % 30 == 0:
+            engine.observe(heartbeat(second, of=device(2)))
+        if second == 205:
+            change(engine, rules, 205, read_said({**said, "when": {"heartbeats_missed": 3}}))
+        found.extend(engine.tick(at(second)))
+    (lost,) = [one for one in found if one.rule == "heartbeat_lost"]
+    assert (lost.device_no, lost.at, lost.found_at) == (1, at(90), at(205))

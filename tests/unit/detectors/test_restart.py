@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from detectors.engine import Engine
 from detectors.rules import bulk_rules
-from detectors.rules.heartbeat_lost import DEAF_AFTER_S, MISSED_INTERVALS, SETTLE_S
+from detectors.rules.heartbeat_lost import DEAF_AFTER_S, MISSED_INTERVALS, SETTLE_S, HeartbeatLost
 from domain.finding import FindingKind
+from domain.liveness import Reason
 from tests.unit.detectors.histories import DEVICES, HISTORIES, Kept, Writer, live, memory
 from tests.unit.detectors.sayings import at, heartbeat
 
@@ -31,6 +32,65 @@ def test_a_restart_that_takes_no_time_changes_neither_what_is_found_nor_what_is_
     assert often.kept.liveness == never.kept.liveness
     assert often.kept.states == never.kept.states
     assert memory(often) == memory(never)
+
+
+#: A device that came back within its time waited on for the longer time that those have of whom nothing was heard yet:
+#: looked at too late, it was lost by itself where the restored engine saw a site fall silent.
+RETURNED_AND_FELL_SILENT: list[tuple[Any, ...]] = [
+    ("say", 1, "battery", 61.0),
+    ("enrol", 3, 5),
+    ("say", 3, "state", 18.0),
+    ("commit",),
+    ("deaf", 9.0),
+    ("pass", 5.0),
+    ("say", 3, "whole", 57.0),
+    ("set the clock", 0, -7200.0),
+    ("commit",),
+    ("commit",),
+    ("everybody says", 49.0),
+    ("commit",),
+    ("say", 5, "reading", 18.0),
+    ("all but some say", {8, 9, 4, 6}, 3),
+    ("say", 3, "battery", 75.0),
+    ("retire", 2),
+    ("backfill", 3, 61.0, 59.0, 2),
+    ("heat", 1, 0.0),
+    ("pass", 30.0),
+    ("commit",),
+    ("commit",),
+    ("resumed",),
+    ("set the clock", 0, 280.0),
+    ("say", 3, "reading", 61.0),
+]
+
+
+def test_a_site_that_falls_silent_after_some_of_it_came_back_does_so_after_a_restart_as_well() -> None:
+    batches = Writer().write(RETURNED_AND_FELL_SILENT)
+    never, often = live(batches, Kept()), live(batches, Kept(), dies_before={4, 6, 8, 9})
+    assert often.found == never.found
+    assert {one.rule for one in never.found} >= {"site_silent", "area_silent"}
+    assert often.kept.liveness == never.kept.liveness
+    assert often.kept.states == never.kept.states
+    assert memory(often) == memory(never)
+
+
+@THOROUGH
+@given(HISTORIES)
+def test_who_is_overdue_and_who_is_behind_something_follows_from_what_is_kept(steps: list[Any]) -> None:
+    """Nobody waits longer than until his deadline, whatever brought it forward, and nobody is behind what is alive."""
+    engine = Engine(bulk_rules())
+    lost = next(rule for rule in engine._rules.values() if isinstance(rule, HeartbeatLost))
+    for batch in Writer().write(steps):
+        for deed in batch.deeds:
+            deed(engine)
+            for number, life in lost.lives.items():
+                if (device := lost._devices.get(number)) is None:
+                    continue
+                if not lost._is_settled(life) and number not in lost._overdue:
+                    assert 0 < life.slot <= lost._deadline_s(device, life)
+                if life.reason is Reason.BEHIND and not lost._rewired:
+                    assert lost._is_behind(number)
+        engine.changes()
 
 
 #: What was said while nobody heard, and reaches us afterwards.
