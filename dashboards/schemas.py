@@ -139,6 +139,7 @@ class TotalsReply(Reply):
     unknown: int
     open_incidents: int = Field(description="Also those that belong to no site.")
     unacknowledged: int
+    aside: int = Field(description="Of the open ones, those handled under another, which are not in the queue.")
 
 
 class LinkReply(Reply):
@@ -781,7 +782,9 @@ class DeltaFrame(Reply):
     ingest: IngestReply
     ledger: LedgerStatusReply
     journals: list[JournalReply]
-    incidents: list[IncidentReply] = Field(description="New, changed and ended ones.")
+    incidents: list[IncidentReply] = Field(
+        description="New, changed and ended ones, and those that moved up into the first 200 of the queue."
+    )
 
 
 class TroubleFrame(Reply):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Set
+from collections.abc import AsyncIterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +23,10 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from dashboards.changes import SNAPSHOT_INCIDENTS, changed_incidents, changed_tiles, head_of_queue
+from dashboards.changes import SNAPSHOT_INCIDENTS, changed_tiles
 from dashboards.journals import Journals, JournalView
 from dashboards.metrics import WebMetrics
+from dashboards.open_incidents import OpenIncidents
 from dashboards.pace import Pace
 from dashboards.reader import Reader
 from dashboards.settings import WebSettings
@@ -42,11 +43,12 @@ from storage.wall import (
     IngestView,
     LinkView,
     SiteCounts,
-    incident_marks,
     ingest_view,
     link_views,
     marks_by_id,
+    marks_in_slices,
     site_counts,
+    slice_sums,
 )
 
 Trouble = Literal["database", "server"]
@@ -87,10 +89,12 @@ class TroubleFrame(msgspec.Struct, frozen=True, tag_field="type", tag="trouble")
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one look saw. ``views`` holds the head of the queue, and what changed since the look before."""
+    """What one look saw. ``changed`` is followed by what only moved up into the head of the queue; ``views`` holds both
+    and the head; ``open`` is handed on from look to look and changed by each.
+    """
 
     counts: list[SiteCounts]
-    marks: Mapping[UUID, IncidentMark]
+    open: OpenIncidents
     changed: list[UUID]
     head: list[UUID]
     views: Mapping[UUID, IncidentView]
@@ -258,8 +262,8 @@ class Stream:
     async def _see(
         self, conn: Connection, before: Sight | None, noticed: Set[UUID] | None, *, names_changed: bool
     ) -> Sight:
-        """``noticed``: only these changed; None = look at everything. With ten thousand open incidents a look at all of
-        them costs a tenth of a second, so it is cut into pieces between which requests are answered.
+        """``noticed``: only these changed; None = look at everything. Of the incidents only what changed is read, a few
+        at a time, so that requests are answered meanwhile.
         """
         now = self._clock.now()
         if noticed is None or before is None:
@@ -269,26 +273,24 @@ class Stream:
         else:
             counts, links, ingest = before.counts, before.wall.links, before.wall.ingest
         ledger = await self._see_ledger(conn, now, None if before is None else before.wall.ledger)
+        open_ = OpenIncidents() if before is None else before.open
         if noticed is None or before is None:
-            marks = {mark.incident_id: mark for mark in await incident_marks(conn)}
-            changed = [] if before is None else changed_incidents(before.marks, marks)
+            changed = await _catch_up(conn, open_)
         else:
-            news = {mark.incident_id: mark for mark in await marks_by_id(conn, noticed)}
-            old = {i: before.marks[i] for i in noticed if i in before.marks}
-            changed = changed_incidents(old, news)
-            marks = {**before.marks, **news}
-            for ended in old.keys() - news.keys():
-                del marks[ended]
-        await asyncio.sleep(0)
-        head = head_of_queue(marks.values())
-        await asyncio.sleep(0)
+            changed = await _apply(open_, noticed, marks_by_id(conn, noticed))
+        head = open_.head(SNAPSHOT_INCIDENTS)
         known = {} if before is None or names_changed else before.views
+        outdated = set(changed)
         # More than a snapshot holds are not told one by one.
-        wanted = set(changed) if len(changed) <= SNAPSHOT_INCIDENTS else set()
-        kept = {i: known[i] for i in head if i in known and i not in changed}
+        wanted = outdated if before is not None and len(changed) <= SNAPSHOT_INCIDENTS else set[UUID]()
+        kept = {i: known[i] for i in head if i in known and i not in outdated}
         fetched = await incidents_by_id(conn, [*wanted.union(head).difference(kept)])
-        wall = wall_of(now, counts, marks.values(), links, ingest, ledger, self._journals_seen)
-        return Sight(counts, marks, changed, head, {**kept, **fetched}, wall)
+        if before is not None:
+            # Viewers know the head alone: where one of it is answered, the next one is news to them.
+            told = outdated.union(before.head)
+            changed += [i for i in head if i not in told]
+        wall = wall_of(now, counts, open_.at_sites(), links, ingest, ledger, self._journals_seen)
+        return Sight(counts, open_, changed, head, {**kept, **fetched}, wall)
 
     async def _see_ledger(self, conn: Connection, now: datetime, before: LedgerStatus | None) -> LedgerStatus:
         if before is not None and time.monotonic() < self._ledger_due_s:
@@ -345,3 +347,25 @@ class Stream:
 
 def _rest(wall: WallSnapshot) -> tuple[object, ...]:
     return wall.totals, wall.links, wall.ingest, wall.ledger, wall.journals
+
+
+async def _catch_up(conn: Connection, open_: OpenIncidents) -> list[UUID]:
+    """Read what is not known yet, whether a notice told of it or not; what changed, as `_apply` says it."""
+    slices = open_.differing(await slice_sums(conn))
+    if not slices:
+        return []
+    return await _apply(open_, open_.in_slices(slices), marks_in_slices(conn, slices))
+
+
+async def _apply(open_: OpenIncidents, concerned: Set[UUID], found: AsyncIterator[list[IncidentMark]]) -> list[UUID]:
+    """Take over what was ``found``; what of ``concerned`` was not is over. The new, changed and ended ones, in the
+    order in which they were raised.
+    """
+    changed: list[tuple[int, UUID]] = []
+    gone = set(concerned)
+    async for marks in found:
+        gone.difference_update(mark.incident_id for mark in marks)
+        changed += [(mark.number, mark.incident_id) for mark in marks if open_.put(mark)]
+    ended = [mark for incident_id in gone if (mark := open_.drop(incident_id)) is not None]
+    changed += [(mark.number, mark.incident_id) for mark in ended]
+    return [incident_id for _, incident_id in sorted(changed)]

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
-from uuid import UUID
 
 import msgspec
 
 from dashboards.journals import JournalView
-from domain.finding import Category, Severity
+from domain.finding import Severity
 from domain.site import SiteKind
 from storage.ledger import LedgerStatus, LedgerSums
-from storage.wall import IncidentMark, IngestView, LinkView, SiteCounts
+from storage.wall import IngestView, LinkView, SiteCounts, SiteIncidents, Worst
 
 TileState = Literal["alarm", "warning", "fault", "ok", "unknown"]
 
+_NOTHING = SiteIncidents()
 EMPTY_LEDGER = LedgerStatus(LedgerSums(), LedgerSums(), 0, 0, None, {})
-
-
-class Worst(msgspec.Struct, frozen=True, gc=False):
-    incident_id: UUID
-    category: Category
-    severity: Severity
 
 
 class SiteTile(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +48,7 @@ class Totals(msgspec.Struct, frozen=True, gc=False):
     unknown: int
     open_incidents: int
     unacknowledged: int
+    aside: int
 
 
 class WallSnapshot(msgspec.Struct, frozen=True, gc=False):
@@ -78,12 +72,8 @@ def tile_state(worst: Severity | None, *, online: int, offline: int) -> TileStat
     return "ok" if online else "unknown"
 
 
-def _badness(mark: IncidentMark) -> tuple[int, bool, float, int]:
-    return mark.severity.rank, not mark.unacknowledged, -mark.raised_at.timestamp(), -mark.number
-
-
-def tile(counts: SiteCounts, open_marks: Sequence[IncidentMark]) -> SiteTile:
-    worst = min(open_marks, key=_badness, default=None)
+def tile(counts: SiteCounts, incidents: SiteIncidents) -> SiteTile:
+    worst = incidents.worst
     return SiteTile(
         counts.site_id,
         counts.name,
@@ -91,9 +81,9 @@ def tile(counts: SiteCounts, open_marks: Sequence[IncidentMark]) -> SiteTile:
         counts.township,
         counts.kind,
         tile_state(None if worst is None else worst.severity, online=counts.online, offline=counts.offline),
-        None if worst is None else Worst(worst.incident_id, worst.category, worst.severity),
-        len(open_marks),
-        sum(mark.unacknowledged for mark in open_marks),
+        worst,
+        incidents.open,
+        incidents.unacknowledged,
         counts.devices,
         counts.online,
         counts.offline,
@@ -106,24 +96,22 @@ def tile(counts: SiteCounts, open_marks: Sequence[IncidentMark]) -> SiteTile:
 def wall_of(
     at: datetime,
     sites: Sequence[SiteCounts],
-    marks: Iterable[IncidentMark],
+    incidents: Mapping[int, SiteIncidents],
     links: list[LinkView],
     ingest: IngestView,
     ledger: LedgerStatus = EMPTY_LEDGER,
     journals: Sequence[JournalView] = (),
 ) -> WallSnapshot:
-    at_site: defaultdict[int, list[IncidentMark]] = defaultdict(list)
-    for mark in marks:
-        if mark.open:
-            at_site[mark.site_no].append(mark)
-    tiles = [tile(counts, at_site.get(counts.site_no, ())) for counts in sites]
+    """:param incidents: by site number; what belongs to no site counts in the totals."""
+    tiles = [tile(counts, incidents.get(counts.site_no, _NOTHING)) for counts in sites]
     totals = Totals(
         len(tiles),
         sum(t.devices for t in tiles),
         sum(t.online for t in tiles),
         sum(t.offline for t in tiles),
         sum(t.unknown for t in tiles),
-        sum(len(open_marks) for open_marks in at_site.values()),
-        sum(mark.unacknowledged for open_marks in at_site.values() for mark in open_marks),
+        sum(at_site.open for at_site in incidents.values()),
+        sum(at_site.unacknowledged for at_site in incidents.values()),
+        sum(at_site.aside for at_site in incidents.values()),
     )
     return WallSnapshot(at, tiles, totals, links, ingest, ledger, list(journals))

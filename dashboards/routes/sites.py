@@ -18,7 +18,7 @@ from storage import registry
 from storage.device_views import devices
 from storage.pool import Connection
 from storage.registry import RegisteredSite
-from storage.wall import IngestView, incident_marks, site_counts
+from storage.wall import IngestView, incidents_at_sites, site_counts
 
 
 class _After(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -32,7 +32,7 @@ def site_routes(services: Services) -> APIRouter:
 
     async def with_tiles(conn: Connection, found: Sequence[RegisteredSite]) -> list[dict[str, Any]]:
         now = services.clock.now()
-        wall = wall_of(now, await site_counts(conn, now), await incident_marks(conn), [], IngestView(0, None, 0))
+        wall = wall_of(now, await site_counts(conn, now), await incidents_at_sites(conn), [], IngestView(0, None, 0))
         tiles = {tile.site_id: tile for tile in wall.sites}
         return [{**msgspec.structs.asdict(one.site), "tile": tiles[one.site.site_id]} for one in found]
 

@@ -11,7 +11,7 @@ from dashboards.services import Services, json_reply
 from dashboards.wall import WallSnapshot, wall_of
 from storage.ledger import ledger_status
 from storage.pool import Connection
-from storage.wall import incident_marks, ingest_view, link_views, site_counts
+from storage.wall import incidents_at_sites, ingest_view, link_views, site_counts
 
 
 def wall_routes(services: Services) -> APIRouter:
@@ -33,7 +33,7 @@ def wall_routes(services: Services) -> APIRouter:
             return wall_of(
                 now,
                 await site_counts(conn, now),
-                await incident_marks(conn),
+                await incidents_at_sites(conn),
                 await link_views(conn, services.settings.link_ids),
                 await ingest_view(conn, now),
                 await ledger_status(conn, now),

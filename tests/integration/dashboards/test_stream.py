@@ -35,6 +35,14 @@ async def watcher(server: Running) -> AsyncIterator[Watcher]:
         yield opened
 
 
+_MANY = (
+    "INSERT INTO incident (incident_id, key, rule, category, severity, severity_rank, life_safety, test, drill,"
+    " site_no, site_id, device_id, state, raised_at, last_event_at, detail, changed_at)"
+    " SELECT gen_random_uuid(), n::text, 'smoke_alarm', 'fire', 'critical', 0, true, false, false, 1, 's001', '',"
+    " 'raised', %s, %s, '{}', %s FROM generate_series(1, %s) AS n"
+)
+
+
 def _tells(*incidents: object) -> Any:
     wanted = {str(incident) for incident in incidents}
     return lambda frame: wanted <= {told["incident_id"] for told in frame["incidents"]}
@@ -90,6 +98,37 @@ async def test_a_change_without_a_notice_is_found_all_the_same(watcher: Watcher,
     assert frame["incidents"][0]["occurrences"] == 7
 
 
+async def test_an_end_without_a_notice_is_found_all_the_same(watcher: Watcher, district: District) -> None:
+    incident, stays = district.incident(), district.incident()
+    await watcher.until(_tells(stays))
+    district.execute("UPDATE incident SET state = 'closed' WHERE incident_id = %s", incident)
+    frame = await watcher.until(_tells(incident))
+    assert [told["state"] for told in frame["incidents"]] == ["closed"]
+    assert frame["totals"]["open_incidents"] == 1
+
+
+async def test_what_was_handled_under_another_is_told_when_that_ends(watcher: Watcher, district: District) -> None:
+    main, under = district.incident(), district.incident()
+    district.execute("UPDATE incident SET merged_into = %s WHERE incident_id = %s", main, under)
+    await watcher.until(lambda frame: any(told["aside"] for told in frame["incidents"]))
+    # Its own row stays as it was.
+    district.execute("UPDATE incident SET state = 'reset' WHERE incident_id = %s", main)
+    frame = await watcher.until(_tells(under))
+    assert [told["aside"] for told in frame["incidents"] if told["incident_id"] == str(under)] == [False]
+
+
+async def test_who_moves_up_into_the_head_of_the_queue_is_told(watcher: Watcher, district: District) -> None:
+    lowest = district.incident(severity=Severity.ADVICE)
+    await watcher.until(_tells(lowest))
+    district.execute(_MANY, NOW, ago(seconds=1), NOW, 200)
+    district.notice("campuswatch_incident")
+    frame = await watcher.until(lambda frame: frame["totals"]["open_incidents"] == 201 and frame["incidents"])
+    district.execute("UPDATE incident SET state = 'closed' WHERE key = '7'")
+    district.notice("campuswatch_incident")
+    frame = await watcher.until(_tells(lowest))
+    assert len(frame["incidents"]) == 2
+
+
 async def test_a_device_that_goes_offline_changes_its_tile_and_no_other(watcher: Watcher, district: District) -> None:
     district.execute(
         "UPDATE device_state SET connectivity = 'offline' FROM device WHERE device_id = 'b'"
@@ -125,15 +164,7 @@ async def test_a_site_that_was_renamed_is_told_with_its_incidents(watcher: Watch
 
 
 async def test_more_changes_than_a_snapshot_holds_are_told_by_a_snapshot(watcher: Watcher, district: District) -> None:
-    district.execute(
-        "INSERT INTO incident (incident_id, key, rule, category, severity, severity_rank, life_safety, test, drill,"
-        " site_no, site_id, device_id, state, raised_at, last_event_at, detail, changed_at)"
-        " SELECT gen_random_uuid(), n::text, 'smoke_alarm', 'fire', 'critical', 0, true, false, false, 1, 's001', '',"
-        " 'raised', %s, %s, '{}', %s FROM generate_series(1, 250) AS n",
-        NOW,
-        ago(seconds=1),
-        NOW,
-    )
+    district.execute(_MANY, NOW, ago(seconds=1), NOW, 250)
     district.notice("campuswatch_incident")
     frame = await watcher.until(lambda frame: frame["type"] == "snapshot")
     assert len(frame["incidents"]) == 200

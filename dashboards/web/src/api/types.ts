@@ -74,6 +74,8 @@ export interface Totals {
   unknown: number
   open_incidents: number
   unacknowledged: number
+  /** Open, but handled under another: not in the queue. */
+  aside: number
 }
 
 export interface LinkStatus {

@@ -20,6 +20,8 @@ import { Stream } from './stream'
 
 const RANK: Record<Severity, number> = { critical: 0, major: 1, minor: 2, advice: 3 }
 const RESET_SHOWN = 50
+/** What a snapshot holds of the queue; the rest comes by pages of as many. */
+const PAGE = 200
 
 export const sites = shallowReactive(new Map<string, SiteTile>())
 /** Open incidents, and those that are reset but not yet closed. */
@@ -41,6 +43,10 @@ function compare(a: IncidentView, b: IncidentView): number {
 
 /** As the API sorts: unacknowledged first, then the worst, then the newest. */
 export const queue = computed(() => [...incidents.values()].filter(inQueue).sort(compare))
+/** How many of the queue are not on this page. */
+export const notShown = computed(() =>
+  totals.value === null ? 0 : Math.max(0, totals.value.open_incidents - totals.value.aside - queue.value.length),
+)
 export const waitingForClose = computed(() =>
   [...incidents.values()].filter((incident) => incident.state === 'reset').sort(compare),
 )
@@ -79,8 +85,10 @@ export const townships = computed(() => {
 })
 
 export function take(incident: IncidentView): void {
-  if (incident.state === 'closed') incidents.delete(incident.incident_id)
-  else incidents.set(incident.incident_id, incident)
+  if (incident.state === 'closed') {
+    incidents.delete(incident.incident_id)
+    closed?.add(incident.incident_id)
+  } else incidents.set(incident.incident_id, incident)
 }
 
 function takeFrame(frame: StreamFrame): void {
@@ -104,6 +112,7 @@ function takeFrame(frame: StreamFrame): void {
     ingest.value = frame.wall.ingest
     ledger.value = frame.wall.ledger
     journals.value = frame.wall.journals
+    place = null
     void loadReset()
     return
   }
@@ -115,6 +124,30 @@ function takeFrame(frame: StreamFrame): void {
   ingest.value = frame.ingest
   ledger.value = frame.ledger
   journals.value = frame.journals
+}
+
+/** Where the next page of the queue begins; null = at the beginning, which also brings what was missed. */
+let place: string | null = null
+/** Closed while a page is on its way, which may have been read before. */
+let closed: Set<string> | null = null
+
+/** Fetch more of the queue. Pages that are known already, as the first one mostly is, are passed over. */
+export async function loadMore(): Promise<void> {
+  const before = queue.value.length
+  try {
+    do {
+      const over = (closed = new Set<string>())
+      const page = await api.incidents({ state: 'open', limit: PAGE, cursor: place })
+      // What the stream has told of meanwhile is newer than the page.
+      for (const incident of page.items) {
+        const id = incident.incident_id
+        if (!incidents.has(id) && !over.has(id)) take(incident)
+      }
+      place = page.next_cursor
+    } while (place !== null && queue.value.length === before)
+  } finally {
+    closed = null
+  }
 }
 
 /** The snapshot holds open incidents only; those that wait to be closed are asked for. */

@@ -206,7 +206,7 @@ export const en: Dictionary = {
 
   'queue.title': 'Alarm queue',
   'queue.empty': 'No open incidents',
-  'queue.cut': '{total} incidents are open, the first {shown} are shown',
+  'queue.more': '+{count} more',
   'queue.waiting_close': 'Reset, waiting to be closed ({count})',
   'queue.keys': 'Keys: ↑↓ choose · Enter details · A acknowledge · R reset · C close · N note',
   'queue.held': 'New incidents; sorted again when the mouse leaves',
