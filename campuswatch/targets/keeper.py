@@ -34,6 +34,7 @@ from detectors.targets.expiries import Ahead
 from domain.clock import Clock
 from domain.errors import StorageError
 from domain.finding import Finding
+from domain.target import Standing
 from storage.compliance import (
     Interval,
     StoredFlag,
@@ -244,7 +245,9 @@ class Keeper:
         self._count()
         for interval in draft.intervals[:_MANY]:
             facts = self._books.facts[interval.site_no]
-            log.info(
+            # After a start every site's devices become known one by one: that is no news, a drop-off is.
+            say = log.warning if interval.standing is Standing.DROPPED else log.debug
+            say(
                 "site stands otherwise", site=facts.site_id, target=interval.target_id,
                 standing=interval.standing.value, causes=[cause["en"] for cause in interval.causes[:3]],
             )  # fmt: skip
