@@ -86,6 +86,10 @@ class HttpPost:
                 return await self._post(body, headers)
         except TimeoutError as error:
             raise TemporaryFailure("no answer in time") from error
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, aiohttp.ClientResponseError) as error:
+            # What these say holds the address, and that may hold a secret. Nor may their cause be shown.
+            what = "no answer over HTTP" if isinstance(error, aiohttp.ClientResponseError) else "no address to post to"
+            raise TemporaryFailure(f"not reached: {what} ({type(error).__name__})") from None
         except (aiohttp.ClientError, OSError) as error:
             raise TemporaryFailure(f"not reached: {error or type(error).__name__}") from error
 

@@ -172,7 +172,17 @@ async def test_a_link_that_drips_its_answer_is_given_up_by_the_courier(
     assert (outcome.taken, outcome.permanent, outcome.error) == (False, False, "no answer within 0.5 s")
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/", "http://nowhere.invalid/", "http://[bad", "ftp://x/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/?key=hush",
+        "http://nowhere.invalid/?key=hush",
+        "http://[bad?key=hush",
+        "http://x:99999/?key=hush",
+        "ftp://hush@x/?key=hush",
+        "htp//x?key=hush",
+    ],
+)
 async def test_an_address_where_nobody_answers_is_a_temporary_failure_of_the_courier(
     client: aiohttp.ClientSession, delivery: Delivery, url: str
 ) -> None:
@@ -180,6 +190,17 @@ async def test_an_address_where_nobody_answers_is_a_temporary_failure_of_the_cou
     outcome = await Courier({"police": link}).carry(delivery)
     assert (outcome.taken, outcome.permanent, outcome.attempts) == (False, False, 1)
     assert outcome.error
+    assert "hush" not in outcome.error
+
+
+async def test_no_error_names_the_address_for_it_may_hold_a_secret(
+    far_side: FarSide, client: aiohttp.ClientSession, delivery: Delivery
+) -> None:
+    far_side.answers(b"BABBLE\r\n\r\n")
+    link = WebhookLink("police", SECRET, post=HttpPost(client, f"{far_side.url}?key=hush"), clock=SetClock())
+    outcome = await Courier({"police": link}).carry(delivery)
+    assert (outcome.taken, outcome.permanent) == (False, False)
+    assert outcome.error == "not reached: no answer over HTTP (ClientResponseError)"
 
 
 async def test_the_courier_survives_an_answer_that_no_parser_likes(
