@@ -33,8 +33,13 @@ log = structlog.get_logger("alerting.dispatcher")
 MOST_UNDER_WAY = 64
 #: Of these, for one recipient about so many: a link that hangs must not take the duty leader's places.
 ABOUT_EACH = 8
+#: The last places are for life safety alone: a gateway that hangs over two hundred warnings must not hold up the call
+#: to a pressed button.
+KEPT_FREE = 16
 #: Longer than any try may take (`Courier`), so that a delivery under way is nobody else's.
 LEASE = timedelta(seconds=30)
+#: How long to sleep where something waits for the pace of its channel, or for a place.
+SPENT_S = 0.25
 #: How long to sleep at most when nothing is known to be due: NOTIFY is a hint, polling is the promise.
 POLL_S = 2.0
 
@@ -147,17 +152,18 @@ class Dispatcher:
         if places == 0:
             return self._poll_s
         now = self._clock.now()
+        spent = list(DeliveryChannel) if places <= KEPT_FREE else self._pace.spent(now)
         async with wrapped_errors(), self._pool.connection() as conn:
             busy = [name for name, count in self._each.items() if count >= ABOUT_EACH]
             claimed = await outbox.claim_deliveries(
                 conn,
                 at=now,
                 lease_until=now + LEASE,
-                limit=min(places, ABOUT_EACH),
+                limit=min(places - KEPT_FREE if places > KEPT_FREE else places, ABOUT_EACH),
                 without=busy,
-                spent=self._pace.spent(now),
+                spent=spent,
             )
-            due = None if claimed or busy else await outbox.next_due(conn)
+            due = None if claimed or busy or spent else await outbox.next_due(conn)
         for delivery in claimed:
             self._pace.count(delivery.channel, now)
             task = tasks.create_task(self._carry(delivery), name=f"carry {delivery.delivery_id}")
@@ -167,7 +173,8 @@ class Dispatcher:
         if claimed:
             return 0.0
         if due is None:
-            return self._poll_s
+            # What is due and has to wait for its channel would be looked at a hundred times a second.
+            return min(self._poll_s, SPENT_S) if spent else self._poll_s
         return min(self._poll_s, max(0.01, (due - self._clock.now()).total_seconds()))
 
     async def _still_wanted(self, delivery: Delivery) -> bool:

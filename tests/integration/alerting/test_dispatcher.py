@@ -5,19 +5,21 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from alerting.channels import Channel
 from alerting.courier import Courier, Outcome
 from alerting.desk import Desk
-from alerting.dispatcher import Dispatcher, record
-from domain.delivery import Delivery, DeliveryChannel
+from alerting.dispatcher import KEPT_FREE, MOST_UNDER_WAY, Dispatcher, record
+from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.errors import PermanentFailure, TemporaryFailure
 from domain.finding import Finding
 from domain.incident import IncidentAction
-from storage.deliveries import claim_deliveries, next_due
+from storage.deliveries import claim_deliveries, next_due, queue_deliveries
 from storage.pool import Connection, Pool, open_pool
-from tests.integration.alerting.ledgers import deliveries, escalate, put_on_duty, timeline, until
+from tests.integration.alerting.ledgers import deliveries, escalate, put_on_duty, timeline, until, until_true
 from tests.integration.dashboards.line import Line
 from tests.unit.alerting.findings import BUTTON, NOW, SetClock, finding, press
 from tests.unit.alerting.inbox import Inbox
@@ -295,3 +297,49 @@ async def test_claims_of_many_processes_never_overlap(pool: Pool, conn: Connecti
     claims = await asyncio.gather(*(claim() for _ in range(16)))
     ids = [delivery.delivery_id for claim_ in claims for delivery in claim_]
     assert len(ids) == len(set(ids)) == 120
+
+
+class _Hangs:
+    """A gateway that takes connections and says nothing."""
+
+    async def send(self, delivery: Delivery) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_gateway_that_hangs_over_many_warnings_does_not_hold_up_life_safety(
+    pool: Pool, conn: Connection, clock: SetClock
+) -> None:
+    def notice(name: str, channel: DeliveryChannel) -> Delivery:
+        body = {"title": "暴雨", "text": "暴雨"}
+        return Delivery(
+            delivery_id=uuid4(),
+            incident_id=None,
+            channel=channel,
+            recipient=name,
+            notice=Notice.WARNING,
+            body=body,
+            created_at=NOW,
+            next_attempt_at=NOW,
+        )
+
+    warnings = [notice(f"leader {number}", DeliveryChannel.APPRISE) for number in range(2 * MOST_UNDER_WAY)]
+    await queue_deliveries(conn, warnings, life_safety=False)
+    calls = Inbox()
+    people: dict[DeliveryChannel, Channel] = {DeliveryChannel.APPRISE: _Hangs(), DeliveryChannel.VOICE: calls}
+    wake = asyncio.Event()
+    task = asyncio.create_task(Dispatcher(pool=pool, courier=Courier({}, people), clock=clock, wake=wake).run())
+
+    async def leased() -> int:
+        return sum(row["lease_until"] is not None for row in await deliveries(conn))
+
+    async def full() -> bool:
+        return await leased() == MOST_UNDER_WAY - KEPT_FREE
+
+    try:
+        await until(full)
+        await queue_deliveries(conn, [notice("王主任", DeliveryChannel.VOICE)], life_safety=True)
+        wake.set()
+        await until_true(lambda: bool(calls.taken))
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
