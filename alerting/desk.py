@@ -27,7 +27,7 @@ from storage import incidents
 from storage.audit_trail import append
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
-from storage.responses import begin_response, end_response, take_response
+from storage.responses import begin_response, end_response, is_running, take_response
 
 #: Who acts where no person does.
 SYSTEM = "system"
@@ -281,8 +281,11 @@ class Desk:
             raise IllegalTransition(f"{action.value} is not done so")
         async with conn.transaction():
             incident = await incidents.lock_incident(conn, incident_id)
-            after = next_state(incident.state, action, life_safety=incident.life_safety)
-            await incidents.move_incident(conn, incident_id, action, after, at=now, actor=actor)
+            if action is IncidentAction.ACKNOWLEDGE and await _called_anew(conn, incident):
+                after = incident.state  # who acknowledged it first, and when, stands
+            else:
+                after = next_state(incident.state, action, life_safety=incident.life_safety)
+                await incidents.move_incident(conn, incident_id, action, after, at=now, actor=actor)
             detail: dict[str, Any] = {"note": note} if note else {}
             if action is IncidentAction.ACKNOWLEDGE:
                 cancelled = await outbox.cancel_notices(conn, incident_id)
@@ -418,6 +421,14 @@ def _as_finding(incident: Incident, occurrence: str) -> Finding:
         drill=incident.drill,
         detail=incident.detail,
     )
+
+
+async def _called_anew(conn: Connection, incident: Incident) -> bool:
+    """Whether people are called though somebody has acknowledged it: a person has upgraded it since. Whoever of them
+    takes it ends that, like every acknowledgement.
+    """
+    taken = incident.state in (IncidentState.ACKNOWLEDGED, IncidentState.NORMAL)
+    return taken and await is_running(conn, incident.incident_id)
 
 
 def _first_call(case: OpenCase | None, *, but: UUID) -> tuple[Call, ...]:

@@ -32,9 +32,9 @@ from alerting.templates import call
 from domain.clock import Clock
 from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.duty import Contact, Person
-from domain.errors import StorageError, StorageUnavailable
+from domain.errors import ResponsePlanError, StorageError, StorageUnavailable
 from domain.incident import OPEN_STATES, Incident, IncidentAction, IncidentState, next_state
-from domain.response import Grade, GradePlan, Step
+from domain.response import USUAL, Grade, GradePlan, Step
 from domain.roster import Roster
 from storage import deliveries as outbox
 from storage.duty import load_roster, people_by_id
@@ -110,9 +110,11 @@ class Escalator:
                 pass
 
     async def _round(self) -> float:
-        while await self._upgrade_one():
-            pass
-        if await self.work_off():
+        upgraded = 0
+        # A batch at a time: first calls do not wait behind thousands of upgrades.
+        while upgraded < BATCH and await self._upgrade_one():
+            upgraded += 1
+        if await self.work_off() or upgraded == BATCH:
             return 0.0  # there may be more, and upgrades that followed
         async with wrapped_errors(), self._pool.connection() as conn:
             due = await next_response(conn)
@@ -140,8 +142,14 @@ class Escalator:
                 await self._go_on(context, response, incident)
         except StorageUnavailable:
             raise
-        except StorageError as error:
-            log.error("escalation refused", incident_id=str(incident.incident_id), error=str(error))
+        except Exception as error:
+            # Neither what the database refuses nor a slip of our own in one incident may keep others from being called.
+            log.error(
+                "escalation refused",
+                incident_id=str(incident.incident_id),
+                error=str(error),
+                exc_info=not isinstance(error, StorageError),
+            )
             await write_response(conn, replace(response, next_at=context.now + REFUSED_FOR))
 
     # -- one incident -------------------------------------------------------------------------------------------------
@@ -347,11 +355,16 @@ class Escalator:
     async def _grade_plan(self, conn: Connection, response: Response) -> GradePlan:
         assert response.grade is not None
         version = response.plan_version if response.plan_version is not None else await newest_plan_version(conn)
-        return (await self._plan(conn, version)).plan.grades[response.grade]
+        return (await self._plan(conn, version)).plan.grades.get(response.grade) or USUAL.grades[response.grade]
 
     async def _plan(self, conn: Connection, version: int) -> PlanVersion:
         if version not in self._plans:
-            self._plans[version] = await load_plan(conn, version)
+            try:
+                self._plans[version] = await load_plan(conn, version)
+            except ResponsePlanError as error:
+                # Another version of the program wrote it. People are called by the usual one, and not by none.
+                log.error("plan not understood; the usual one holds", version=version, error=str(error))
+                self._plans[version] = PlanVersion(version=version, plan=USUAL)
         return self._plans[version]
 
 

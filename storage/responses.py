@@ -122,6 +122,15 @@ async def lock_response(conn: Connection, incident_id: UUID) -> Response | None:
     return None if row is None else _response(row)
 
 
+async def is_running(conn: Connection, incident_id: UUID) -> bool:
+    """Whether people are being called to an incident, which the caller has locked."""
+    cursor = await conn.execute(
+        "SELECT EXISTS (SELECT FROM response WHERE incident_id = %s AND state = 'running')", (incident_id,)
+    )
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
 async def response_of(conn: Connection, incident_id: UUID) -> Response | None:
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(f"SELECT {_COLUMNS} FROM response AS r WHERE r.incident_id = %s", (incident_id,))
@@ -197,11 +206,16 @@ class UpgradeOrder(msgspec.Struct, frozen=True):
 
 
 async def queue_upgrades(conn: Connection, incident_ids: Sequence[UUID], grade: Grade, *, together: int) -> None:
-    async with conn.cursor() as cursor:
-        await cursor.executemany(
-            "INSERT INTO response_upgrade (incident_id, grade, together) VALUES (%s, %s, %s)",
-            [(incident_id, int(grade), together) for incident_id in incident_ids],
-        )
+    """Of those that are not so grave yet, or are being graded; each waits once. A hundred alarms of one site would be
+    ten thousand orders otherwise.
+    """
+    await conn.execute(
+        "INSERT INTO response_upgrade (incident_id, grade, together)"
+        " SELECT r.incident_id, %(grade)s, %(together)s FROM response AS r WHERE r.incident_id = ANY(%(ids)s)"
+        " AND (r.grade IS NULL OR r.grade > %(grade)s) AND NOT EXISTS (SELECT FROM response_upgrade AS u"
+        "  WHERE u.incident_id = r.incident_id AND u.grade <= %(grade)s)",
+        {"ids": list(incident_ids), "grade": int(grade), "together": together},
+    )
 
 
 async def claim_upgrade(conn: Connection) -> UpgradeOrder | None:

@@ -313,6 +313,70 @@ async def test_a_person_upgrades_and_downgrades_and_the_links_of_the_grade_are_t
     assert len(await _told(conn)) == 2
 
 
+async def test_who_is_called_to_what_was_upgraded_after_somebody_had_taken_it_can_take_it_too(
+    conn: Connection, desk: Desk, answers: Answers
+) -> None:
+    await _person(conn, "王主任")
+    incident_id = await _raise(conn, desk)
+    await escalate(conn, desk)
+    await desk.act(conn, incident_id, IncidentAction.ACKNOWLEDGE, actor="值班", note="", now=_later(seconds=20))
+    await answers.regrade(conn, incident_id, Grade.I, actor="科长", note="持刀", now=_later(seconds=30))
+    await escalate(conn, desk, at=_later(seconds=30))
+    assert await _told(conn) == ["王主任"]
+    await answers.take(conn, incident_id, actor="王主任", note="", now=_later(seconds=40))
+    await escalate(conn, desk, at=_later(minutes=5))
+    assert await _told(conn) == []
+    (row,) = await incidents(conn)
+    assert (row["state"], row["acknowledged_by"]) == ("acknowledged", "值班")
+    with pytest.raises(IllegalTransition):
+        await answers.take(conn, incident_id, actor="李", note="", now=_later(seconds=41))
+
+
+async def test_many_alarms_of_one_school_order_each_upgrade_once(conn: Connection, desk: Desk) -> None:
+    for number in range(12):
+        await _raise(conn, desk, finding(key=f"k{number}", device_id=f"b{number}"))
+    await escalate(conn, desk)
+    orders = await rows(conn, "SELECT incident_id FROM response_upgrade")
+    assert len(orders) == len({order["incident_id"] for order in orders}) == 11
+
+
+async def test_a_plan_that_this_program_does_not_understand_keeps_nobody_from_being_called(
+    conn: Connection, desk: Desk
+) -> None:
+    await conn.execute(
+        "INSERT INTO response_plan (version, made_at, made_by, plan) VALUES (1, now(), 'another program', %s)",
+        ('{"cases": [], "grades": {}, "of_tomorrow": true}',),
+    )
+    await _person(conn, "王主任")
+    incident_id = await _raise(conn, desk)
+    await escalate(conn, desk)
+    assert await _told(conn) == ["王主任"]
+    response = await response_of(conn, incident_id)
+    assert response is not None
+    assert (response.state, response.grade) == (ResponseState.RUNNING, Grade.II)
+
+
+async def test_a_slip_in_one_incident_keeps_nobody_from_being_called_to_another(
+    conn: Connection, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _person(conn, "王主任")
+    await _raise(conn, desk, finding(key="bad", device_id="bad"))
+    await _raise(conn, desk, finding(key="good", device_id="good"))
+    place = desk.gazetteer.place
+
+    def slip(site_id: str, device_id: str) -> Any:
+        if device_id == "bad":
+            raise KeyError(device_id)
+        return place(site_id, device_id)
+
+    monkeypatch.setattr(desk.gazetteer, "place", slip)
+    await escalate(conn, desk)
+    assert await _told(conn) == ["王主任"]
+    monkeypatch.undo()
+    await escalate(conn, desk, at=_later(seconds=31))
+    assert await _told(conn) == ["王主任"] * 2
+
+
 async def test_the_check_list_of_the_grade_is_ticked_off_once_with_who_and_when(
     conn: Connection, desk: Desk, answers: Answers
 ) -> None:
