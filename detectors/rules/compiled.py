@@ -430,7 +430,7 @@ class CompiledRule(Rule):
             for leaf in counting:
                 leaf.watch(subject, self._now_s)
             if not before and self._always:
-                self._put(subject, self._now_s)
+                self._put(subject, self._deafness.heard_until_s or self._now_s)  # a moment that a restart knows as well
             elif not before:
                 self._wait(subject, self._now_s)
 
@@ -569,6 +569,9 @@ class CompiledRule(Rule):
                     turned.append(number)
         for subject in everyone:
             self._wait(subject, since_s)
+        for subject in self._subjects() if self._always else ():
+            if subject not in self._standings:  # nobody may have looked at it yet; who did found nothing
+                self._put(subject, min(self._due.get(subject, inf), since_s))
         for number in turned:
             self.turned(number)
 

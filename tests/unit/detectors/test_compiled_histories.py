@@ -35,6 +35,14 @@ def test_a_restart_changes_nothing(steps: list[Any], data: st.DataObject) -> Non
     assert memory(often) == memory(never)
 
 
+def test_what_holds_though_nothing_was_said_is_found_after_a_restart_before_the_first_tick() -> None:
+    batches = Writer().write([("everybody says", 18.0), ("commit",), ("enrol", 0, 30), ("commit",)])
+    never = live(batches, Kept(rules=all_rules), rules=all_rules)
+    often = live(batches, Kept(rules=all_rules), dies_before={0, 1}, dies_after={0}, rules=all_rules)
+    assert often.found == never.found
+    assert any(one.rule == "not_tampered_in_class" for one in never.found)
+
+
 @THOROUGH
 @given(HISTORIES)
 def test_replaying_a_history_gives_the_same_findings(steps: list[Any]) -> None:
