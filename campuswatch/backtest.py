@@ -23,15 +23,18 @@ from detectors.conditions.change import ChangesFast
 from detectors.conditions.threshold import Bound
 from detectors.documents.form import (
     AlarmReported,
+    AreaSilent,
     Battery,
     Change,
     Chattering,
     ClockOffBy,
+    ComesAndGoes,
     Count,
     EventStands,
     HeartbeatsMissed,
     RuleDocument,
     Silent,
+    SiteSilent,
     StateIs,
     Threshold,
     leaves_of,
@@ -114,6 +117,8 @@ class Backtest:
     ) -> None:
         if isinstance(document.when, Chattering):
             raise RuleRefused([f"{document.name}: cannot be tried, for what is over a limit is not stored"])
+        if isinstance(document.when, SiteSilent | AreaSilent | ComesAndGoes):
+            raise RuleRefused([f"{document.name}: cannot be tried alone, for it follows from what others find"])
         self._dsn = dsn
         self._document = document
         self._since, self._until, self._site_id, self._zone = since, until, site_id, zone

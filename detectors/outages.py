@@ -8,7 +8,8 @@
       └── more than half is back ──► returning ──everybody is back or had his time──► over
 
 Whether a site is silent is found by `detectors.rules.heartbeat_lost`; here is decided what people are told of it. An
-outage that is over before it was told was none. Times are epoch seconds.
+outage that is over before it was told was none. Times are epoch seconds. The figures are those that ship: the rules
+`site_silent` and `area_silent` tune them.
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ class Outages:
     """All outages by ``site_no``, and the areas that they make up."""
 
     def __init__(self) -> None:
+        self.hold_s, self.area_window_s, self.tell_again_s = HOLD_S, AREA_WINDOW_S, TELL_AGAIN_S
+        #: Of the rules `SITE_SILENT` and `AREA_SILENT`.
+        self.gravity = dict.fromkeys((SITE_SILENT, AREA_SILENT), (Category.DEVICE, Severity.MAJOR))
         self.sites: dict[int, Outage] = {}
         self._areas: dict[int, Area] = {}
         self._changed: set[int] = set()
@@ -86,14 +90,14 @@ class Outages:
                 area.back.append(site_no)
                 self._changed.add(-outage.area)
         elif outage.told:
-            return [_of_site(FindingKind.CLEARED, outage, now_s, {"silent_s": round(now_s - outage.silent_s)})]
+            return [self._of_site(FindingKind.CLEARED, outage, now_s, {"silent_s": round(now_s - outage.silent_s)})]
         return []
 
     def tick(self, now_s: float) -> list[Finding]:
         """Tell what is ripe."""
         found: list[Finding] = []
         fresh = [one for one in self.sites.values() if not one.told and not one.returned_s]
-        if any(now_s >= one.found_s + HOLD_S for one in fresh):
+        if any(now_s >= one.found_s + self.hold_s for one in fresh):
             found += self._tell(sorted(fresh, key=lambda one: one.site_no), now_s)
         for number, area in list(self._areas.items()):
             found += self._look_at(number, area, now_s)
@@ -109,14 +113,14 @@ class Outages:
             self._changed.add(outage.site_no)
         first_s = min(one.found_s for one in fresh)
         for number, area in sorted(self._areas.items()):
-            if first_s - area.joined_s <= AREA_WINDOW_S:
+            if first_s - area.joined_s <= self.area_window_s:
                 self._join(number, area, fresh)
                 area.told_s = now_s
-                return [_of_area(FindingKind.UPDATED, number, area, self.sites, now_s)]
+                return [self._of_area(FindingKind.UPDATED, number, area, self.sites, now_s)]
         alone = [one for one in self.sites.values() if one.told and one not in fresh and not one.area]
-        beside = [one for one in alone if first_s - one.found_s <= AREA_WINDOW_S]
+        beside = [one for one in alone if first_s - one.found_s <= self.area_window_s]
         if len(fresh) + len(beside) < 2:
-            return [_of_site(FindingKind.RAISED, fresh[0], now_s, _account(fresh))]
+            return [self._of_site(FindingKind.RAISED, fresh[0], now_s, _account(fresh))]
         # The first may be told already: its incident stands and ends by itself; the area names it all the same.
         together = [*beside, *fresh]
         began_s = min(one.silent_s for one in together)
@@ -127,7 +131,7 @@ class Outages:
         for one in beside:
             area.sites[one.site_no] = one.site_id
         self._join(number, area, fresh)
-        return [_of_area(FindingKind.RAISED, number, area, self.sites, now_s)]
+        return [self._of_area(FindingKind.RAISED, number, area, self.sites, now_s)]
 
     def _join(self, number: int, area: Area, outages: list[Outage]) -> None:
         for outage in outages:
@@ -141,11 +145,11 @@ class Outages:
         if not any(one.area == number for one in self.sites.values()):
             del self._areas[number]
             self._changed.add(-number)
-            return [_of_area(FindingKind.CLEARED, number, area, {}, now_s)]
-        if area.back and now_s - area.told_s >= TELL_AGAIN_S:
+            return [self._of_area(FindingKind.CLEARED, number, area, {}, now_s)]
+        if area.back and now_s - area.told_s >= self.tell_again_s:
             back, area.told_s, area.back = area.back, now_s, []
             self._changed.add(-number)
-            return [_of_area(FindingKind.UPDATED, number, area, self.sites, now_s, back=back)]
+            return [self._of_area(FindingKind.UPDATED, number, area, self.sites, now_s, back=back)]
         return []
 
     def clock_set_back(self, now_s: float) -> None:
@@ -156,6 +160,63 @@ class Outages:
         for number, area in self._areas.items():
             area.told_s, area.joined_s = min(area.told_s, now_s), min(area.joined_s, now_s)
             self._changed.add(-number)
+
+    # -- what people are told ------------------------------------------------------------------------------------------
+
+    def _of_site(self, kind: FindingKind, outage: Outage, now_s: float, detail: dict[str, Any]) -> Finding:
+        at = outage.silent_s if kind is FindingKind.RAISED else now_s
+        return self._finding(SITE_SILENT, kind, outage.site_id, at, now_s, detail, outage.site_no, outage.site_id)
+
+    def _of_area(
+        self,
+        kind: FindingKind,
+        number: int,
+        area: Area,
+        sites: Mapping[int, Outage],
+        now_s: float,
+        back: Iterable[int] = (),
+    ) -> Finding:
+        detail: dict[str, Any] = {"silent_sites": sorted(area.sites.values())}
+        away = [one for one in sites.values() if one.area == number]
+        if away:
+            detail |= _account(away)
+            detail.pop("behind", None)
+        if returned := sorted(area.sites[site_no] for site_no in back):
+            detail["sites_back"] = returned
+        if kind is FindingKind.CLEARED:
+            detail["silent_s"] = round(now_s - area.began_s)
+        at = area.began_s if kind is FindingKind.RAISED else now_s
+        return self._finding(AREA_SILENT, kind, f"{number}/{_instant(area.began_s).isoformat()}", at, now_s, detail)
+
+    def _finding(
+        self,
+        rule: str,
+        kind: FindingKind,
+        what: str,
+        at_s: float,
+        now_s: float,
+        detail: dict[str, Any],
+        site_no: int = 0,
+        site_id: str = "",
+    ) -> Finding:
+        at, key = _instant(at_s), f"{rule}/{what}"
+        category, severity = self.gravity[rule]
+        return Finding(
+            finding_id=finding_id(key, kind.value, _instant(now_s).isoformat()),
+            kind=kind,
+            rule=rule,
+            key=key,
+            category=category,
+            severity=severity,
+            life_safety=False,
+            site_no=site_no,
+            site_id=site_id,
+            device_no=None,
+            device_id="",
+            at=at,
+            found_at=_instant(now_s),
+            detail=detail,
+        )
 
     # -- what survives a restart --------------------------------------------------------------------------------------
 
@@ -187,61 +248,6 @@ def _account(outages: Iterable[Outage]) -> dict[str, Any]:
             kinds[kind] = kinds.get(kind, 0) + count
     account: dict[str, Any] = {"devices": devices, "kinds": dict(sorted(kinds.items()))}
     return account | {"behind": root} if root else account
-
-
-def _of_site(kind: FindingKind, outage: Outage, now_s: float, detail: dict[str, Any]) -> Finding:
-    at = outage.silent_s if kind is FindingKind.RAISED else now_s
-    return _finding(SITE_SILENT, kind, outage.site_id, at, now_s, detail, outage.site_no, outage.site_id)
-
-
-def _of_area(
-    kind: FindingKind,
-    number: int,
-    area: Area,
-    sites: Mapping[int, Outage],
-    now_s: float,
-    back: Iterable[int] = (),
-) -> Finding:
-    detail: dict[str, Any] = {"silent_sites": sorted(area.sites.values())}
-    away = [one for one in sites.values() if one.area == number]
-    if away:
-        detail |= _account(away)
-        detail.pop("behind", None)
-    if returned := sorted(area.sites[site_no] for site_no in back):
-        detail["sites_back"] = returned
-    if kind is FindingKind.CLEARED:
-        detail["silent_s"] = round(now_s - area.began_s)
-    at = area.began_s if kind is FindingKind.RAISED else now_s
-    return _finding(AREA_SILENT, kind, f"{number}/{_instant(area.began_s).isoformat()}", at, now_s, detail)
-
-
-def _finding(
-    rule: str,
-    kind: FindingKind,
-    what: str,
-    at_s: float,
-    now_s: float,
-    detail: dict[str, Any],
-    site_no: int = 0,
-    site_id: str = "",
-) -> Finding:
-    at, key = _instant(at_s), f"{rule}/{what}"
-    return Finding(
-        finding_id=finding_id(key, kind.value, _instant(now_s).isoformat()),
-        kind=kind,
-        rule=rule,
-        key=key,
-        category=Category.DEVICE,
-        severity=Severity.MAJOR,
-        life_safety=False,
-        site_no=site_no,
-        site_id=site_id,
-        device_no=None,
-        device_id="",
-        at=at,
-        found_at=_instant(now_s),
-        detail=detail,
-    )
 
 
 def _instant(epoch_s: float) -> datetime:

@@ -15,10 +15,12 @@ from detectors.documents.form import (
     AlarmReported,
     AllOf,
     AnyOf,
+    AreaSilent,
     Battery,
     Change,
     Chattering,
     ClockOffBy,
+    ComesAndGoes,
     Condition,
     Count,
     EventStands,
@@ -28,6 +30,7 @@ from detectors.documents.form import (
     RuleDocument,
     Schedule,
     Silent,
+    SiteSilent,
     StateIs,
     Threshold,
     Weekly,
@@ -49,6 +52,10 @@ _DAY_S = 86_400.0
 #: The longest windows. Readings are remembered one by one, so theirs is short; silence cannot be looked up for longer
 #: than heartbeats are kept (`storage.hypertables`: 8 days), events for longer than anybody waits for a rule.
 MOST_CHANGE_S, MOST_COUNT_S, MOST_SILENT_S, MOST_DWELL_S = 3600.0, 31 * _DAY_S, 7 * _DAY_S, 7 * _DAY_S
+#: Later than this nobody may be told that a site is silent: a quarter of an hour after it was found.
+MOST_SITE_SILENT_S = 900.0
+#: What only code can work out, and is about sites.
+_OF_SITES = ("chattering_site", "site_silent", "area_silent")
 LEAST_CHANGE_S = 10.0
 
 _TALKERS = frozenset({DeviceKind.GATEWAY})
@@ -150,6 +157,17 @@ def _of_leaf(leaf: Leaf) -> Iterator[tuple[str, str]]:
         case Chattering():
             yield from _window("clear_after", leaf.clear_after, _DAY_S, least_s=10.0)
             yield from _window("tell_again", leaf.tell_again, _DAY_S, least_s=10.0)
+        case SiteSilent():
+            yield from _within("site_silent_for", leaf.site_silent_for, 0.0, MOST_SITE_SILENT_S)
+            yield from _within("doubt_at_most", leaf.doubt_at_most, 30.0, MOST_SITE_SILENT_S)
+        case AreaSilent():
+            yield from _within("sites_silent_within", leaf.sites_silent_within, 30.0, 3600.0)
+            yield from _within("tell_again", leaf.tell_again, 10.0, _DAY_S)
+        case ComesAndGoes():
+            for often in leaf.comes_and_goes:
+                yield from _within("comes_and_goes", often.within, 1.0, _DAY_S)
+            yield from _within("calm", leaf.calm, 60.0, _DAY_S)
+            yield from _within("tell_again", leaf.tell_again, 10.0, _DAY_S)
         case _:
             pass
 
@@ -204,6 +222,12 @@ def _window(field: str, seconds: float, most_s: float, *, least_s: float) -> Ite
         yield field, f"expected at least {duration_text(least_s)}; got {duration_text(seconds)}"
     elif seconds > most_s:
         yield field, f"expected at most {duration_text(most_s)}: what is older is not kept for it"
+
+
+def _within(field: str, seconds: float, least_s: float, most_s: float) -> Iterator[tuple[str, str]]:
+    if not least_s <= seconds <= most_s:
+        between = f"from {duration_text(least_s)} to {duration_text(most_s)}"
+        yield field, f"expected {between}; got {duration_text(seconds)}"
 
 
 def _unit(name: str, unit: str) -> Iterator[tuple[str, str]]:
@@ -301,12 +325,14 @@ def _of_place(document: RuleDocument, ways: Mapping[int, Way]) -> Iterator[Fault
         header = document.header
         if header.watch.model_fields_set:
             yield ("watch",), f"expected none: {when.head} watches all devices"
-        if header.key != ("site" if document.name == "chattering_site" else "device"):
+        if header.key != ("site" if document.name in _OF_SITES else "device"):
             yield ("key",), "expected the key that ships"
         if header.dwell or header.clear_dwell:
             yield ("for",), f"expected none: {when.head} has times of its own"
         if header.life_safety:
             yield ("life_safety",), f"expected false: {when.head} is no danger to life"
+        if isinstance(when, ComesAndGoes) and (header.category, header.severity) != (Category.DEVICE, Severity.MINOR):
+            yield ("severity",), "expected what ships: it is told as grave, and to whom, as the trouble itself"
 
 
 def _of_dwell(document: RuleDocument) -> Iterator[Fault]:

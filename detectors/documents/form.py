@@ -180,6 +180,45 @@ class Chattering(Part):
     tell_again: Annotated[Duration, Field(description="told anew while it lasts")]
 
 
+class SiteSilent(Part):
+    """The larger part of a site is silent. The rule site_silent alone."""
+
+    head: ClassVar[str] = "site_silent_for"
+    rules: ClassVar[tuple[str, ...]] = ("site_silent",)
+
+    site_silent_for: Annotated[Duration, Field(description="so long after it was found people are told")]
+    least_devices: Annotated[int, Field(strict=True, ge=2, le=100, description="fewer are no silent site")]
+    doubt_at_most: Annotated[Duration, Field(description="so long a lone silent device waits for the rest of its site")]
+
+
+class AreaSilent(Part):
+    """Several sites are silent by one cause. The rule area_silent alone."""
+
+    head: ClassVar[str] = "sites_silent_within"
+    rules: ClassVar[tuple[str, ...]] = ("area_silent",)
+
+    sites_silent_within: Annotated[Duration, Field(description="of each other, they have one cause")]
+    tell_again: Annotated[Duration, Field(description="which are back is told at most once in so long")]
+
+
+class Often(Part):
+    times: Annotated[int, Field(strict=True, ge=2, le=100, description="so often")]
+    within: Annotated[Duration, Field(description="in so long")]
+
+
+class ComesAndGoes(Part):
+    """The same trouble is raised and over again and again. The rule flapping alone."""
+
+    head: ClassVar[str] = "comes_and_goes"
+    rules: ClassVar[tuple[str, ...]] = ("flapping",)
+
+    comes_and_goes: Annotated[list[Often], Field(min_length=1, max_length=5, description="each of them is too often")]
+    silences: Annotated[int, Field(strict=True, ge=2, le=100, description="a silence so often")]
+    silence_intervals: Annotated[int, Field(strict=True, ge=1, le=1000, description="in so many heartbeat intervals")]
+    calm: Annotated[Duration, Field(description="not again for so long ends it")]
+    tell_again: Annotated[Duration, Field(description="told anew while it lasts")]
+
+
 @dataclass(frozen=True, slots=True)
 class AllOf:
     parts: tuple[Condition, ...]
@@ -209,12 +248,15 @@ Leaf: TypeAlias = (
     | HeartbeatsMissed
     | ClockOffBy
     | Chattering
+    | SiteSilent
+    | AreaSilent
+    | ComesAndGoes
 )
 Condition: TypeAlias = AllOf | AnyOf | Not | Leaf
 
 #: Conditions that only code can work out: a rule of their own each, with their parameters.
-Native: TypeAlias = HeartbeatsMissed | ClockOffBy | Chattering
-NATIVE = (HeartbeatsMissed, ClockOffBy, Chattering)
+Native: TypeAlias = HeartbeatsMissed | ClockOffBy | Chattering | SiteSilent | AreaSilent | ComesAndGoes
+NATIVE = (HeartbeatsMissed, ClockOffBy, Chattering, SiteSilent, AreaSilent, ComesAndGoes)
 TIMES = (Schedule, Weekly)
 
 #: By their heads.

@@ -35,6 +35,39 @@ _SILENT = frozenset({"heartbeat_lost", "site_silent"})
 CALM_S = 600.0
 TELL_AGAIN_S = 600.0
 
+
+class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures; those that ship, the rule `flapping` tunes them."""
+
+    too_often: tuple[tuple[int, float], ...] = TOO_OFTEN
+    silences: int = SILENCES
+    silence_intervals: float = SILENCE_INTERVALS
+    calm_s: float = CALM_S
+    tell_again_s: float = TELL_AGAIN_S
+
+    @property
+    def most(self) -> int:
+        """So many times of a trouble matter."""
+        return max(self.silences, *(often for often, _ in self.too_often))
+
+    def window_s(self, finding: Finding) -> float:
+        """In which silences count; of other troubles the longest of ``too_often``."""
+        longest_s = max(window_s for _, window_s in self.too_often)
+        if finding.rule not in _SILENT:
+            return longest_s
+        return max(longest_s, self.silence_intervals * float(finding.detail.get("heartbeat_s", INTERVAL_S)))
+
+    def how_often(self, trouble: _Trouble) -> int:
+        """How often it came within the window in which that is too often; 0 = it is not."""
+        limits = [*self.too_often, *([(self.silences, trouble.window_s)] if trouble.last.rule in _SILENT else [])]
+        times = trouble.raised_s
+        for often, window_s in limits:
+            within = sum(1 for one in times if times[-1] - one <= window_s)
+            if within >= often:
+                return within
+        return 0
+
+
 _DANGER = frozenset({Category.PANIC, Category.FIRE, Category.INTRUSION})
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(Finding).decode
@@ -58,10 +91,9 @@ class _Trouble(msgspec.Struct, gc=False):
     def number(self) -> int:
         return self.last.device_no or -self.last.site_no
 
-    @property
-    def over_s(self) -> float:
+    def over_s(self, calm_s: float) -> float:
         """When it is forgotten, or calm, unless it comes again."""
-        return max(self.raised_s[-1], self.resumed_s) + max(self.window_s, CALM_S)
+        return max(self.raised_s[-1], self.resumed_s) + max(self.window_s, calm_s)
 
 
 class Flapping(Rule):
@@ -75,6 +107,13 @@ class Flapping(Rule):
         self._keys: dict[int, set[str]] = {}  # of each number
         self._marked: set[int] = set()
         self._look_s = inf  # nothing is over before
+        self._tolerance = Tolerance()
+
+    def tune(self, tolerance: Tolerance) -> None:
+        """What came already is measured by it as well, but for the window of a trouble that is remembered."""
+        if tolerance != self._tolerance:
+            self._tolerance = tolerance
+            self.restored()
 
     def sift(self, found: Sequence[Finding]) -> Sequence[Finding]:
         """What people are told of ``found``."""
@@ -92,21 +131,21 @@ class Flapping(Rule):
         now_s, key = finding.found_at.timestamp(), finding.key
         trouble = self._troubles.get(key)
         if trouble is None:
-            trouble = self._troubles[key] = _Trouble(finding, _window_s(finding), [now_s])
+            trouble = self._troubles[key] = _Trouble(finding, self._tolerance.window_s(finding), [now_s])
             self._note(key, trouble)
             told.append(finding)
             return
         again = not trouble.up
         trouble.last, trouble.up = finding, True
         if again:
-            trouble.raised_s = [*trouble.raised_s[-TOO_OFTEN[-1][0] + 1 :], now_s]
+            trouble.raised_s = [*trouble.raised_s[-self._tolerance.most + 1 :], now_s]
         self._note(key, trouble)
         if trouble.since_s:
             trouble.count += again
-            if now_s - trouble.told_s >= TELL_AGAIN_S:
+            if now_s - trouble.told_s >= self._tolerance.tell_again_s:
                 trouble.told_s = now_s
                 told.append(_finding(FindingKind.UPDATED, trouble, finding.found_at))
-        elif again and (count := _too_often(trouble)):
+        elif again and (count := self._tolerance.how_often(trouble)):
             trouble.since_s = trouble.told_s = now_s
             trouble.count = count
             told.append(_finding(FindingKind.RAISED, trouble, finding.found_at))
@@ -132,7 +171,7 @@ class Flapping(Rule):
             return ()
         told: list[Finding] = []
         for key, trouble in sorted(self._troubles.items()):
-            if now_s < trouble.over_s:
+            if now_s < trouble.over_s(self._tolerance.calm_s):
                 continue
             if trouble.since_s:
                 told.append(self._end(key, trouble, now))
@@ -140,7 +179,7 @@ class Flapping(Rule):
                     told.append(msgspec.structs.replace(trouble.last, found_at=now))
             else:
                 self._forget(key, trouble)
-        self._look_s = min((one.over_s for one in self._troubles.values()), default=inf)
+        self.restored()
         return told
 
     def hearing_resumed(self, now: datetime) -> None:
@@ -165,7 +204,7 @@ class Flapping(Rule):
     def _note(self, key: str, trouble: _Trouble) -> None:
         self._keys.setdefault(trouble.number, set()).add(key)
         self._marked.add(trouble.number)
-        self._look_s = min(self._look_s, trouble.over_s)
+        self._look_s = min(self._look_s, trouble.over_s(self._tolerance.calm_s))
 
     # -- what survives a restart --------------------------------------------------------------------------------------
 
@@ -196,26 +235,8 @@ class Flapping(Rule):
             self._keys.setdefault(number, set()).add(trouble.last.key)
 
     def restored(self) -> None:
-        self._look_s = min((one.over_s for one in self._troubles.values()), default=inf)
-
-
-def _window_s(finding: Finding) -> float:
-    """In which silences count; of other troubles the longest of `TOO_OFTEN`."""
-    longest_s = TOO_OFTEN[-1][1]
-    if finding.rule not in _SILENT:
-        return longest_s
-    return max(longest_s, SILENCE_INTERVALS * float(finding.detail.get("heartbeat_s", INTERVAL_S)))
-
-
-def _too_often(trouble: _Trouble) -> int:
-    """How often it came within the window in which that is too often; 0 = it is not."""
-    limits = [*TOO_OFTEN, *([(SILENCES, trouble.window_s)] if trouble.last.rule in _SILENT else [])]
-    times = trouble.raised_s
-    for often, window_s in limits:
-        within = sum(1 for one in times if times[-1] - one <= window_s)
-        if within >= often:
-            return within
-    return 0
+        calm_s = self._tolerance.calm_s
+        self._look_s = min((one.over_s(calm_s) for one in self._troubles.values()), default=inf)
 
 
 def _finding(kind: FindingKind, trouble: _Trouble, at: datetime) -> Finding:

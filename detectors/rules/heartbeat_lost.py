@@ -38,7 +38,7 @@ from detectors.deadlines import Deadlines
 from detectors.lives import Heard, Life, Lives
 from detectors.outages import Outage, Outages
 from detectors.rule import NOTHING, Changes, Rule, Watcher
-from detectors.rules.silence import Assembly, larger_part
+from detectors.rules.silence import Assembly, Doubt
 from detectors.topology import Topology
 from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Category, Finding, FindingKind, Severity
@@ -71,7 +71,8 @@ class HeartbeatLost(Rule):
         self.concerned: list[Callable[[int], None]] = []
         self._devices: Mapping[int, RegisteredDevice] = {}
         self._topology = Topology({})
-        self._outages = Outages()
+        self.outages = Outages()
+        self.doubt = Doubt()
         self._deadlines = Deadlines()
         self._overdue: set[int] = set()  # missed their time and are not judged yet; follows from the lives
         self._rewired = False  # whether what hangs on what may have changed since the last tick
@@ -145,19 +146,19 @@ class HeartbeatLost(Rule):
                 life.slot = put(device_no, deadline_s)
             else:
                 self._overdue.add(device_no)
-        if not self._overdue and not self._outages.sites:
-            return self._outages.tick(now_s)
-        overdue_by_site: dict[int, list[int]] = {site_no: [] for site_no in self._outages.sites}
+        if not self._overdue and not self.outages.sites:
+            return self.outages.tick(now_s)
+        overdue_by_site: dict[int, list[int]] = {site_no: [] for site_no in self.outages.sites}
         for device_no in self._overdue:
             overdue_by_site.setdefault(self._devices[device_no].site_no, []).append(device_no)
         found: list[Finding] = []
         for site_no in sorted(overdue_by_site):
             self._judge_site(site_no, overdue_by_site[site_no], now, now_s, found)
-        found += self._outages.tick(now_s)
+        found += self.outages.tick(now_s)
         return found
 
     def next_s(self) -> float:
-        return -inf if self._overdue else min(self._deadlines.first_s, self._outages.next_s())
+        return -inf if self._overdue else min(self._deadlines.first_s, self.outages.next_s())
 
     def _judge_site(self, site_no: int, overdue: list[int], now: datetime, now_s: float, found: list[Finding]) -> None:
         missed: list[tuple[int, float, int]] = []  # depth, deadline, number: what others hang on comes first
@@ -171,7 +172,7 @@ class HeartbeatLost(Rule):
             elif (deadline_s := self._extended_s(device, life)) <= now_s:
                 missed.append((self._topology.depth(number), deadline_s, number))
         missed.sort()
-        outage = self._outages.sites.get(site_no)
+        outage = self.outages.sites.get(site_no)
         if not missed and outage is None:
             return
         together = [
@@ -183,12 +184,12 @@ class HeartbeatLost(Rule):
             and life.reason is not Reason.BEHIND
         ]
         hidden = sum(1 for _, life in together if life.reason is Reason.SITE)
-        if larger_part(len(missed) + hidden, len(together)):
+        if self.doubt.is_larger_part(len(missed) + hidden, len(together)):
             self._site_is_silent(site_no, missed, together, now, now_s, found)
             return
         if outage is not None and not outage.returned_s:
             outage.returned_s = now_s
-            self._outages.changed(outage)
+            self.outages.changed(outage)
             self._rewired = True  # what was hung on one of these meanwhile is behind it no longer
             for number, life in together:
                 if life.reason is Reason.SITE:
@@ -196,12 +197,13 @@ class HeartbeatLost(Rule):
             self._mark_the_dead(site_no, Reason.NONE, now, found)
         assembly = Assembly(
             [life for _, life in together],
+            self.doubt,
             lambda: [self._deadline_s(self._devices[number], life) for number, life in together],
         )
         for _, deadline_s, number in missed:
             self._judge(number, deadline_s, assembly, now, now_s, found)
         if outage is not None and not any(life.reason is Reason.RETURNING for _, life in together):
-            found += self._outages.end(site_no, now_s)
+            found += self.outages.end(site_no, now_s)
 
     def _judge(
         self, number: int, deadline_s: float, assembly: Assembly, now: datetime, now_s: float, found: list[Finding]
@@ -248,11 +250,11 @@ class HeartbeatLost(Rule):
             if life.reason is not Reason.SITE and (number in missed_s or life.heard_s <= last_s):
                 self._overdue.discard(number)
                 self._turn(number, life, Connectivity.UNKNOWN, missed_s.get(number, now_s), Reason.SITE)
-        outage = self._outages.sites.get(site_no)
+        outage = self.outages.sites.get(site_no)
         if outage is None:
             site_id = self._devices[together[0][0]].site_id
             outage = Outage(site_no=site_no, site_id=site_id, found_s=now_s, silent_s=last_s)
-            self._outages.found(outage)
+            self.outages.found(outage)
         elif not missed and not outage.returned_s:
             return
         self._mark_the_dead(site_no, Reason.SITE, now, found)
@@ -261,7 +263,7 @@ class HeartbeatLost(Rule):
         outage.devices = len(numbers)
         outage.kinds = dict(Counter(self._devices[number].kind.value for number in numbers))
         outage.root = self._root(numbers)
-        self._outages.changed(outage)
+        self.outages.changed(outage)
 
     def _mark_the_dead(self, site_no: int, reason: Reason, now: datetime, found: list[Finding]) -> None:
         """Who was lost before says that it would not be heard now anyway, or that it would again."""
@@ -432,7 +434,7 @@ class HeartbeatLost(Rule):
                 life.heard_s, life.aside_heard_s = min(life.heard_s, now_s), min(life.aside_heard_s, now_s)
                 life.since_s = min(life.since_s, now_s)
                 self.lives.changed(device_no)
-        self._outages.clock_set_back(now_s)
+        self.outages.clock_set_back(now_s)
         self._queue_all()
 
     # -- the registry -------------------------------------------------------------------------------------------------
@@ -472,7 +474,7 @@ class HeartbeatLost(Rule):
 
     def restore(self, device_no: int, state: dict[str, Any]) -> None:
         """Outages are kept under the numbers of their sites (`Outages.restore`)."""
-        self._outages.restore(device_no, state)
+        self.outages.restore(device_no, state)
 
     def recall(self, row: list[Any], generation: int) -> None:
         if row[0] == _OURSELVES:
@@ -504,7 +506,7 @@ class HeartbeatLost(Rule):
     def collect(self, changes: Changes) -> None:
         changes.liveness.extend(self._turns)
         self._turns.clear()
-        changes.states.extend((self.name, number, state) for number, state in self._outages.states())
+        changes.states.extend((self.name, number, state) for number, state in self.outages.states())
 
     def marks(self, generation: int) -> list[tuple[Any, ...]]:
         rows = self.lives.marks(generation)

@@ -13,10 +13,13 @@ from detectors.deafness import Deafness
 from detectors.documents.form import (
     NATIVE,
     AlarmReported,
+    AreaSilent,
     Chattering,
     ClockOffBy,
+    ComesAndGoes,
     HeartbeatsMissed,
     RuleDocument,
+    SiteSilent,
     leaves_of,
 )
 from detectors.documents.shipped import shipped
@@ -26,8 +29,9 @@ from detectors.rule import Rule
 from detectors.rules.chattering import ChatteringDevice, ChatteringSite
 from detectors.rules.clock_off import ClockOff
 from detectors.rules.compiled import CompiledRule
-from detectors.rules.flapping import Flapping
+from detectors.rules.flapping import Flapping, Tolerance
 from detectors.rules.heartbeat_lost import HeartbeatLost
+from detectors.rules.silence import Doubt
 from domain.finding import Category, Severity
 
 #: Shipped rules come in this order, then all others by name: findings of one message are told in it.
@@ -94,8 +98,12 @@ class RuleSet:
             rule.use(grounds)
 
     def _tune(self, document: RuleDocument) -> None:
-        rule = self._natives[document.name]
-        rule.category, rule.severity = Category(document.header.category), Severity(document.header.severity)
+        rule = self._natives.get(document.name)
+        category, severity = Category(document.header.category), Severity(document.header.severity)
+        if rule is None:
+            self._lost.outages.gravity[document.name] = category, severity
+        else:
+            rule.category, rule.severity = category, severity
         match document.when:
             case HeartbeatsMissed(heartbeats_missed=many):
                 self._lost.wait_for(many)
@@ -105,6 +113,23 @@ class RuleSet:
             case Chattering() as times:
                 assert isinstance(rule, ChatteringDevice | ChatteringSite)
                 rule.clear_after_s, rule.tell_again_s = times.clear_after, times.tell_again
+            case SiteSilent() as silence:
+                self._lost.outages.hold_s = silence.site_silent_for
+                self._lost.doubt = Doubt(wait_s=silence.doubt_at_most, least=silence.least_devices)
+            case AreaSilent() as silence:
+                self._lost.outages.area_window_s = silence.sites_silent_within
+                self._lost.outages.tell_again_s = silence.tell_again
+            case ComesAndGoes() as times:
+                assert isinstance(rule, Flapping)
+                rule.tune(
+                    Tolerance(
+                        too_often=tuple((one.times, one.within) for one in times.comes_and_goes),
+                        silences=times.silences,
+                        silence_intervals=times.silence_intervals,
+                        calm_s=times.calm,
+                        tell_again_s=times.tell_again,
+                    )
+                )
             case _:
                 raise TypeError(f"{document.name} is not tuned")
 

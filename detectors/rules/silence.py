@@ -13,6 +13,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from detectors.lives import Life
 
 #: So long at most the rest of a site is waited for.
@@ -21,9 +23,15 @@ WAIT_S = 120.0
 SILENT_LEAST = 3
 
 
-def larger_part(silent: int, size: int) -> bool:
-    """Whether so many silent devices are a silent site."""
-    return silent >= SILENT_LEAST and 2 * silent > size
+class Doubt(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures; those that ship, the rule `site_silent` tunes them."""
+
+    wait_s: float = WAIT_S
+    least: int = SILENT_LEAST
+
+    def is_larger_part(self, silent: int, size: int) -> bool:
+        """Whether so many silent devices are a silent site."""
+        return silent >= self.least and 2 * silent > size
 
 
 class Assembly:
@@ -31,8 +39,9 @@ class Assembly:
     Worked out when it is first asked for.
     """
 
-    def __init__(self, lives: Sequence[Life], deadlines_s: Callable[[], list[float]]) -> None:
+    def __init__(self, lives: Sequence[Life], doubt: Doubt, deadlines_s: Callable[[], list[float]]) -> None:
         self._lives = lives
+        self._doubt = doubt
         self._deadlines_s = deadlines_s
         self._heard: list[float] | None = None
         self._most_missed_s: float | None = None
@@ -48,9 +57,10 @@ class Assembly:
 
     def in_doubt(self, deadline_s: float, by_s: float, now_s: float) -> bool:
         """Whether one that missed its time at ``deadline_s`` may be the first of many."""
-        if len(self._lives) < SILENT_LEAST:
+        least, wait_s = self._doubt.least, self._doubt.wait_s
+        if len(self._lives) < least:
             return False
         if self._most_missed_s is None:
             deadlines = sorted(self._deadlines_s())
-            self._most_missed_s = deadlines[max(len(deadlines) // 2, SILENT_LEAST - 1)]
-        return now_s < self._most_missed_s <= deadline_s + WAIT_S and not self.speaks_on(by_s)
+            self._most_missed_s = deadlines[max(len(deadlines) // 2, least - 1)]
+        return now_s < self._most_missed_s <= deadline_s + wait_s and not self.speaks_on(by_s)
