@@ -233,10 +233,13 @@ async def marks_in_slices(conn: Connection, slices: Collection[int]) -> AsyncIte
 
 
 async def marks_by_id(conn: Connection, incident_ids: Collection[UUID]) -> AsyncIterator[list[IncidentMark]]:
-    """Some at a time, of ``incident_ids`` those that are open, or reset and not closed."""
+    """Some at a time, of ``incident_ids`` and what is handled under them whatever is open, or reset and not closed."""
+    if not incident_ids:
+        return
     cursor = await conn.execute(
-        f"{_MARK} WHERE incident_id = ANY(%s) AND state IN ('raised', 'acknowledged', 'returned', 'normal', 'reset')",
-        (list(incident_ids),),
+        f"{_MARK} WHERE (incident_id = ANY(%(ids)s) OR merged_into = ANY(%(ids)s))"
+        " AND state IN ('raised', 'acknowledged', 'returned', 'normal', 'reset')",
+        {"ids": list(incident_ids)},
     )
     async for marks in _marks(cursor):
         yield marks
