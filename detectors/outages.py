@@ -99,7 +99,7 @@ class Outages:
         fresh = [one for one in self.sites.values() if not one.told and not one.returned_s]
         if any(now_s >= one.found_s + self.hold_s for one in fresh):
             found += self._tell(sorted(fresh, key=lambda one: one.site_no), now_s)
-        for number, area in list(self._areas.items()):
+        for number, area in sorted(self._areas.items()):
             found += self._look_at(number, area, now_s)
         return found
 
