@@ -70,17 +70,23 @@ async def load_roster(
     about = {"since": starts_at, "until": ends_at, "sites": wanted, "all": wanted is None}
     of_sites: LiteralString = "(%(all)s OR coalesce(s.site_id, '') = ANY(%(sites)s::text[]))"
     cursor = await conn.execute(
-        # Beside what runs then: what a swap gives its people.
-        f"SELECT {_SHIFT} FROM {_SHIFTS} WHERE d.shift_no IN ("
+        # Beside what runs then: those with whom these were swapped, over however many swaps. Years of shifts and of
+        # swaps lie beside them, and calls to people wait for this.
+        "WITH RECURSIVE pair (shift_no, other_no) AS ("
+        "  SELECT shift_no, other_no FROM duty_swap UNION SELECT other_no, shift_no FROM duty_swap"
+        "), wanted (shift_no) AS ("
         "  SELECT shift_no FROM duty_shift LEFT JOIN site AS s USING (site_no)"
-        f"  WHERE starts_at <= %(until)s AND ends_at > %(since)s AND {of_sites})"
-        " OR EXISTS (SELECT FROM duty_swap AS w WHERE d.shift_no IN (w.shift_no, w.other_no))",
+        f"  WHERE starts_at <= %(until)s AND ends_at > %(since)s AND {of_sites}"
+        "  UNION SELECT pair.other_no FROM wanted JOIN pair USING (shift_no)"
+        f") SELECT {_SHIFT} FROM {_SHIFTS} WHERE d.shift_no IN (SELECT shift_no FROM wanted) ORDER BY d.shift_no",
         about,
     )
     shifts = tuple(_shift(row) for row in await cursor.fetchall())
     swaps: tuple[DutySwap, ...] = ()
-    if any(shift.person_no is not None for shift in shifts):
-        cursor = await conn.execute("SELECT swap_no, shift_no, other_no FROM duty_swap")
+    if numbers := [shift.shift_no for shift in shifts if shift.person_no is not None]:
+        cursor = await conn.execute(
+            "SELECT swap_no, shift_no, other_no FROM duty_swap WHERE shift_no = ANY(%s)", (numbers,)
+        )
         swaps = tuple(DutySwap(swap_no=no, shift_no=one, other_no=other) for no, one, other in await cursor.fetchall())
     cursor = await conn.execute(
         "SELECT pattern_no, coalesce(s.site_id, ''), role, person_no, day_kinds, weekdays, starts, ends, first_day,"
@@ -120,12 +126,12 @@ async def load_roster(
         )
         for row in await cursor.fetchall()
     )
-    numbers = {
+    named = {
         *(shift.person_no for shift in shifts),
         *(pattern.person_no for pattern in patterns),
         *(override.person_no for override in overrides),
     }
-    people = await people_by_no(conn, [number for number in numbers if number is not None])
+    people = await people_by_no(conn, [number for number in named if number is not None])
     return Roster(
         zone=zone,
         people=people,
