@@ -46,9 +46,9 @@ def audited(
 ) -> list[RosterFault]:
     """What is wrong between the two times with the rosters that are ``kept`` (site and role)."""
     faults: list[RosterFault] = []
-    for site_id, role in kept:
+    for site_id, role, part in roster.parts(kept):
         wanted = [one for one in required if (one.site_id, one.role) == (site_id, role)]
-        for gap in roster.gaps(site_id, role, starts_at, ends_at, wanted):
+        for gap in part.gaps(site_id, role, starts_at, ends_at, wanted):
             faults.append(_gap(site_id, role, gap.starts_at, gap.ends_at, roster.zone))
     for person in sorted(_listed(roster, starts_at, ends_at), key=lambda one: one.person_id):
         faults.extend(_of_person(person))

@@ -56,6 +56,10 @@ class RosterWatch:
                 if not away:
                     log.warning("roster not audited", error=str(error))
                 away = True
+            except Exception:
+                # A slip in here must not end the role that carries alarms to people.
+                log.exception("roster not audited")
+                away = False
 
     def _until_morning_s(self) -> float:
         now = self._clock.now().astimezone(self._zone)

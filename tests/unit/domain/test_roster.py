@@ -261,3 +261,39 @@ def test_whenever_nobody_is_on_duty_there_is_a_gap_and_only_then(
     moment = start + timedelta(minutes=15 * quarter)
     gaps = roster.gaps(BUREAU, LEADER, start, start + timedelta(days=2), ())
     assert bool(roster.who(moment, BUREAU, LEADER)) is not any(gap.starts_at <= moment < gap.ends_at for gap in gaps)
+
+
+def test_the_part_of_one_site_and_role_says_of_it_what_the_whole_says() -> None:
+    shifts = (
+        shift(1, 1, "2026-10-12 08:00", "2026-10-12 20:00", site="s001"),
+        shift(2, 2, "2026-10-12 08:00", "2026-10-12 20:00", site="s002"),
+        shift(3, 3, "2026-10-13 08:00", "2026-10-13 20:00", site="s002"),
+        shift(4, 4, "2026-10-12 08:00", "2026-10-12 20:00", site="s002", role=OFFICER),
+    )
+    swaps = (DutySwap(swap_no=1, shift_no=1, other_no=3), DutySwap(swap_no=2, shift_no=2, other_no=4))
+    override = DutyOverride(
+        override_no=1,
+        site_id="s002",
+        role=OFFICER,
+        person_no=1,
+        instead_of=2,
+        starts_at=at("2026-10-12 10:00"),
+        ends_at=at("2026-10-12 12:00"),
+    )
+    whole = Roster(
+        zone=SHANGHAI,
+        people=PEOPLE,
+        shifts=shifts,
+        swaps=swaps,
+        overrides=(override,),
+        patterns=(pattern(4, *DayKind, starts="20:00", ends="23:00"),),
+    )
+    posts = [("s001", LEADER), ("s002", LEADER), ("s002", OFFICER), (BUREAU, LEADER), ("s003", LEADER)]
+    since, until = at("2026-10-12 00:00"), at("2026-10-14 00:00")
+    told = list(whole.parts(posts))
+    assert [(site_id, role) for site_id, role, _ in told] == posts
+    for site_id, role, part in told:
+        for hour in range(48):
+            moment = since + timedelta(hours=hour)
+            assert part.who(moment, site_id, role) == whole.who(moment, site_id, role)
+        assert part.gaps(site_id, role, since, until, []) == whole.gaps(site_id, role, since, until, [])
