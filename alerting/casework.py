@@ -7,6 +7,7 @@ and none is ever a way around a person's reset of life safety.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -179,12 +180,15 @@ class Casework:
         self, conn: Connection, main_id: UUID, *, actor: str, now: datetime, origin: str = ""
     ) -> int:
         """``main_id`` was acknowledged: so are those merged into it, each in a transaction of its own. How many."""
-        waiting = await casework.merged_unanswered(conn, main_id)
-        for incident_id in waiting:
-            await self._desk.act(
-                conn, incident_id, IncidentAction.ACKNOWLEDGE, actor=actor, note="", now=now, origin=origin
-            )
-        return len(waiting)
+        taken = 0
+        for incident_id in await casework.merged_unanswered(conn, main_id):
+            # Somebody may have acknowledged this one meanwhile, or ended it: the others are acknowledged all the same.
+            with suppress(IllegalTransition):
+                await self._desk.act(
+                    conn, incident_id, IncidentAction.ACKNOWLEDGE, actor=actor, note="", now=now, origin=origin
+                )
+                taken += 1
+        return taken
 
     # -- shelves ------------------------------------------------------------------------------------------------------
 

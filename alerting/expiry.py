@@ -78,8 +78,11 @@ class Expiry:
             done = await self._raise_standing(conn) + await self._take_off_shelves(conn)
             if done:
                 return 0.0
-            ends = [end for end in (await next_window_end(conn, now), await next_shelf_end(conn)) if end is not None]
-        due_s = min(((end - now).total_seconds() for end in ends), default=self._poll_s)
+            ends = await next_window_end(conn, now), await next_shelf_end(conn)
+        # What is over and was not done is another process's, or refused: it is not looked at a hundred times a second.
+        due_s = min(
+            ((end - now).total_seconds() for end in ends if end is not None and end > now), default=self._poll_s
+        )
         return min(self._poll_s, max(0.01, due_s))
 
     async def _raise_standing(self, conn: Connection) -> int:

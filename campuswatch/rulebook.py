@@ -19,7 +19,7 @@ from detectors.documents.shipped import shipped
 from detectors.engine import Engine
 from detectors.grounds import Grounds, SiteFacts, Spot
 from detectors.rules.reported_alarm import ReportedAlarm
-from detectors.rules.ruleset import RuleSet
+from detectors.rules.ruleset import RuleSet, alarm_documents
 from domain.bells import SiteBells, bells_on
 from domain.errors import RuleRefused
 from storage.pool import Connection
@@ -59,8 +59,8 @@ class Rulebook:
     async def load(self, conn: Connection) -> Mapping[str, RuleDocument]:
         return self.take(await newest_versions(conn))
 
-    async def grounds(self, conn: Connection, now: datetime) -> Grounds:
-        """What the rules in force go by. Places are read only where one of them asks for them."""
+    async def grounds(self, conn: Connection, now: datetime, of: Iterable[RuleDocument] | None = None) -> Grounds:
+        """What the rules in force go by, or those ``of`` them. Places are read only where one of them asks for them."""
         known = await load_site_facts(conn)
         sites = {number: SiteFacts(kind, township) for number, _, kind, township in known}
         own: defaultdict[str, list[SiteBells]] = defaultdict(list)
@@ -69,7 +69,7 @@ class Rulebook:
         today = now.astimezone(self._zone).date()
         bells = {number: bells_on(today, kind, own[site_id]) for number, site_id, kind, _ in known if site_id in own}
         spots: dict[int, Spot] = {}
-        if any(asks_for_places(document) for document in self._documents.values()):
+        if any(asks_for_places(document) for document in (self._documents.values() if of is None else of)):
             spots = {number: Spot(place, name) for number, place, name in await load_spots(conn)}
         calendar = await school_calendar(conn)
         return Grounds(sites=sites, spots=spots, bells=bells, calendar=calendar, zone=self._zone)
@@ -97,9 +97,9 @@ class BulkRules:
 
 
 async def read_alarm_rules(conn: Connection, book: Rulebook, rule: ReportedAlarm, now: datetime) -> None:
-    """The same for the alarm lane."""
-    documents = await book.load(conn)
-    rule.use(documents.values(), await book.grounds(conn, now))
+    """The same for the alarm lane, which reads no places of twenty thousand devices for what other lanes decide by."""
+    documents = (await book.load(conn)).values()
+    rule.use(documents, await book.grounds(conn, now, alarm_documents(documents)))
 
 
 def document_of(version: RuleVersion) -> RuleDocument:

@@ -119,6 +119,20 @@ async def test_a_merged_incident_keeps_its_state_timeline_and_deliveries(
         await casework.split(conn, child, **WHO)  # type: ignore[arg-type]
 
 
+async def test_one_that_somebody_else_acknowledges_meanwhile_leaves_no_other_unacknowledged(
+    conn: Connection, desk: Desk, casework: Casework, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await opened(conn, desk, device="a"), await opened(conn, desk, device="b")
+    await desk.act(conn, one, IncidentAction.ACKNOWLEDGE, actor="李娜", note="", now=NOW)
+
+    async def seen_before(*_: object) -> list[UUID]:
+        return [one, other]
+
+    monkeypatch.setattr("storage.casework.merged_unanswered", seen_before)
+    assert await casework.acknowledge_merged(conn, other, actor="张伟", now=NOW) == 1
+    assert {row["state"] for row in await incidents(conn)} == {"acknowledged"}
+
+
 async def test_what_is_merged_into_an_incident_that_was_taken_on_is_taken_on_too(
     conn: Connection, desk: Desk, casework: Casework
 ) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from alerting.casework import Casework
 from alerting.desk import Case, Desk
-from alerting.expiry import Expiry
+from alerting.expiry import POLL_S, Expiry
 from domain.device import DeviceKind
-from domain.errors import IllegalTransition, UnknownSite, UnknownWindow, WindowRefused
+from domain.errors import IllegalTransition, StorageError, UnknownSite, UnknownWindow, WindowRefused
 from domain.finding import Finding, FindingKind
 from domain.incident import IncidentAction
 from domain.maintenance import NEVER_HELD, HeldState, MaintenanceWindow, Scope
@@ -306,3 +306,24 @@ async def test_a_shelf_has_an_end_in_sight_and_a_reason(
     (case,) = await take(conn, desk, fault(school))
     with pytest.raises(WindowRefused):
         await casework.shelve(conn, case.incident_id, until=until, reason=reason, actor="张伟", now=NOW)
+
+
+async def test_what_the_database_refuses_at_a_windows_end_is_not_looked_at_without_rest(
+    conn: Connection,
+    desk: Desk,
+    casework: Casework,
+    expiry: Expiry,
+    clock: SetClock,
+    school: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await open_window(conn, casework, Scope(site_id="s001"))
+    await take(conn, desk, fault(school))
+
+    async def refuse(*_: object, **__: object) -> Case:
+        raise StorageError("no")
+
+    monkeypatch.setattr(desk, "take", refuse)
+    clock.advance(hours=2)
+    assert await expiry.once() == 0.0
+    assert await expiry.once() == POLL_S

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from campuswatch.rulebook import Rulebook
+import pytest
+
+from campuswatch.rulebook import Rulebook, read_alarm_rules
+from detectors.rules.reported_alarm import ReportedAlarm
 from domain.bells import BELLS, SiteBells
 from domain.school_calendar import CalendarSpan, CalendarYear, DayKind, SpanKind
 from domain.site import SiteKind
 from storage.pool import Connection
+from storage.rules import put_rule
 from storage.school_calendar import BELLS as BELLS_TABLE
 from storage.school_calendar import YEARS
 from storage.versions import put
@@ -48,3 +52,31 @@ async def test_bells_and_calendar_of_the_district_are_what_rules_go_by(conn: Con
     grounds = await book.grounds(conn, NOW)
     assert grounds.bells_of(number).lessons == 440  # by the district's date, which is a day ahead of UTC's
     assert grounds.calendar.day_kind(date(2026, 3, 11)) is DayKind.HOLIDAY
+
+
+async def test_the_alarm_lane_reads_no_places_for_rules_of_other_lanes(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(conn)
+    document = {
+        "rule": "hall_tamper",
+        "title": {"zh": "x", "en": "x"},
+        "category": "device",
+        "severity": "minor",
+        "watch": {"places": ["hall*"]},
+        "when": {"event": "tamper"},
+    }
+    await put_rule(conn, "hall_tamper", document, expected=0, author="office", reason="", at=NOW)
+    asked: list[Connection] = []
+
+    async def spots(conn: Connection) -> list[tuple[int, str, str]]:
+        asked.append(conn)
+        return []
+
+    monkeypatch.setattr("campuswatch.rulebook.load_spots", spots)
+    book = Rulebook(SHANGHAI)
+    await read_alarm_rules(conn, book, ReportedAlarm(), NOW)
+    assert "hall_tamper" in book.documents
+    assert not asked
+    await book.grounds(conn, NOW)
+    assert asked
