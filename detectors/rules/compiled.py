@@ -515,9 +515,10 @@ class CompiledRule(Rule):
                     leaf.forget(number)
         self._leave_marks(number)
         subject = self._subject(device)
-        if subject not in self._members:
-            return NOTHING
-        return self._judge(subject, now.timestamp(), now, now, None)
+        if subject in self._members:
+            # The tick that this belongs to looks at it, after what is due before: a restart says once more who is gone.
+            self._put(subject, min(self._due.get(subject, inf), now.timestamp()))
+        return NOTHING
 
     def _leave_marks(self, number: int) -> None:
         for leaf in self._changing:

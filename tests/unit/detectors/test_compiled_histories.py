@@ -43,6 +43,18 @@ def test_what_holds_though_nothing_was_said_is_found_after_a_restart_before_the_
     assert any(one.rule == "not_tampered_in_class" for one in never.found)
 
 
+def test_that_a_device_is_gone_is_no_look_at_its_site_before_its_time() -> None:
+    """A restart says once more who is out of service."""
+    steps: list[Any] = [("everybody says", 18.0), ("everybody says", 18.0), ("retire", 7)]
+    steps += [("all but some say", set(), times) for times in (1, 2, 5)]
+    steps += [("enrol", 0, 5), ("resumed",), ("everybody says", 18.0), ("pass", 29.5)]
+    batches = Writer().write(steps)
+    never = live(batches, Kept(rules=all_rules), rules=all_rules)
+    often = live(batches, Kept(rules=all_rules), dies_after={18}, rules=all_rules)
+    assert often.found == never.found
+    assert any(one.rule == "gone" for one in never.found)
+
+
 @THOROUGH
 @given(HISTORIES)
 def test_replaying_a_history_gives_the_same_findings(steps: list[Any]) -> None:
