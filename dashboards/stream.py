@@ -59,7 +59,7 @@ HEARTBEAT_S = 0.9
 TROUBLE_S = 1.5
 #: The ledger is summed over a day: not at every look.
 LEDGER_S = 5.0
-#: Changes of incidents that no notice told of are looked for so often: it costs the database 15 ms with ten thousand.
+#: Changes of incidents that no notice told of are looked for so often: it costs the database 12 ms with ten thousand.
 CATCH_UP_S = 2.0
 RECONNECT_S = 1.0
 

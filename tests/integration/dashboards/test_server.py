@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 from fastapi import FastAPI
 
-from dashboards.server import serve
+from dashboards.server import listening_socket, serve
 from tests.integration.dashboards.desks import web_settings
 from tests.integration.dashboards.running import running
 
@@ -45,6 +45,15 @@ async def test_signals_stay_with_the_program(database: str) -> None:
 async def test_a_port_that_is_taken_is_an_error_and_not_an_exit(app: FastAPI) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await serve(app, "127.0.0.1", taken.getsockname()[1])
+
+
+def test_a_connection_does_not_hold_back_the_body_of_a_short_answer() -> None:
+    with (
+        listening_socket("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_frames_are_not_compressed_for_each_viewer(database: str) -> None:
