@@ -381,8 +381,8 @@ def _of_name(document: RuleDocument) -> Iterator[Fault]:
         if document.name in RULE_WORDS:
             yield ("rule",), f"{document.name} is a name that the program uses itself; expected another"
         return
-    if known.header.life_safety and not document.header.life_safety:
-        yield ("life_safety",), f"expected true: {document.name} ships as a rule of life safety"
+    if known.header.life_safety:
+        yield from _of_shipped_life_safety(document, known)
     if isinstance(known.when, NATIVE) and type(known.when) is not type(document.when):
         yield ("when",), f"expected {known.when.head}: other parts rest on what {document.name} knows"
     alarms = [leaf for leaf in leaves_of(known.when) if isinstance(leaf, AlarmReported)]
@@ -390,3 +390,18 @@ def _of_name(document: RuleDocument) -> Iterator[Fault]:
         leaf.alarm for leaf in alarms
     ]:
         yield ("when",), f"expected alarm: {alarms[0].alarm}, which {document.name} ships with"
+
+
+def _of_shipped_life_safety(document: RuleDocument, known: RuleDocument) -> Iterator[Fault]:
+    """It may be tuned, and made to tell more; a quantity that it ships with is not left out, nor tied to another."""
+    if not document.header.life_safety:
+        yield ("life_safety",), f"expected true: {document.name} ships as a rule of life safety"
+    when = document.when
+    each = when.parts if isinstance(when, AnyOf) else (when,)
+    for leaf in leaves_of(known.when):
+        if isinstance(leaf, Threshold) and not any(
+            isinstance(one, Threshold) and one.reading == leaf.reading and (one.above is None) == (leaf.above is None)
+            for one in each
+        ):
+            side = "below" if leaf.above is None else "above"
+            yield ("when",), f"expected {leaf.reading} {side} a bound, alone or in any: {document.name} ships with it"

@@ -184,6 +184,26 @@ def test_life_safety_cannot_be_switched_off(name: str) -> None:
         enabled(shipped()[name], False)
 
 
+_LEL = {"reading": "gas_lel_pct", "unit": "%LEL", "above": 10, "clear": 5}
+_CO = {"reading": "co_ppm", "unit": "ppm", "above": 100, "clear": 50}
+
+
+def test_life_safety_that_ships_may_be_tuned_and_told_of_more() -> None:
+    ships = shipped()["gas_concentration"].said
+    more = {"event": "tamper"}
+    read_said({**ships, "when": {"any": [_LEL, more, _CO]}})
+
+
+@pytest.mark.parametrize(
+    "when",
+    [_LEL, {"all": [_LEL, _CO]}, {"offline_for": "7d"}, {"any": [_LEL, {"all": [_CO, {"event": "tamper"}]}]}],
+)
+def test_life_safety_that_ships_leaves_out_no_quantity(when: dict[str, object]) -> None:
+    ships = shipped()["gas_concentration"].said
+    with pytest.raises(RuleRefused, match="gas_concentration ships with it"):
+        read_said({**ships, "when": when})
+
+
 def test_what_others_rest_on_cannot_be_switched_off() -> None:
     with pytest.raises(RuleRefused, match="tune it instead"):
         enabled(shipped()["heartbeat_lost"], False)
