@@ -18,6 +18,7 @@ from domain.delivery import Delivery, DeliveryChannel
 from domain.errors import IllegalTransition, LinkRefused, ResponsePlanError
 from domain.incident import OPEN_STATES, Incident, IncidentAction
 from domain.response import Answer, Called, CheckItem, Grade
+from storage.audit_trail import append
 from storage.deliveries import delivery_by_id
 from storage.duty import verify_contact
 from storage.incidents import add_entry, lock_incident
@@ -60,6 +61,15 @@ class Answers:
             _must_be_open(incident)
             detail = {key: text for key, text in (("note", note), ("origin", origin)) if text}
             await add_entry(conn, incident_id, at=now, kind="declined", actor=actor, detail=detail)
+            await append(
+                conn,
+                at=now,
+                actor=actor,
+                origin=origin,
+                action="incident.declined",
+                subject=str(incident_id),
+                detail={"number": incident.number} | ({"note": note} if note else {}),
+            )
             response = await lock_response(conn, incident_id)
             if response is not None and response.state is ResponseState.RUNNING:
                 await write_response(conn, replace(response, next_at=now))
@@ -94,6 +104,14 @@ class Answers:
             detail: dict[str, object] = {"from": before.name if before else None, "grade": grade.name}
             detail |= {key: said for key, said in (("note", note), ("links", links)) if said}
             await add_entry(conn, incident_id, at=now, kind="regraded", actor=actor, detail=detail)
+            await append(
+                conn,
+                at=now,
+                actor=actor,
+                action="incident.regraded",
+                subject=str(incident_id),
+                detail=detail | {"number": incident.number},
+            )
 
     async def check(
         self, conn: Connection, incident_id: UUID, item: str, *, actor: str, note: str, now: datetime

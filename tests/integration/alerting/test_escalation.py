@@ -309,6 +309,11 @@ async def test_a_person_upgrades_and_downgrades_and_the_links_of_the_grade_are_t
         await answers.regrade(conn, incident_id, Grade.I, actor="科长", note="", now=_later(seconds=31))
     await answers.regrade(conn, incident_id, Grade.IV, actor="科长", note="误会", now=_later(seconds=40))
     assert (await timeline(conn, incident_id)).count("regraded") == 2
+    audited = await rows(conn, "SELECT actor, detail FROM audit_entry WHERE action = 'incident.regraded'")
+    assert [(row["actor"], row["detail"]["from"], row["detail"]["grade"]) for row in audited] == [
+        ("科长", "III", "I"),
+        ("科长", "I", "IV"),
+    ]
     await escalate(conn, desk, at=_later(seconds=40))
     assert len(await _told(conn)) == 2
 
