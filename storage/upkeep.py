@@ -24,6 +24,8 @@ HANDLED_FINDING_DAYS = 30
 ACTION_KEY_DAYS = 7
 #: What windows held back and is settled.
 HELD_FINDING_DAYS = 400
+#: Guards are seen thousands of times a day; as long as the events that most of it comes from.
+CHECK_IN_DAYS = RETENTION_DAYS["event"]
 
 _SLICE = 20_000
 
@@ -46,6 +48,7 @@ async def tidy(conn: Connection, *, now: datetime) -> dict[str, int]:
         ("finding", "handled_at", HANDLED_FINDING_DAYS),
         ("action_key", "at", ACTION_KEY_DAYS),
         ("held_finding", "settled_at", HELD_FINDING_DAYS),
+        ("guard_check_in", "at", CHECK_IN_DAYS),
     ):
         removed[plain] = await _delete_before(conn, plain, column, now - timedelta(days=days))
     removed["ledger_entry"] = await forget_entries(conn, now=now)

@@ -7,7 +7,7 @@ import pytest
 from storage import quarantine, upkeep
 from storage.hypertables import RETENTION_DAYS
 from storage.pool import Connection
-from storage.upkeep import EVENT_KEY_DAYS, HANDLED_FINDING_DAYS, LEDGER_DAYS, tidy
+from storage.upkeep import CHECK_IN_DAYS, EVENT_KEY_DAYS, HANDLED_FINDING_DAYS, LEDGER_DAYS, tidy
 from tests.integration.alerting.ledgers import rows
 from tests.servers import DatabaseServer
 
@@ -18,6 +18,8 @@ _INSERT = {
     "reading": "INSERT INTO reading VALUES (%s, 1, 'temperature_c', 20, now())",
     "event": "INSERT INTO event (ts, uid, device_no, channel, kind, active, received_at)"
     " VALUES (%s, gen_random_uuid(), 1, 'event', 'fault', true, now())",
+    "guard_check_in": "INSERT INTO guard_check_in (guard_id, site_id, at, source, recorded_at)"
+    " VALUES ('g1', 's001', %s, 'card/d1', now())",
     "event_key": "INSERT INTO event_key VALUES (gen_random_uuid(), %s)",
     "ledger_hour": "INSERT INTO ledger_hour VALUES (%s, 'bulk', 1, 1, 1, 0, 0, 1)",
     "ledger_audit": "INSERT INTO ledger_audit VALUES (%s, 1, 1, 1, now())",
@@ -43,6 +45,15 @@ async def test_observations_past_their_retention_go_and_the_rest_stays(
     assert await _ages(conn, table) == [timedelta(0), days - timedelta(days=2)]
     assert removed[table] == 2
     assert (await tidy(conn, now=NOW))[table] == 0
+
+
+async def test_check_ins_of_guards_are_kept_as_long_as_events(conn: Connection) -> None:
+    await conn.execute("INSERT INTO site (site_id, name, kind) VALUES ('s001', 'x', 'primary')")
+    inside, outside = timedelta(days=CHECK_IN_DAYS) - timedelta(seconds=1), timedelta(days=CHECK_IN_DAYS, seconds=1)
+    for age in (inside, outside):
+        await _keep(conn, "guard_check_in", age)
+    assert (await tidy(conn, now=NOW))["guard_check_in"] == 1
+    assert await _ages(conn, "guard_check_in", "at") == [inside]
 
 
 @pytest.mark.parametrize(
