@@ -89,6 +89,9 @@ class Keeper:
         self._newest = 0
         self._marks: dict[int, object] = {}
         self._wake = asyncio.Event()
+        # Facts are learnt and read anew in turns: what a notice tells while everything is being read would be missed,
+        # or counted as known of books that are older.
+        self._turn = asyncio.Lock()
         self._heard: set[str] = set()
         self._gauge = Gauge(
             "campuswatch_target_sites", "Sites by how they stand to a target", ["target", "standing"], registry=metrics
@@ -118,7 +121,8 @@ class Keeper:
     async def _guarded(self, learn: Reaction, conn: Connection) -> None:
         """A slip in here must not end the role that carries alarms to people: everything is read anew instead."""
         try:
-            await learn(conn)
+            async with self._turn:
+                await learn(conn)
         except (StorageError, psycopg.Error):
             raise
         except Exception:
@@ -227,7 +231,8 @@ class Keeper:
         now = self._clock.now()
         try:
             if self._loaded_at is None or now - self._loaded_at > FRESH_FOR:
-                await self._load(now)
+                async with self._turn:
+                    await self._load(now)
             draft = self._books.look(now)
             if not draft.empty or self._marked_at is None or now - self._marked_at > MARK_EVERY:
                 await self._commit(draft, now)

@@ -13,14 +13,18 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
+from campuswatch.targets import keeper
 from campuswatch.targets.keeper import Keeper
 from domain.finding import Finding, FindingKind
 from domain.liveness import Connectivity
+from domain.site_facts import SiteFacts
 from domain.target import Standing, TargetDefinition
 from storage.compliance import open_intervals
 from storage.findings import claim_findings, mark_handled
 from storage.guards import GUARDS
+from storage.notices import NoticeChannel
 from storage.pool import Connection, Pool, open_pool
+from storage.site_facts import load_site_facts
 from storage.targets import add_version, target_definitions
 from storage.versions import put
 from tests.integration.campuswatch.school import BUTTON, NOW, condition, guard, live, numbers, register
@@ -112,6 +116,27 @@ async def test_a_silent_button_drops_networking_and_its_return_clears_it(room: R
     assert _kinds(await room.look(minutes=5)) == [("target_dropped", FindingKind.CLEARED)]
     told = [(standing, until is None) for standing, _, until, _ in await room.intervals("networking")]
     assert told == [("compliant", False), ("dropped", False), ("compliant", True)]
+
+
+async def test_what_a_notice_tells_while_everything_is_read_is_not_missed(
+    room: Room, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = asyncio.Event()
+
+    async def read_slowly(*about: Any, **named: Any) -> dict[int, SiteFacts]:
+        facts = await load_site_facts(*about, **named)
+        read.set()
+        await asyncio.sleep(0.1)
+        return facts
+
+    monkeypatch.setattr(keeper, "load_site_facts", read_slowly)
+    looking = asyncio.create_task(room.keeper.once())
+    await read.wait()
+    await live(conn, "btn-1", Connectivity.OFFLINE, at=NOW - timedelta(seconds=1))
+    await room.keeper.reactions[NoticeChannel.DEVICE](conn)
+    await looking
+    await room.keeper.once()
+    assert (await room.standings())["networking"] is Standing.DROPPED
 
 
 async def test_behind_a_dead_gateway_nobody_can_tell(room: Room, conn: Connection) -> None:
