@@ -98,6 +98,9 @@ class Reporter:
                 conn, self._starts, since=now - STARTS_WITHIN, limit_s=TIME_LIMIT.total_seconds()
             ):
                 await note(conn, clock, "report_clock_started", at=now, actor=SYSTEM)
+            for clock in await store.wrongly_waived(conn):
+                await store.resume_clock(conn, clock.clock_id, at=now, actor=SYSTEM, reason="true")
+                await note(conn, clock, "report_clock_resumed", at=now, actor=SYSTEM)
         self._swept_at = now
         return self._poll_s
 

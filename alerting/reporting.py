@@ -89,9 +89,13 @@ class ReportDesk:
                 subject=subject,
                 site_no=site_no,
             )
+            event = "report_clock_started"
             if clock is None:
-                raise ReportRefused("this incident has a clock already")
-            await note(conn, clock, "report_clock_started", at=now, actor=actor)
+                # One that was waived goes on with its old times: a wrong word hides no late report.
+                if not await store.resume_clock(conn, clock_id, at=now, actor=actor, reason=reason):
+                    raise ReportRefused("this incident has a clock already")
+                clock, event = await _clock(conn, clock_id), "report_clock_resumed"
+            await note(conn, clock, event, at=now, actor=actor)
             await append(
                 conn,
                 at=now,

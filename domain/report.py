@@ -4,7 +4,7 @@
 
     running ──the first report is receipted in time──► met
        ├─ the time is up ─────────────────────────────► missed   (for ever: the database refuses to change it)
-       └─ a person says why nothing has to be reported ► waived
+       └─ a person says why nothing has to be reported ► waived ──it was true after all──► running, with its old times
 """
 
 from __future__ import annotations

@@ -187,6 +187,28 @@ async def end_clock(
     await add_event(conn, clock_id, at=at, kind=state.value, actor=actor, detail={"reason": reason} if reason else {})
 
 
+async def resume_clock(conn: Connection, clock_id: UUID, *, at: datetime, actor: str, reason: str = "") -> bool:
+    """A waived clock goes on with its old times; False where it is not waived."""
+    cursor = await conn.execute(
+        "UPDATE report_clock SET state = 'running', ended_at = NULL, ended_by = NULL, end_reason = '', next_at = %s"
+        " WHERE clock_id = %s AND state = 'waived'",
+        (at, clock_id),
+    )
+    if not cursor.rowcount:
+        return False
+    await add_event(conn, clock_id, at=at, kind="resumed", actor=actor, detail={"reason": reason} if reason else {})
+    return True
+
+
+async def wrongly_waived(conn: Connection) -> list[ReportClock]:
+    """Clocks that ended by themselves because their incident was found to be nothing, and it was found true since."""
+    cursor = await conn.execute(
+        f"SELECT {_CLOCK} FROM {_CLOCKS}"
+        " WHERE c.state = 'waived' AND c.ended_by = 'system' AND i.verification = 'true' FOR UPDATE OF c SKIP LOCKED"
+    )
+    return [_of(ReportClock, row) for row in await cursor.fetchall()]
+
+
 async def add_event(
     conn: Connection,
     clock_id: UUID,

@@ -163,8 +163,9 @@ async def test_what_was_approved_stands_and_the_rest_follows_in_order(
     (first,) = await reports_of(conn, clock_id)
     with pytest.raises(ReportRefused):
         await reports.edit(conn, first.report_id, "别的", actor="甲", now=clock.now())
-    with pytest.raises(psycopg.errors.RestrictViolation):
-        await conn.execute("UPDATE report SET text = 'x'")
+    for change in ("text = 'x'", "drafted_by = '乙'", "kind = 'final'"):
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            await conn.execute(f"UPDATE report SET {change}".encode())
     with pytest.raises(ReportRefused):
         await reports.draft(conn, clock_id, ReportKind.FIRST, actor="甲", now=clock.now())
     follow_up = await reports.draft(conn, clock_id, ReportKind.FOLLOW_UP, actor="甲", now=clock.now())
@@ -223,3 +224,43 @@ async def test_a_matter_that_no_device_reported_has_its_clock_by_hand(
     await reporter(pool, clock).round()
     (ended,) = await clocks(conn)
     assert (ended.clock_id, ended.state) == (clock_id, ClockState.MET)
+
+
+async def test_a_matter_that_was_taken_for_false_and_is_true_goes_on_with_its_old_times(
+    conn: Connection, pool: Pool, clock: SetClock, burning: UUID, reports: ReportDesk
+) -> None:
+    async def found(verification: str, minutes: float) -> ClockState:
+        await conn.execute("UPDATE incident SET verification = %s WHERE incident_id = %s", (verification, burning))
+        clock.advance(minutes=minutes)
+        await reporter(pool, clock).round()
+        (one,) = await clocks(conn)
+        assert one.due_at == NOW + timedelta(hours=2)
+        return one.state
+
+    assert await found("false", 10) is ClockState.WAIVED
+    assert await found("true", 10) is ClockState.RUNNING
+    assert "report_clock_resumed" in await timeline(conn, burning)
+    assert await found("false", 10) is ClockState.WAIVED
+    # By hand as well: whoever starts it once more gets the old one.
+    await conn.execute("UPDATE incident SET verification = NULL WHERE incident_id = %s", (burning,))
+
+    async def start() -> None:
+        await reports.start(
+            conn,
+            incident_id=burning,
+            site_id="",
+            subject="",
+            began_at=None,
+            actor="值班员",
+            reason="核实有误",
+            now=clock.now(),
+        )
+
+    await start()
+    with pytest.raises(ReportRefused):
+        await start()
+    # Too late all the same.
+    assert await found("false", 5) is ClockState.WAIVED
+    assert await found("true", 120) is ClockState.MISSED
+    (ended,) = await clocks(conn)
+    assert ended.ended_at == NOW + timedelta(hours=2)

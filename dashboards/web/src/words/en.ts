@@ -409,6 +409,7 @@ export const en: Dictionary = {
   'timeline.report_warning': 'report deadline near',
   'timeline.report_met': 'reported in time',
   'timeline.report_missed': 'report missed',
+  'timeline.report_clock_resumed': 'two-hour clock goes on',
   'timeline.report_waived': 'nothing to report',
   'timeline.report_clock_started': 'two-hour clock started',
   'timeline.report_approved': 'report approved and sent',

@@ -403,6 +403,7 @@ export const zh = {
   'timeline.report_warning': '上报时限提醒',
   'timeline.report_met': '初报按时送达',
   'timeline.report_missed': '上报超时',
+  'timeline.report_clock_resumed': '两小时时钟恢复',
   'timeline.report_waived': '无需上报',
   'timeline.report_clock_started': '两小时上报时限开始',
   'timeline.report_approved': '报告已批准并发送',
