@@ -27,7 +27,7 @@ from storage import incidents
 from storage.audit_trail import append
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
-from storage.responses import begin_response, end_response, is_running, take_response
+from storage.responses import begin_response, call_for_merged, end_response, is_running, take_response
 
 #: Who acts where no person does.
 SYSTEM = "system"
@@ -252,6 +252,7 @@ class Desk:
         await incidents.move_incident(conn, incident.incident_id, IncidentAction.CLOSE, after, at=at, actor=SYSTEM)
         await incidents.add_entry(conn, incident.incident_id, at=at, kind="closed", actor=SYSTEM)
         await end_response(conn, incident.incident_id)
+        await call_for_merged(conn, incident.incident_id, at=at)
 
     @staticmethod
     async def _call_people(conn: Connection, incident: Incident, finding: Finding, *, now: datetime) -> None:
@@ -295,6 +296,7 @@ class Desk:
             elif action in (IncidentAction.RESET, IncidentAction.CLOSE):
                 await outbox.cancel_notices(conn, incident_id)
                 await end_response(conn, incident_id)
+                await call_for_merged(conn, incident_id, at=now)
             await append(
                 conn,
                 at=now,

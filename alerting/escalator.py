@@ -46,6 +46,7 @@ from storage.responses import (
     ResponseState,
     claim_responses,
     claim_upgrade,
+    is_open,
     last_heard,
     load_plan,
     lock_response,
@@ -156,9 +157,10 @@ class Escalator:
 
     async def _go_on(self, context: _Context, response: Response, incident: Incident) -> None:
         conn = context.conn
-        merged = incident.merged_into is not None and not incident.life_safety
+        main_id = None if incident.life_safety else incident.merged_into
+        merged = main_id is not None and await is_open(conn, main_id)
         if incident.state not in OPEN_STATES or incident.shelved_until is not None or merged:
-            # What is shelved begins anew when it comes off the shelf, what is merged when it is split.
+            # Shelved, it begins anew off the shelf, merged, once it is split or the other has ended.
             await write_response(conn, replace(response, state=ResponseState.OVER, next_at=None))
             return
         if response.grade is None:

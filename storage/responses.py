@@ -92,6 +92,30 @@ async def end_response(conn: Connection, incident_id: UUID) -> None:
     )
 
 
+async def call_for_merged(conn: Connection, main_id: UUID, *, at: datetime) -> None:
+    """The incident into which others are merged has ended, in this transaction: of those that are still there and that
+    nobody has taken, people are told now. (Those of life safety call people all the while.)
+    """
+    cursor = await conn.execute(
+        "UPDATE response SET run = run + 1, state = 'running', step = 0, round = 0, began_at = %(at)s,"
+        " next_at = %(at)s, taken_by = NULL, taken_at = NULL WHERE state = 'over'"
+        " AND incident_id IN (SELECT incident_id FROM incident WHERE merged_into = %(main)s AND state = 'raised' AND NOT life_safety AND shelved_until IS NULL)",
+        {"main": main_id, "at": at},
+    )
+    if cursor.rowcount:
+        await notify(conn, NoticeChannel.RESPONSE)
+
+
+async def is_open(conn: Connection, incident_id: UUID) -> bool:
+    """Whether the incident goes on."""
+    cursor = await conn.execute(
+        "SELECT state IN ('raised', 'acknowledged', 'returned', 'normal') FROM incident WHERE incident_id = %s",
+        (incident_id,),
+    )
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
 async def claim_responses(conn: Connection, *, at: datetime, limit: int) -> list[tuple[Response, Incident]]:
     """Due ones with their incidents, both locked until the transaction ends; what another process has is left to it."""
     async with conn.cursor(row_factory=dict_row) as cursor:

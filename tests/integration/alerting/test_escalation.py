@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from msgspec.structs import replace
 
 from alerting.answers import Answers
+from alerting.casework import Casework
 from alerting.desk import Desk
 from alerting.notice_link import make_token
 from domain.delivery import DeliveryChannel
@@ -472,3 +473,27 @@ async def test_a_drop_off_from_a_target_is_told_to_the_schools_safety_officer_an
     await _raise(conn, desk, replace(tamper, rule="tamper", category=Category.DEVICE, severity=Severity.MAJOR))
     await escalate(conn, desk)
     assert sorted(await _told(conn)) == ["局领导", "局领导", "李安全"]
+
+
+async def test_what_is_merged_and_stays_when_the_other_has_ended_calls_people(conn: Connection, desk: Desk) -> None:
+    await _person(conn, "王主任")
+    fault = replace(
+        finding(key="tamper/s001/d1"),
+        rule="tamper",
+        category=Category.DEVICE,
+        severity=Severity.MINOR,
+        life_safety=False,
+    )
+    main = await _raise(conn, desk, fault)
+    child = await _raise(conn, desk, finding("intrusion_alarm", key="intrusion_alarm/s001/z1"))
+    casework = Casework(desk)
+    await casework.merge(conn, child, main, actor="张伟", note="", now=NOW, origin="")
+    await escalate(conn, desk)
+    assert await _told(conn) == []
+    async with conn.transaction():
+        ended = replace(fault, finding_id=uuid4(), kind=FindingKind.CLEARED, at=_later(minutes=5))
+        await desk.take(conn, ended, now=_later(minutes=5))
+    await escalate(conn, desk, at=_later(minutes=5))
+    assert await _told(conn) == ["王主任"]
+    # Once, and no more than for any other incident.
+    assert await escalate(conn, desk, at=_later(minutes=6)) == 0
