@@ -98,8 +98,9 @@ async def call_for_merged(conn: Connection, main_id: UUID, *, at: datetime) -> N
     """
     cursor = await conn.execute(
         "UPDATE response SET run = run + 1, state = 'running', step = 0, round = 0, began_at = %(at)s,"
-        " next_at = %(at)s, taken_by = NULL, taken_at = NULL WHERE state = 'over'"
-        " AND incident_id IN (SELECT incident_id FROM incident WHERE merged_into = %(main)s AND state = 'raised' AND NOT life_safety AND shelved_until IS NULL)",
+        " next_at = %(at)s, taken_by = NULL, taken_at = NULL WHERE state = 'over' AND incident_id IN ("
+        " SELECT incident_id FROM incident WHERE merged_into = %(main)s AND state = 'raised' AND NOT life_safety"
+        " AND shelved_until IS NULL)",
         {"main": main_id, "at": at},
     )
     if cursor.rowcount:
