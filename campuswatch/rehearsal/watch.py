@@ -99,7 +99,8 @@ class Watch:
             self.now_s = min(until_s, self.now_s + AGAIN_S)
             self._held.extend(self._timetable.said(self.now_s, self._registered, alarms=self.alarms))
             return
-        while self.now_s < until_s and not self.found and not self.alarms and not self.reported:
+        rules = self._rules.rules
+        while self.now_s < until_s and not (self.found or self.alarms or self.reported or rules.turned):
             if self.now_s >= self._heard_s:
                 self._hear_on(min(until_s, self.now_s + HEARD_AT_ONCE_S))
             # A tick a second, as in the lane, without those that can conclude nothing.

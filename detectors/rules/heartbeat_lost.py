@@ -503,6 +503,11 @@ class HeartbeatLost(Rule):
             if not life.slot or deadline_s < life.slot:
                 life.slot = self._deadlines.put(device.device_no, deadline_s)
 
+    @property
+    def turned(self) -> bool:
+        """Whether devices stand otherwise since the last `collect`."""
+        return bool(self._turns)
+
     def collect(self, changes: Changes) -> None:
         changes.liveness.extend(self._turns)
         self._turns.clear()

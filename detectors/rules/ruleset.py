@@ -65,6 +65,11 @@ class RuleSet:
         return [lost, self._deafness, *self._compiled.values(), *others]
 
     @property
+    def turned(self) -> bool:
+        """Whether devices went online or offline and nobody has collected it yet."""
+        return self._lost.turned
+
+    @property
     def documents(self) -> Mapping[str, RuleDocument]:
         """Those in force in this lane."""
         return self._documents
