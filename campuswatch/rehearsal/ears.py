@@ -61,6 +61,14 @@ class Ears:
 
     async def _listen(self, conn: Connection) -> None:
         await listen(conn, *NoticeChannel)
+        # What others do while this one waits for its round trip is news all the same: only its own answers are none.
+        self._loop.no_news.add(conn.fileno())
+        try:
+            await self._look_on(conn)
+        finally:
+            self._loop.no_news.clear()
+
+    async def _look_on(self, conn: Connection) -> None:
         while True:
             # A round trip: whatever was committed before it has been noticed after it.
             await conn.execute("SELECT 1")
@@ -77,6 +85,5 @@ class Ears:
                     if channel in heard or listener in fresh:
                         await react(conn)
             if not heard and not fresh:
-                self._loop.touched = False
                 await self._look.wait()
                 self._look.clear()

@@ -39,15 +39,14 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0.0:
-            return super().select(0)
+            return self._noted(super().select(0))
         loop = self.loop
         # The loop's own pipe is always registered; psycopg registers a connection while it waits for an answer.
         if loop.jobs or len(self.get_map()) > 1:
             found = super().select(REAL_PATIENCE_S)
             if not found:
                 raise StandsStill(f"no answer of the database or the disk within {REAL_PATIENCE_S:g} s")
-            loop.touched = True
-            return found
+            return self._noted(found)
         if loop.hold_before_jump():
             return super().select(0)
         if timeout is None:
@@ -55,12 +54,19 @@ class _JumpingSelector(selectors.DefaultSelector):
         loop.jump(timeout)
         return super().select(0)
 
+    def _noted(self, found: list[tuple[selectors.SelectorKey, int]]) -> list[tuple[selectors.SelectorKey, int]]:
+        """Something real has happened, unless it was on a file that is no news."""
+        if any(key.fd not in self.loop.no_news for key, _ in found):
+            self.loop.touched = True
+        return found
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """``before_jump``, where it is set, is called once before time goes on if anything real was waited for since the
-    last call; what it starts comes first.
+    """``before_jump``, where it is set, is called once before time goes on if anything real has happened since the last
+    call; what it starts comes first.
 
     :ivar jobs: calls that are under way in threads.
+    :ivar no_news: files on which what happens is none: those of whoever looks before a jump.
     """
 
     def __init__(self) -> None:
@@ -68,6 +74,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector.loop = self
         self._virtual_s = 0.0
         self.jobs = 0
+        self.no_news: set[int] = set()
         self.touched = False
         self.before_jump: Callable[[], None] | None = None
         super().__init__(selector)
