@@ -19,8 +19,8 @@ from tests.unit.detectors.documents import TEXTS, all_rules, document
 from tests.unit.detectors.histories import HISTORIES, Batch, Kept, Writer, live, memory
 from tests.unit.detectors.sayings import at, device, event, reading, state_report
 
-#: The same histories each time: a rare one that is found by chance belongs to whoever looks for it (more examples, without
-#: `derandomize`), and into a test of its own, not into somebody else's change.
+#: The same histories each time: a rare one that is found by chance belongs to whoever looks for it (more examples,
+#: without `derandomize`), and into a test of its own, not into somebody else's change.
 THOROUGH = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
