@@ -161,8 +161,8 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         known = {
             NoticeChannel.REGISTRY: reload,
             NoticeChannel.CLOCK: look_at_clocks,
+            # Bells and calendar are looked at with the registry every five minutes: a guard's swipe is no work here.
             NoticeChannel.RULES: look_at_rules,
-            NoticeChannel.PREMISES: look_at_rules,
         }
         tasks.create_task(outside.react(known, name="alarm registry"), name="registry")
         # Often, and by itself: the registry is too large to be read again every few seconds.

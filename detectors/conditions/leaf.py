@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from math import inf
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from detectors.rule import Watcher
 TURNED, AGAIN, WORSE = 1, 2, 4
 
 
-class Leaf:
+class Leaf(ABC):
     """One condition of one rule, over all devices.
 
     ``name`` is what its memory is called by, so that another version of the rule finds it again. ``of_subject``: it
@@ -32,8 +33,10 @@ class Leaf:
     hears: ClassVar[tuple[type, ...]] = ()
 
     def take(self, said: Any, heard: Heard, number: Any) -> int:
-        """Hear what ``number`` (a device, or a subject) said; what it did, as bits."""
-        raise NotImplementedError
+        """Hear what ``number`` (a device, or a subject) said; what it did, as bits. One that `hears` nothing is never
+        asked.
+        """
+        return 0
 
     @property
     def metrics(self) -> frozenset[str] | None:
@@ -48,8 +51,9 @@ class Leaf:
         """Whether ``said`` would be its end. A device in a loop is not believed that."""
         return False
 
+    @abstractmethod
     def holds(self, number: Any, now_s: float) -> bool:
-        raise NotImplementedError
+        """Whether it is so for ``number`` now."""
 
     def next_s(self, number: Any, now_s: float) -> float:
         """After ``now_s``: when its answer may change by time alone."""
