@@ -248,14 +248,15 @@ class Engine:
             rule.enrol(self._known, now)
             if old is None:
                 continue
-            states = old.states()
+            states, unwritten = old.states(), Changes()
+            old.collect(unwritten)  # among them those of whom nothing is left, which is to be written down as well
             for number, state in states:
                 rule.restore(number, state)
             old.mark_all(-1)
             for row in old.marks(-1):
                 rule.recall(list(row), -1)
             rule.restored()
-            rule.rewrite(number for number, _ in states)
+            rule.rewrite({number for number, _ in states} | {number for _, number, _ in unwritten.states})
             rule.mark_all(self._generation)
 
     # -- what survives a restart --------------------------------------------------------------------------------------

@@ -202,6 +202,8 @@ class ChangesFast(Leaf):
         number, _, *told = row
         if not told:
             self._windows.pop(number, None)
+            if generation < 0:
+                self._moved.add(number)  # the rule before had it forgotten and not written down yet
             return
         heard_s, aside, *readings = told
         self._windows[number] = _Window(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from detectors.documents.form import RuleDocument
 from detectors.documents.reading import read_text
 from detectors.documents.shipped import shipped
@@ -31,13 +33,20 @@ TEXTS = {
 }
 
 
+@cache
 def document(name: str, rest: str | None = None) -> RuleDocument:
     text = TEXTS[name] if rest is None else rest
     return read_text(f"rule: {name}\n{HEAD}{text}", f"{name}.yaml")
 
 
-def all_documents() -> dict[str, RuleDocument]:
+@cache
+def _documents() -> dict[str, RuleDocument]:
+    """Read once: to read them takes longer than a history."""
     return {**shipped(), **{name: document(name) for name in TEXTS}}
+
+
+def all_documents() -> dict[str, RuleDocument]:
+    return dict(_documents())
 
 
 def all_rules() -> list[Rule]:

@@ -16,7 +16,7 @@ from domain.finding import Finding, FindingKind
 from domain.observation import EventKind
 from tests.unit.detectors import shipped
 from tests.unit.detectors.documents import TEXTS, all_rules, document
-from tests.unit.detectors.histories import HISTORIES, Batch, Kept, Writer, live, memory
+from tests.unit.detectors.histories import HISTORIES, Batch, Kept, Lived, Writer, live, memory
 from tests.unit.detectors.sayings import at, device, event, reading, state_report
 
 #: The same histories each time: a rare one that is found by chance belongs to whoever looks for it (more examples,
@@ -135,12 +135,34 @@ def test_a_rule_that_is_changed_and_changed_back_at_once_is_as_it_was(
 ) -> None:
     """Taking up what the old one remembers loses nothing: the same document twice, as two objects."""
     batches = Writer().write(steps)
+    _changed_and_changed_back(batches, name, {place % len(batches), another % len(batches)})
+
+
+def test_a_rule_that_is_changed_in_the_turn_in_which_it_forgot_a_device_forgets_it_in_the_database_too() -> None:
+    steps: list[Any] = [("everybody says", 18.0), ("commit",), ("say", 1, "reading", 18.0), ("retire", 0)]
+    steps += [("retire", 1), ("pass", 1.0), ("commit",), ("everybody says", 18.0)]
+    batches = Writer().write(steps)
+    for name in ("not_tampered_in_class", "cold", "falls"):
+        _changed_and_changed_back(batches, name, {2})
+
+
+def test_a_rule_that_is_changed_in_the_turn_in_which_a_site_is_well_again_writes_that_down() -> None:
+    steps: list[Any] = [("everybody says", 18.0), ("commit",), ("all but some say", {9}, 5)]
+    steps += [("everybody says", 18.0), *[("pass", 4.0)] * 3, ("commit",)]
+    batches = Writer().write(steps)
+    never = live(batches, Kept(rules=all_rules), rules=all_rules)
+    (cleared_s,) = [one.at.timestamp() - at(0).timestamp() for one in never.found if one.key == "gone/s002"][1:]
+    _changed_and_changed_back(batches, "gone", {next(no for no, one in enumerate(batches) if one.now_s >= cleared_s)})
+
+
+def _changed_and_changed_back(batches: list[Batch], name: str, places: set[int]) -> None:
+    """In the batches at ``places``, before they are committed."""
     never = live(batches, Kept(rules=all_rules), rules=all_rules)
     engine, kept, found = Engine(all_rules()), Kept(rules=all_rules), list[Finding]()
     for number, batch in enumerate(batches):
         for deed in batch.deeds:
             found.extend(deed(engine))
-        if number in (place % len(batches), another % len(batches)):
+        if number in places:
             rules = dict(engine._rules)
             old = rules[name]
             assert isinstance(old, CompiledRule)
@@ -153,6 +175,7 @@ def test_a_rule_that_is_changed_and_changed_back_at_once_is_as_it_was(
     assert {key: state for key, state in kept.states.items() if key[0] in TEXTS} == {
         key: state for key, state in never.kept.states.items() if key[0] in TEXTS
     }
+    assert memory(Lived(engine, kept, found)) == memory(never)
 
 
 def _swap_turns(engine: Engine, old: Any, new: Any) -> None:
