@@ -24,7 +24,8 @@ from domain.bells import SiteBells, bells_on
 from domain.errors import RuleRefused
 from storage.pool import Connection
 from storage.rules import RuleVersion, load_site_facts, load_spots, newest_versions
-from storage.school_calendar import list_bells, school_calendar
+from storage.school_calendar import BELLS, school_calendar
+from storage.versions import load
 
 log = structlog.get_logger("campuswatch.rules")
 
@@ -64,7 +65,7 @@ class Rulebook:
         known = await load_site_facts(conn)
         sites = {number: SiteFacts(kind, township) for number, _, kind, township in known}
         own: defaultdict[str, list[SiteBells]] = defaultdict(list)
-        for version in await list_bells(conn):
+        for version in await load(conn, BELLS):
             own[version.fact.site_id].append(version.fact)
         today = now.astimezone(self._zone).date()
         bells = {number: bells_on(today, kind, own[site_id]) for number, site_id, kind, _ in known if site_id in own}

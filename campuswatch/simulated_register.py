@@ -26,11 +26,11 @@ from simulators.district import build_district
 from simulators.message import CHINA_TIME
 from simulators.register import build_register, shifts_of
 from storage.guard_posts import POSTS
-from storage.guards import GUARDS, SHIFTS, list_guards, list_shifts, record_check_ins
+from storage.guards import GUARDS, SHIFTS, list_shifts, record_check_ins
 from storage.pool import Connection
 from storage.premises import put_premises
 from storage.safety_officers import OFFICERS
-from storage.versions import put
+from storage.versions import load, put
 
 _BEFORE = timedelta(days=1)
 #: So long before a shift the one who has it comes at the latest.
@@ -72,7 +72,7 @@ async def plan_shifts(
     """
     day = at.astimezone(CHINA_TIME).date()
     with_door = {device.site_id for device in devices if device.kind is DeviceKind.ACCESS_CONTROL}
-    known = {one.fact.guard_id for one in await list_guards(conn)}
+    known = {one.fact.guard_id for one in await load(conn, GUARDS)}
     register = build_register(seed, [site for site in sites if site.site_id in with_door], (), on=day)
     guards = [guard for guard in register.guards if guard.guard_id in known]
     shifts = list(shifts_of(guards, first=day - _BEFORE, last=day + ahead))

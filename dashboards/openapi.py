@@ -8,7 +8,10 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from dashboards.problems import Problem
-from dashboards.schemas import AnswerBody, DeltaFrame, DeviceReply, LedgerLineReply, SnapshotFrame, TroubleFrame
+from dashboards.schemas.ledger import LedgerLineReply
+from dashboards.schemas.links import AnswerBody
+from dashboards.schemas.sites import DeviceReply
+from dashboards.schemas.stream import DeltaFrame, SnapshotFrame, TroubleFrame
 
 DESCRIPTION = """\
 Ingestion and alerting of a school-safety control room.

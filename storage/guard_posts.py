@@ -10,22 +10,9 @@ from domain.guard import GuardPost, PostReport
 from storage.instants import utc
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
-from storage.versions import Version, VersionedTable, get, load
+from storage.versions import VersionedTable, get
 
 POSTS = VersionedTable(name="guard_post", fact=GuardPost, key=("site_id", "post_id"))
-
-
-async def list_posts(
-    conn: Connection,
-    *,
-    at: datetime | None = None,
-    site_id: str | None = None,
-    after: tuple[str, str] | None = None,
-    limit: int | None = None,
-) -> list[Version[GuardPost]]:
-    """Posts as they are registered now, or were at ``at``, by (site_id, post_id)."""
-    where = {} if site_id is None else {"site_id": site_id}
-    return await load(conn, POSTS, at=at, where=where, after=after, limit=limit)
 
 
 async def report_post(conn: Connection, report: PostReport, *, at: datetime) -> int:

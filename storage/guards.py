@@ -11,32 +11,13 @@ from domain.guard import Guard, GuardCheckIn, GuardShift
 from storage.instants import utc
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
-from storage.versions import Version, VersionedTable, load
+from storage.versions import Version, VersionedTable
 
 GUARDS = VersionedTable(name="guard", fact=Guard, key=("guard_id",), secrets=frozenset({"phone"}))
 SHIFTS = VersionedTable(name="guard_shift", fact=GuardShift, key=("guard_id", "starts_at"))
 
 #: A shift lasts no longer (the table's own check): how far back a shift that still runs may have begun.
 _LONGEST_SHIFT = "48 hours"
-
-
-async def list_guards(
-    conn: Connection,
-    *,
-    at: datetime | None = None,
-    site_id: str | None = None,
-    after: str | None = None,
-    limit: int | None = None,
-) -> list[Version[Guard]]:
-    """Guards as they are registered now, or were at ``at``, by guard_id."""
-    return await load(
-        conn,
-        GUARDS,
-        at=at,
-        where={} if site_id is None else {"site_id": site_id},
-        after=None if after is None else (after,),
-        limit=limit,
-    )
 
 
 async def list_shifts(

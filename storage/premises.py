@@ -11,38 +11,12 @@ from domain.errors import RegistryError
 from domain.premises import Barrier, Gate, Inspection
 from storage.pool import Connection
 from storage.registry import Changes, writing
-from storage.versions import Version, VersionedTable, edit, get, load, put, remove
+from storage.versions import Version, VersionedTable, edit, get, put, remove
 
 GATES = VersionedTable(name="gate", fact=Gate, key=("site_id", "gate_id"))
 BARRIERS = VersionedTable(name="barrier", fact=Barrier, key=("site_id", "barrier_id"))
 
 Key = tuple[str, str]
-
-
-async def list_gates(
-    conn: Connection,
-    *,
-    at: datetime | None = None,
-    site_id: str | None = None,
-    after: Key | None = None,
-    limit: int | None = None,
-) -> list[Version[Gate]]:
-    """Gates as they are registered now, or were at ``at``, by (site_id, gate_id)."""
-    where = {} if site_id is None else {"site_id": site_id}
-    return await load(conn, GATES, at=at, where=where, after=after, limit=limit)
-
-
-async def list_barriers(
-    conn: Connection,
-    *,
-    at: datetime | None = None,
-    site_id: str | None = None,
-    after: Key | None = None,
-    limit: int | None = None,
-) -> list[Version[Barrier]]:
-    """Barriers as they are registered now, or were at ``at``, by (site_id, barrier_id)."""
-    where = {} if site_id is None else {"site_id": site_id}
-    return await load(conn, BARRIERS, at=at, where=where, after=after, limit=limit)
 
 
 async def put_premises(

@@ -13,14 +13,15 @@ from domain.device import DeviceKind
 from domain.liveness import Connectivity
 from domain.site_facts import DeviceFact, LinkFact, SiteFacts
 from storage.facts import list_site_facts
-from storage.guard_posts import list_post_reports, list_posts
-from storage.guards import last_check_ins, list_guards, list_shifts
+from storage.guard_posts import POSTS, list_post_reports
+from storage.guards import GUARDS, last_check_ins, list_shifts
 from storage.instants import utc, utc_or_none
 from storage.link_proofs import load_proofs
 from storage.links import link_states
 from storage.pool import Connection
-from storage.premises import list_barriers, list_gates
-from storage.school_calendar import list_bells, school_calendar
+from storage.premises import BARRIERS, GATES
+from storage.school_calendar import BELLS, school_calendar
+from storage.versions import load
 
 Item = TypeVar("Item")
 
@@ -111,16 +112,16 @@ async def load_site_facts(conn: Connection, *, now: datetime, site_id: str | Non
     devices = await load_device_facts(conn, None if site_id is None else [site.site_no for site in sites])
     links = await load_link_facts(conn)
     calendar = await school_calendar(conn)
-    guards = _by_site(one.fact for one in await list_guards(conn, site_id=site_id))
+    guards = _by_site(one.fact for one in await load(conn, GUARDS, site_id=site_id))
     shifts = _by_site(one.fact for one in await list_shifts(conn, since=now - BACK, until=now + AHEAD, site_id=site_id))
     seen = _by_site(await last_check_ins(conn, since=now - BACK, until=now + AHEAD, site_id=site_id))
-    posts = _by_site(one.fact for one in await list_posts(conn, site_id=site_id))
+    posts = _by_site(one.fact for one in await load(conn, POSTS, site_id=site_id))
     reports = _by_site(
         one for _, one in await list_post_reports(conn, since=now - BACK, until=now + AHEAD, site_id=site_id)
     )
-    gates = _by_site(one.fact for one in await list_gates(conn, site_id=site_id))
-    barriers = _by_site(one.fact for one in await list_barriers(conn, site_id=site_id))
-    bells = _by_site(one.fact for one in await list_bells(conn, site_id=site_id))
+    gates = _by_site(one.fact for one in await load(conn, GATES, site_id=site_id))
+    barriers = _by_site(one.fact for one in await load(conn, BARRIERS, site_id=site_id))
+    bells = _by_site(one.fact for one in await load(conn, BELLS, site_id=site_id))
     return {
         site.site_no: SiteFacts(
             site_no=site.site_no,

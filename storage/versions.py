@@ -74,18 +74,22 @@ async def load(
     table: VersionedTable[Fact],
     *,
     at: datetime | None = None,
+    site_id: str | None = None,
     where: Mapping[str, Any] | None = None,
     after: Sequence[Any] | None = None,
     limit: int | None = None,
 ) -> list[Version[Fact]]:
-    """What holds now, or held at ``at``, by key, from behind the key ``after``. ``where``: columns and their values."""
+    """What holds now, or held at ``at``, by key, from behind the key ``after``; of one site, if ``site_id`` says so.
+    ``where``: columns and their values.
+    """
     conditions: list[sql.Composable] = [
         sql.SQL("valid_to IS NULL")
         if at is None
         else sql.SQL("valid_from <= %(at)s AND (valid_to IS NULL OR valid_to > %(at)s)")
     ]
     values: dict[str, Any] = {"at": at, "limit": limit}
-    for number, (name, value) in enumerate((where or {}).items()):
+    chosen = {**(where or {}), **({} if site_id is None else {"site_id": site_id})}
+    for number, (name, value) in enumerate(chosen.items()):
         conditions.append(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(f"where{number}")))
         values[f"where{number}"] = value
     key = _names(table.key)

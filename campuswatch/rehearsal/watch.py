@@ -32,9 +32,10 @@ from simulators.overhearing import TRAVEL_MS
 from simulators.timetable import Timetable
 from storage.device_conditions import store_conditions
 from storage.device_states import load_rule_states
-from storage.guards import list_guards
+from storage.guards import GUARDS
 from storage.pool import Pool, wrapped_errors
 from storage.sightings import store_sightings, word_of
+from storage.versions import load
 
 #: How often a database that is away is tried.
 AGAIN_S = 1.0
@@ -90,7 +91,7 @@ class Watch:
     async def meet_guards(self) -> None:
         """Learn by what the guards are known now: staff's cards are no news, and there are many."""
         async with wrapped_errors(), self._pool.connection() as conn:
-            guards = [one.fact for one in await list_guards(conn)]
+            guards = [one.fact for one in await load(conn, GUARDS)]
         self._guards = frozenset((guard.site_id, word) for guard in guards for word in (guard.guard_id, guard.card))
 
     def listen(self, until_s: float) -> None:

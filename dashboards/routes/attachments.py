@@ -10,7 +10,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from dashboards.people import IdempotencyKey, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import Actor, AttachmentReply, IncidentId, Text, VerificationReasonsReply
+from dashboards.schemas import Actor, IncidentId, Text
+from dashboards.schemas.actions import VerificationReasonsReply
+from dashboards.schemas.incidents import AttachmentReply
 from dashboards.services import Services, json_reply
 from domain.attachment import MOST_BYTES
 from domain.verification import REASONS

@@ -11,7 +11,8 @@ from pydantic import AwareDatetime
 from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import AuditEntryReply, PageReply, Text
+from dashboards.schemas import PageReply, Text
+from dashboards.schemas.audit import AuditEntryReply
 from dashboards.services import Services, json_reply
 from storage.audit_trail import AuditFilter, audit_entries
 

@@ -9,23 +9,20 @@ import msgspec
 from fastapi import APIRouter, Path, Response
 
 from dashboards.problems import InvalidField, problem_responses
-from dashboards.register import shown
-from dashboards.register_schemas import (
-    AsOf,
+from dashboards.register import Rows, shown
+from dashboards.routes import API_PREFIX
+from dashboards.schemas import SiteId
+from dashboards.schemas.calendar import (
     BellsBody,
     BellsListReply,
     BellsReply,
-    ByWhom,
     CalendarBody,
     CalendarReply,
     CalendarYearReply,
     EnrolmentBody,
     EnrolmentReply,
-    Removed,
-    SeenVersion,
 )
-from dashboards.routes import API_PREFIX
-from dashboards.schemas import SiteId
+from dashboards.schemas.registry import AsOf, ByWhom, Removed, SeenVersion
 from dashboards.services import Services, json_reply
 from domain.bells import SiteBells
 from domain.errors import EditConflict
@@ -33,8 +30,8 @@ from domain.school_calendar import USUAL, CalendarSpan, CalendarYear, calendar_y
 from storage.facts import SiteFacts, list_site_facts
 from storage.pool import Connection
 from storage.registry import get_site, upsert_sites, writing
-from storage.school_calendar import BELLS, YEARS, list_bells, list_years
-from storage.versions import Version, edit, remove
+from storage.school_calendar import BELLS, YEARS
+from storage.versions import Version, load
 
 Year = Annotated[int, Path(ge=2000, le=2100, description="Year.")]
 FromDay = Annotated[date, Path(description="First day on which they ring.")]
@@ -46,6 +43,7 @@ def _year(known: Version[CalendarYear]) -> dict[str, Any]:
 
 def calendar_routes(services: Services) -> APIRouter:
     routes = APIRouter(prefix=API_PREFIX, tags=["registry"])
+    years, bells = Rows(services, YEARS, shown=_year), Rows(services, BELLS)
 
     @routes.get(
         "/calendar",
@@ -56,15 +54,15 @@ def calendar_routes(services: Services) -> APIRouter:
         responses=problem_responses(422, 503),
     )
     async def get_calendar(at: AsOf = None) -> Response:
-        said = {one.fact.year: one for one in await services.reader.read(lambda conn: list_years(conn, at=at))}
+        said = {one.fact.year: one for one in await services.reader.read(lambda conn: load(conn, YEARS, at=at))}
         shipped = {one.year: one for one in calendar_years(USUAL) if one.year not in said}
-        years = [
+        listed = [
             _year(said[year])
             if year in said
             else {"year": year, "spans": shipped[year].spans, "version": None, "since": None}
             for year in sorted({*said, *shipped})
         ]
-        return json_reply({"years": years})
+        return json_reply({"years": listed})
 
     @routes.put(
         "/calendar/{year}",
@@ -74,15 +72,10 @@ def calendar_routes(services: Services) -> APIRouter:
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
     async def put_year(year: Year, body: CalendarBody) -> Response:
-        now = services.clock.now()
         if any(span.first.year != year or span.last.year != year for span in body.spans):
             raise InvalidField("spans", f"expected days of {year} only; one span for each year, please")
         spans = sorted(CalendarSpan(**span.model_dump()) for span in body.spans)
-        said = CalendarYear(year=year, spans=tuple(spans))
-        changed = await services.reader.read(
-            lambda conn: edit(conn, YEARS, said, version=body.version, actor=body.actor, at=now)
-        )
-        return json_reply(_year(changed))
+        return await years.put(CalendarYear(year=year, spans=tuple(spans)), body)
 
     @routes.delete(
         "/calendar/{year}",
@@ -92,9 +85,7 @@ def calendar_routes(services: Services) -> APIRouter:
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
     async def remove_year(year: Year, actor: ByWhom, version: SeenVersion) -> Response:
-        now = services.clock.now()
-        await services.reader.read(lambda conn: remove(conn, YEARS, year, version=version, actor=actor, at=now))
-        return json_reply({"removed": str(year)})
+        return await years.remove(year, actor=actor, version=version)
 
     @routes.get(
         "/sites/{site_id}/bells",
@@ -106,7 +97,7 @@ def calendar_routes(services: Services) -> APIRouter:
     async def get_bells(site_id: SiteId, at: AsOf = None) -> Response:
         async def query(conn: Connection) -> list[Version[SiteBells]]:
             await get_site(conn, site_id)  # raises when there is none
-            return await list_bells(conn, at=at, site_id=site_id)
+            return await load(conn, BELLS, at=at, site_id=site_id)
 
         return json_reply({"items": [shown(one) for one in await services.reader.read(query)]})
 
@@ -118,12 +109,7 @@ def calendar_routes(services: Services) -> APIRouter:
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
     async def put_bells(site_id: SiteId, from_day: FromDay, body: BellsBody) -> Response:
-        now = services.clock.now()
-        bells = SiteBells(site_id=site_id, from_day=from_day, **body.facts())
-        changed = await services.reader.read(
-            lambda conn: edit(conn, BELLS, bells, version=body.version, actor=body.actor, at=now)
-        )
-        return json_reply(shown(changed))
+        return await bells.put(SiteBells(site_id=site_id, from_day=from_day, **body.facts()), body)
 
     @routes.delete(
         "/sites/{site_id}/bells/{from_day}",
@@ -133,11 +119,7 @@ def calendar_routes(services: Services) -> APIRouter:
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
     async def remove_bells(site_id: SiteId, from_day: FromDay, actor: ByWhom, version: SeenVersion) -> Response:
-        now = services.clock.now()
-        await services.reader.read(
-            lambda conn: remove(conn, BELLS, site_id, from_day, version=version, actor=actor, at=now)
-        )
-        return json_reply({"removed": f"{site_id}/{from_day.isoformat()}"})
+        return await bells.remove(site_id, from_day, actor=actor, version=version)
 
     async def enrolment(conn: Connection, site_id: str) -> SiteFacts:
         await get_site(conn, site_id)  # raises when there is none

@@ -13,8 +13,7 @@ from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import PageReply, SiteId
-from dashboards.services import Services, json_reply
-from dashboards.target_schemas import (
+from dashboards.schemas.targets import (
     ComplianceReply,
     DaysReply,
     SelfTestReply,
@@ -22,6 +21,7 @@ from dashboards.target_schemas import (
     SiteComplianceReply,
     StandingReply,
 )
+from dashboards.services import Services, json_reply
 from domain.target import Standing, Verdict
 from domain.target_words import cause_words
 from storage.compliance_views import By, StandingView, days_over, history_of, rates_at, shares, standings_at

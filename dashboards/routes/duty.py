@@ -9,7 +9,10 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from dashboards.duty_replies import (
+from dashboards.problems import problem_responses
+from dashboards.routes import API_PREFIX
+from dashboards.schemas import Actor, Text
+from dashboards.schemas.duty import (
     ContactTestReply,
     HandoverReply,
     OnDutyListReply,
@@ -19,9 +22,6 @@ from dashboards.duty_replies import (
     ShiftsReply,
     SwapReply,
 )
-from dashboards.problems import problem_responses
-from dashboards.routes import API_PREFIX
-from dashboards.schemas import Actor, Text
 from dashboards.services import Services, json_reply
 from domain.duty import DutyRole, Person
 from domain.roster import Roster

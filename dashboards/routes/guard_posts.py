@@ -7,46 +7,38 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
-from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
+from dashboards.paging import Cursor, Limit
 from dashboards.problems import problem_responses
-from dashboards.register import AfterKey, bounded, said_at, shown
-from dashboards.register_schemas import (
-    AsOf,
-    ByWhom,
+from dashboards.register import Rows, before, bounded, numbered, said_at, shown
+from dashboards.routes import API_PREFIX
+from dashboards.schemas import PageReply, SiteId
+from dashboards.schemas.guard_posts import (
     OfficerBody,
     OfficerReply,
-    OfSite,
     PostBody,
     PostId,
     PostReply,
     PostReportBody,
     PostReportReply,
-    Removed,
-    SeenVersion,
-    Since,
-    Until,
 )
-from dashboards.routes import API_PREFIX
-from dashboards.schemas import PageReply, SiteId
+from dashboards.schemas.registry import AsOf, ByWhom, OfSite, Removed, SeenVersion, Since, Until
 from dashboards.services import Services, json_reply
 from domain.guard import GuardPost, PostReport
 from domain.privacy import is_masked
 from domain.safety_officer import SafetyOfficer
 from storage.audit_trail import append
-from storage.guard_posts import POSTS, list_post_reports, list_posts, report_post
+from storage.guard_posts import POSTS, list_post_reports, report_post
 from storage.pool import Connection
-from storage.safety_officers import OFFICERS, list_officers
-from storage.versions import Version, edit, get, remove
+from storage.safety_officers import OFFICERS
+from storage.versions import Version, edit, get
 
 OfficerName = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[^\x00]*$", description="The officer.")]
 
 
-class _Before(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    number: RowNumber
-
-
 def guard_post_routes(services: Services) -> APIRouter:
     routes = APIRouter(prefix=API_PREFIX, tags=["registry"])
+    posts = Rows(services, POSTS)
+    officers = Rows(services, OFFICERS, shown=lambda one: shown(one, contacts=len(one.fact.contacts)))
 
     @routes.get(
         "/posts",
@@ -56,14 +48,7 @@ def guard_post_routes(services: Services) -> APIRouter:
         responses=problem_responses(422, 503),
     )
     async def get_posts(site_id: OfSite = None, at: AsOf = None, limit: Limit = 100, cursor: Cursor = None) -> Response:
-        after = decode_cursor(cursor, AfterKey)
-        found = await services.reader.read(
-            lambda conn: list_posts(
-                conn, at=at, site_id=site_id, after=(after.site_id, after.id) if after else None, limit=limit + 1
-            )
-        )
-        items = [shown(one) for one in found]
-        return json_reply(page_of(items, limit, lambda last: AfterKey(last["site_id"], last["post_id"])))
+        return await posts.page(site_id=site_id, at=at, limit=limit, cursor=cursor)
 
     @routes.put(
         "/posts/{site_id}/{post_id}",
@@ -73,15 +58,7 @@ def guard_post_routes(services: Services) -> APIRouter:
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
     async def put_post(site_id: SiteId, post_id: PostId, body: PostBody) -> Response:
-        now = services.clock.now()
-        post = GuardPost(site_id=site_id, post_id=post_id, **body.facts())
-        return json_reply(
-            shown(
-                await services.reader.read(
-                    lambda conn: edit(conn, POSTS, post, version=body.version, actor=body.actor, at=now)
-                )
-            )
-        )
+        return await posts.put(GuardPost(site_id=site_id, post_id=post_id, **body.facts()), body)
 
     @routes.delete(
         "/posts/{site_id}/{post_id}",
@@ -91,11 +68,7 @@ def guard_post_routes(services: Services) -> APIRouter:
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
     async def remove_post(site_id: SiteId, post_id: PostId, actor: ByWhom, version: SeenVersion) -> Response:
-        now = services.clock.now()
-        await services.reader.read(
-            lambda conn: remove(conn, POSTS, site_id, post_id, version=version, actor=actor, at=now)
-        )
-        return json_reply({"removed": f"{site_id}/{post_id}"})
+        return await posts.remove(site_id, post_id, actor=actor, version=version)
 
     @routes.post(
         "/posts/{site_id}/{post_id}/reports",
@@ -137,7 +110,6 @@ def guard_post_routes(services: Services) -> APIRouter:
         cursor: Cursor = None,
     ) -> Response:
         bounded(since, until)
-        before = decode_cursor(cursor, _Before)
         found = await services.reader.read(
             lambda conn: list_post_reports(
                 conn,
@@ -145,12 +117,11 @@ def guard_post_routes(services: Services) -> APIRouter:
                 until=until,
                 site_id=site_id,
                 post_id=post_id,
-                before=before.number if before else None,
+                before=before(cursor),
                 limit=limit + 1,
             )
         )
-        items = [{"report_no": number, **msgspec.structs.asdict(one)} for number, one in found]
-        return json_reply(page_of(items, limit, lambda last: _Before(last["report_no"])))
+        return numbered(found, "report_no", limit)
 
     @routes.get(
         "/safety-officers",
@@ -162,14 +133,7 @@ def guard_post_routes(services: Services) -> APIRouter:
     async def get_officers(
         site_id: OfSite = None, at: AsOf = None, limit: Limit = 100, cursor: Cursor = None
     ) -> Response:
-        after = decode_cursor(cursor, AfterKey)
-        found = await services.reader.read(
-            lambda conn: list_officers(
-                conn, at=at, site_id=site_id, after=(after.site_id, after.id) if after else None, limit=limit + 1
-            )
-        )
-        items = [shown(one, contacts=len(one.fact.contacts)) for one in found]
-        return json_reply(page_of(items, limit, lambda last: AfterKey(last["site_id"], last["name"])))
+        return await officers.page(site_id=site_id, at=at, limit=limit, cursor=cursor)
 
     @routes.put(
         "/safety-officers/{site_id}/{name}",
@@ -193,8 +157,7 @@ def guard_post_routes(services: Services) -> APIRouter:
             )
             return await edit(conn, OFFICERS, officer, version=body.version, actor=body.actor, at=now)
 
-        changed = await services.reader.read(change)
-        return json_reply(shown(changed, contacts=len(changed.fact.contacts)))
+        return await officers.changed(change)
 
     @routes.delete(
         "/safety-officers/{site_id}/{name}",
@@ -204,10 +167,6 @@ def guard_post_routes(services: Services) -> APIRouter:
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
     async def remove_officer(site_id: SiteId, name: OfficerName, actor: ByWhom, version: SeenVersion) -> Response:
-        now = services.clock.now()
-        await services.reader.read(
-            lambda conn: remove(conn, OFFICERS, site_id, name, version=version, actor=actor, at=now)
-        )
-        return json_reply({"removed": f"{site_id}/{name}"})
+        return await officers.remove(site_id, name, actor=actor, version=version)
 
     return routes

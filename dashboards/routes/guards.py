@@ -9,12 +9,12 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime
 
-from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
+from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.problems import problem_responses
-from dashboards.register import AfterId, bounded, said_at, shown
-from dashboards.register_schemas import (
-    AsOf,
-    ByWhom,
+from dashboards.register import Rows, before, bounded, numbered, said_at, shown
+from dashboards.routes import API_PREFIX
+from dashboards.schemas import PageReply
+from dashboards.schemas.guards import (
     ChangesReply,
     CheckInBody,
     CheckInReply,
@@ -22,26 +22,20 @@ from dashboards.register_schemas import (
     GuardBody,
     GuardId,
     GuardReply,
-    OfSite,
     PhoneBody,
     PhoneReply,
-    Removed,
-    SeenVersion,
     ShiftReply,
     ShiftsBody,
-    Since,
-    Until,
 )
-from dashboards.routes import API_PREFIX
-from dashboards.schemas import PageReply
+from dashboards.schemas.registry import AsOf, ByWhom, OfSite, Removed, SeenVersion, Since, Until
 from dashboards.services import Services, json_reply
 from domain.errors import UnknownEntry
 from domain.guard import Guard, GuardCheckIn, GuardShift
 from domain.privacy import is_masked
 from storage.audit_trail import append
-from storage.guards import GUARDS, SHIFTS, list_check_ins, list_guards, list_shifts, record_check_ins
+from storage.guards import GUARDS, SHIFTS, list_check_ins, list_shifts, record_check_ins
 from storage.pool import Connection
-from storage.versions import Version, edit, get, put, remove
+from storage.versions import Version, edit, get, load, put
 
 
 class _AfterShift(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -49,12 +43,9 @@ class _AfterShift(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_f
     guard_id: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[^\x00]*\Z")]
 
 
-class _Before(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    number: RowNumber
-
-
 def guard_routes(services: Services) -> APIRouter:
     routes = APIRouter(prefix=API_PREFIX, tags=["registry"])
+    guards, shifts = Rows(services, GUARDS), Rows(services, SHIFTS)
 
     @routes.get(
         "/guards",
@@ -66,12 +57,7 @@ def guard_routes(services: Services) -> APIRouter:
     async def get_guards(
         site_id: OfSite = None, at: AsOf = None, limit: Limit = 100, cursor: Cursor = None
     ) -> Response:
-        after = decode_cursor(cursor, AfterId)
-        found = await services.reader.read(
-            lambda conn: list_guards(conn, at=at, site_id=site_id, after=after.id if after else None, limit=limit + 1)
-        )
-        items = [shown(one) for one in found]
-        return json_reply(page_of(items, limit, lambda last: AfterId(last["guard_id"])))
+        return await guards.page(site_id=site_id, at=at, limit=limit, cursor=cursor)
 
     @routes.get(
         "/guards/{guard_id}",
@@ -81,7 +67,7 @@ def guard_routes(services: Services) -> APIRouter:
         responses=problem_responses(404, 422, 503),
     )
     async def get_guard(guard_id: GuardId) -> Response:
-        return json_reply(shown(await services.reader.read(lambda conn: get(conn, GUARDS, guard_id))))
+        return await guards.one(guard_id)
 
     @routes.put(
         "/guards/{guard_id}",
@@ -101,7 +87,7 @@ def guard_routes(services: Services) -> APIRouter:
             guard = Guard(guard_id=guard_id, **facts)
             return await edit(conn, GUARDS, guard, version=body.version, actor=body.actor, at=now)
 
-        return json_reply(shown(await services.reader.read(change)))
+        return await guards.changed(change)
 
     @routes.delete(
         "/guards/{guard_id}",
@@ -111,9 +97,7 @@ def guard_routes(services: Services) -> APIRouter:
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
     async def remove_guard(guard_id: GuardId, actor: ByWhom, version: SeenVersion) -> Response:
-        now = services.clock.now()
-        await services.reader.read(lambda conn: remove(conn, GUARDS, guard_id, version=version, actor=actor, at=now))
-        return json_reply({"removed": guard_id})
+        return await guards.remove(guard_id, actor=actor, version=version)
 
     @routes.post(
         "/guards/{guard_id}/phone",
@@ -168,14 +152,14 @@ def guard_routes(services: Services) -> APIRouter:
     )
     async def plan_shifts(body: ShiftsBody) -> Response:
         now = services.clock.now()
-        shifts = [GuardShift(**one.model_dump()) for one in body.shifts]
+        planned = [GuardShift(**one.model_dump()) for one in body.shifts]
 
         async def plan(conn: Connection) -> dict[str, int]:
-            known = {one.fact.guard_id for one in await list_guards(conn)}
-            for shift in shifts:
+            known = {one.fact.guard_id for one in await load(conn, GUARDS)}
+            for shift in planned:
                 if shift.guard_id not in known:
                     raise UnknownEntry(f"no guard {shift.guard_id}")
-            return (await put(conn, SHIFTS, shifts, actor=body.actor, at=now))._asdict()
+            return (await put(conn, SHIFTS, planned, actor=body.actor, at=now))._asdict()
 
         return json_reply(await services.reader.read(plan))
 
@@ -192,11 +176,7 @@ def guard_routes(services: Services) -> APIRouter:
         actor: ByWhom,
         version: SeenVersion,
     ) -> Response:
-        now = services.clock.now()
-        await services.reader.read(
-            lambda conn: remove(conn, SHIFTS, guard_id, starts_at, version=version, actor=actor, at=now)
-        )
-        return json_reply({"removed": f"{guard_id}/{starts_at.isoformat()}"})
+        return await shifts.remove(guard_id, starts_at, actor=actor, version=version)
 
     @routes.get(
         "/check-ins",
@@ -214,7 +194,6 @@ def guard_routes(services: Services) -> APIRouter:
         cursor: Cursor = None,
     ) -> Response:
         bounded(since, until)
-        before = decode_cursor(cursor, _Before)
         found = await services.reader.read(
             lambda conn: list_check_ins(
                 conn,
@@ -222,12 +201,11 @@ def guard_routes(services: Services) -> APIRouter:
                 until=until,
                 site_id=site_id,
                 guard_id=guard_id,
-                before=before.number if before else None,
+                before=before(cursor),
                 limit=limit + 1,
             )
         )
-        items = [{"check_in_no": number, **msgspec.structs.asdict(one)} for number, one in found]
-        return json_reply(page_of(items, limit, lambda last: _Before(last["check_in_no"])))
+        return numbered(found, "check_in_no", limit)
 
     @routes.post(
         "/check-ins",

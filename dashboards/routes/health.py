@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import HealthReply
+from dashboards.schemas.health import HealthReply
 from dashboards.services import Services
 from domain.errors import StorageError
 from storage.health import roles_at_work

@@ -13,18 +13,9 @@ from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.people import IdempotencyKey, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import (
-    ActionBody,
-    IncidentDetailReply,
-    IncidentId,
-    IncidentReply,
-    MergeBody,
-    NoteBody,
-    PageReply,
-    SeverityBody,
-    ShelveBody,
-    VerifyBody,
-)
+from dashboards.schemas import ActionBody, IncidentId, PageReply
+from dashboards.schemas.actions import MergeBody, NoteBody, SeverityBody, ShelveBody, VerifyBody
+from dashboards.schemas.incidents import IncidentDetailReply, IncidentReply
 from dashboards.services import Services, json_reply
 from domain.attachment import Attachment
 from domain.errors import UnknownIncident

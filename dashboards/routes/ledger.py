@@ -13,7 +13,7 @@ from dashboards.journals import journal_view
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import JournalsReply, LedgerReply
+from dashboards.schemas.ledger import JournalsReply, LedgerReply
 from dashboards.services import Services, json_reply
 from storage.ledger import LedgerChoice, LedgerSums, LedgerView, ledger_page, ledger_sums
 from storage.pool import Connection

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from dashboards.liaison import Liaison
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import AnsweredReply, LinkStateReply
+from dashboards.schemas.links import AnsweredReply, LinkStateReply
 from dashboards.services import Services, json_reply
 from storage.links import link_proofs
 

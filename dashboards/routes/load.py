@@ -11,7 +11,7 @@ from pydantic import AwareDatetime
 
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import LoadReply
+from dashboards.schemas.load import LoadReply
 from dashboards.services import Services, json_reply
 from domain.operator_load import LONGEST, load_of
 from storage import operator_load as load

@@ -2,51 +2,42 @@
 
 from __future__ import annotations
 
-import msgspec
 from fastapi import APIRouter, Response
 
-from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
+from dashboards.paging import Cursor, Limit
 from dashboards.problems import problem_responses
-from dashboards.register import AfterKey, shown
-from dashboards.register_schemas import (
-    AsOf,
+from dashboards.register import Rows, before, numbered, removed
+from dashboards.routes import API_PREFIX
+from dashboards.schemas import PageReply, SiteId
+from dashboards.schemas.premises import (
     BarrierBody,
     BarrierId,
     BarrierReply,
-    ByWhom,
     GateBody,
     GateId,
     GateReply,
     InspectionBody,
     InspectionReply,
-    OfSite,
-    Removed,
-    SeenVersion,
 )
-from dashboards.routes import API_PREFIX
-from dashboards.schemas import PageReply, SiteId
-from dashboards.services import Services, json_reply
+from dashboards.schemas.registry import AsOf, ByWhom, OfSite, Removed, SeenVersion
+from dashboards.services import Services
 from domain.premises import Barrier, Gate, Inspection
 from storage.pool import Connection
 from storage.premises import (
     BARRIERS,
+    GATES,
     edit_barrier,
     edit_gate,
     inspect,
-    list_barriers,
-    list_gates,
     list_inspections,
     remove_gate,
 )
-from storage.versions import get, remove
-
-
-class _Before(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    number: RowNumber
+from storage.versions import get
 
 
 def premises_routes(services: Services) -> APIRouter:
     routes = APIRouter(prefix=API_PREFIX, tags=["registry"])
+    gates, barriers = Rows(services, GATES), Rows(services, BARRIERS)
 
     @routes.get(
         "/gates",
@@ -56,14 +47,7 @@ def premises_routes(services: Services) -> APIRouter:
         responses=problem_responses(422, 503),
     )
     async def get_gates(site_id: OfSite = None, at: AsOf = None, limit: Limit = 100, cursor: Cursor = None) -> Response:
-        after = decode_cursor(cursor, AfterKey)
-        found = await services.reader.read(
-            lambda conn: list_gates(
-                conn, at=at, site_id=site_id, after=(after.site_id, after.id) if after else None, limit=limit + 1
-            )
-        )
-        items = [shown(one) for one in found]
-        return json_reply(page_of(items, limit, lambda last: AfterKey(last["site_id"], last["gate_id"])))
+        return await gates.page(site_id=site_id, at=at, limit=limit, cursor=cursor)
 
     @routes.put(
         "/gates/{site_id}/{gate_id}",
@@ -75,10 +59,7 @@ def premises_routes(services: Services) -> APIRouter:
     async def put_gate(site_id: SiteId, gate_id: GateId, body: GateBody) -> Response:
         now = services.clock.now()
         gate = Gate(site_id=site_id, gate_id=gate_id, **body.facts())
-        changed = await services.reader.read(
-            lambda conn: edit_gate(conn, gate, version=body.version, actor=body.actor, at=now)
-        )
-        return json_reply(shown(changed))
+        return await gates.changed(lambda conn: edit_gate(conn, gate, version=body.version, actor=body.actor, at=now))
 
     @routes.delete(
         "/gates/{site_id}/{gate_id}",
@@ -92,7 +73,7 @@ def premises_routes(services: Services) -> APIRouter:
         await services.reader.read(
             lambda conn: remove_gate(conn, site_id, gate_id, version=version, actor=actor, at=now)
         )
-        return json_reply({"removed": f"{site_id}/{gate_id}"})
+        return removed(site_id, gate_id)
 
     @routes.get(
         "/barriers",
@@ -104,14 +85,7 @@ def premises_routes(services: Services) -> APIRouter:
     async def get_barriers(
         site_id: OfSite = None, at: AsOf = None, limit: Limit = 100, cursor: Cursor = None
     ) -> Response:
-        after = decode_cursor(cursor, AfterKey)
-        found = await services.reader.read(
-            lambda conn: list_barriers(
-                conn, at=at, site_id=site_id, after=(after.site_id, after.id) if after else None, limit=limit + 1
-            )
-        )
-        items = [shown(one) for one in found]
-        return json_reply(page_of(items, limit, lambda last: AfterKey(last["site_id"], last["barrier_id"])))
+        return await barriers.page(site_id=site_id, at=at, limit=limit, cursor=cursor)
 
     @routes.put(
         "/barriers/{site_id}/{barrier_id}",
@@ -123,10 +97,9 @@ def premises_routes(services: Services) -> APIRouter:
     async def put_barrier(site_id: SiteId, barrier_id: BarrierId, body: BarrierBody) -> Response:
         now = services.clock.now()
         barrier = Barrier(site_id=site_id, barrier_id=barrier_id, **body.facts())
-        changed = await services.reader.read(
+        return await barriers.changed(
             lambda conn: edit_barrier(conn, barrier, version=body.version, actor=body.actor, at=now)
         )
-        return json_reply(shown(changed))
 
     @routes.delete(
         "/barriers/{site_id}/{barrier_id}",
@@ -136,11 +109,7 @@ def premises_routes(services: Services) -> APIRouter:
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
     async def remove_barrier(site_id: SiteId, barrier_id: BarrierId, actor: ByWhom, version: SeenVersion) -> Response:
-        now = services.clock.now()
-        await services.reader.read(
-            lambda conn: remove(conn, BARRIERS, site_id, barrier_id, version=version, actor=actor, at=now)
-        )
-        return json_reply({"removed": f"{site_id}/{barrier_id}"})
+        return await barriers.remove(site_id, barrier_id, actor=actor, version=version)
 
     @routes.post(
         "/barriers/{site_id}/{barrier_id}/inspections",
@@ -159,8 +128,7 @@ def premises_routes(services: Services) -> APIRouter:
             inspector=body.actor,
             note=body.note,
         )
-        changed = await services.reader.read(lambda conn: inspect(conn, inspection, actor=body.actor, at=now))
-        return json_reply(shown(changed))
+        return await barriers.changed(lambda conn: inspect(conn, inspection, actor=body.actor, at=now))
 
     @routes.get(
         "/barriers/{site_id}/{barrier_id}/inspections",
@@ -172,16 +140,12 @@ def premises_routes(services: Services) -> APIRouter:
     async def get_inspections(
         site_id: SiteId, barrier_id: BarrierId, limit: Limit = 100, cursor: Cursor = None
     ) -> Response:
-        before = decode_cursor(cursor, _Before)
+        older = before(cursor)
 
         async def query(conn: Connection) -> list[tuple[int, Inspection]]:
             await get(conn, BARRIERS, site_id, barrier_id)  # raises when there is none
-            return await list_inspections(
-                conn, site_id, barrier_id, before=before.number if before else None, limit=limit + 1
-            )
+            return await list_inspections(conn, site_id, barrier_id, before=older, limit=limit + 1)
 
-        found = await services.reader.read(query)
-        items = [{"inspection_no": number, **msgspec.structs.asdict(one)} for number, one in found]
-        return json_reply(page_of(items, limit, lambda last: _Before(last["inspection_no"])))
+        return numbered(await services.reader.read(query), "inspection_no", limit)
 
     return routes

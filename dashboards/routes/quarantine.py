@@ -10,17 +10,9 @@ from fastapi import APIRouter, Query, Response
 from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import (
-    AdoptBody,
-    DeviceId,
-    DeviceReply,
-    PageReply,
-    QuarantineReply,
-    ReplayBody,
-    ReplayReply,
-    SiteId,
-    UnregisteredReply,
-)
+from dashboards.schemas import DeviceId, PageReply, SiteId
+from dashboards.schemas.quarantine import AdoptBody, QuarantineReply, ReplayBody, ReplayReply, UnregisteredReply
+from dashboards.schemas.sites import DeviceReply
 from dashboards.services import Services, json_reply
 from domain.errors import UnknownDevice
 from domain.quarantine import Reason

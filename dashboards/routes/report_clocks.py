@@ -12,7 +12,8 @@ from dashboards.liaison import Liaison
 from dashboards.people import who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import ClockBody, ClockDetailReply, ClockReply, DraftBody, EditBody, ReasonBody, SignBody
+from dashboards.schemas import ReasonBody, SignBody
+from dashboards.schemas.report_clocks import ClockBody, ClockDetailReply, ClockReply, DraftBody, EditBody
 from dashboards.services import Services, json_reply
 from domain.errors import UnknownReport
 from domain.report import ClockState

@@ -13,8 +13,8 @@ from dashboards.compliance.report import gather
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.routes.compliance import period, with_rate
+from dashboards.schemas.targets import ComplianceReportReply
 from dashboards.services import Services, json_reply
-from dashboards.target_schemas import ComplianceReportReply
 from storage.compliance_views import By
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

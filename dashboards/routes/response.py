@@ -8,10 +8,10 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from dashboards.duty_replies import PlanReply, ResponseReply, TemplatesReply, VersionReply
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import ActionBody, Actor, IncidentId, Text
+from dashboards.schemas.duty import PlanReply, ResponseReply, TemplatesReply, VersionReply
 from dashboards.services import Services, json_reply
 from domain.errors import UnknownIncident
 from domain.response import Answer, Grade

@@ -11,14 +11,7 @@ from dashboards.desk import RuleKeeper
 from dashboards.people import who
 from dashboards.problems import InvalidField, problem_response, problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import (
-    RuleBody,
-    RuleCheckReply,
-    RuleDetailReply,
-    RuleReply,
-    RulesReply,
-    RuleSwitchBody,
-)
+from dashboards.schemas.rules import RuleBody, RuleCheckReply, RuleDetailReply, RuleReply, RulesReply, RuleSwitchBody
 from dashboards.services import Services, json_reply
 from storage.rules import RuleVersion
 

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Response
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import DeviceReply, PageReply, SiteId, SiteReply
+from dashboards.schemas import PageReply, SiteId
+from dashboards.schemas.sites import DeviceReply, SiteReply
 from dashboards.services import Services, json_reply
 from dashboards.wall import wall_of
 from storage import registry

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Response
 
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
+from dashboards.schemas.targets import TargetBody, TargetReply, TargetVersionsReply
 from dashboards.services import Services, json_reply
-from dashboards.target_schemas import TargetBody, TargetReply, TargetVersionsReply
 from domain.errors import UnknownTarget
 from domain.target import TargetDefinition
 from storage.targets import target_definitions

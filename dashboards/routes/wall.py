@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import WallReply
+from dashboards.schemas.wall import WallReply
 from dashboards.services import Services, json_reply
 from dashboards.wall import WallSnapshot, wall_of
 from storage.ledger import ledger_status

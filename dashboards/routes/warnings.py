@@ -12,7 +12,8 @@ from dashboards.liaison import Liaison
 from dashboards.people import who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import ReadBody, ReadReply, ReasonBody, WarningBody, WarningDetailReply, WarningReply
+from dashboards.schemas import ReasonBody
+from dashboards.schemas.warnings import ReadBody, ReadReply, WarningBody, WarningDetailReply, WarningReply
 from dashboards.services import Services, json_reply
 from domain.early_warning import Audience, Tally
 from domain.errors import UnknownWarning

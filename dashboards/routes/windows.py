@@ -11,7 +11,8 @@ from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
 from dashboards.people import IdempotencyKey, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import ActionBody, HeldReply, PageReply, WindowBody, WindowReply
+from dashboards.schemas import ActionBody, PageReply
+from dashboards.schemas.windows import HeldReply, WindowBody, WindowReply
 from dashboards.services import Services, json_reply
 from domain.maintenance import HeldState, Scope
 from storage.windows import held_findings, windows

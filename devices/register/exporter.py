@@ -21,13 +21,11 @@ from devices.register.times import BELLS, CALENDAR
 from devices.tables import Words
 from domain.errors import RegistryError
 from domain.site import Site
-from storage.guard_posts import list_posts
-from storage.guards import list_guards, list_shifts
+from storage import guard_posts, guards, premises, safety_officers, school_calendar
+from storage.guards import list_shifts
 from storage.pool import Connection
-from storage.premises import list_barriers, list_gates
 from storage.registry import list_sites
-from storage.safety_officers import list_officers
-from storage.school_calendar import list_bells, list_years
+from storage.versions import load
 
 #: Of the shifts, those from so long before the export to so long after it.
 SHIFTS_BACK, SHIFTS_AHEAD = timedelta(days=31), timedelta(days=366)
@@ -46,14 +44,14 @@ async def export_register(
         raise RegistryError(f"{path.name}: 应为 .xlsx / expected .xlsx")
     sites = [row.site for row in await list_sites(conn, limit=None)]
     facts = {
-        GUARDS: _facts(await list_guards(conn)),
+        GUARDS: _facts(await load(conn, guards.GUARDS)),
         SHIFTS: _facts(await list_shifts(conn, since=at - SHIFTS_BACK, until=at + SHIFTS_AHEAD)),
-        POSTS: _facts(await list_posts(conn)),
-        GATES: _facts(await list_gates(conn)),
-        BARRIERS: _facts(await list_barriers(conn)),
-        OFFICERS: _facts(await list_officers(conn)),
-        CALENDAR: [span for year in await list_years(conn) for span in year.fact.spans],
-        BELLS: _facts(await list_bells(conn)),
+        POSTS: _facts(await load(conn, guard_posts.POSTS)),
+        GATES: _facts(await load(conn, premises.GATES)),
+        BARRIERS: _facts(await load(conn, premises.BARRIERS)),
+        OFFICERS: _facts(await load(conn, safety_officers.OFFICERS)),
+        CALENDAR: [span for year in await load(conn, school_calendar.YEARS) for span in year.fact.spans],
+        BELLS: _facts(await load(conn, school_calendar.BELLS)),
     }
     write_whole(path, register_workbook(sites, facts, zone=zone, language=language, secrets=secrets))
     return {SITES_SHEET: len(sites), **{form.title: len(facts[form]) for form in FORMS}}

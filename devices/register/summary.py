@@ -14,14 +14,11 @@ from devices.register.places import BARRIERS, GATES
 from devices.register.times import BELLS
 from devices.tables import Words
 from domain.privacy import masked
+from storage import guard_posts, guards, premises, safety_officers, school_calendar
 from storage.facts import list_site_facts
-from storage.guard_posts import list_posts
-from storage.guards import list_guards
 from storage.pool import Connection
-from storage.premises import list_barriers, list_gates
 from storage.registry import get_site
-from storage.safety_officers import list_officers
-from storage.school_calendar import list_bells
+from storage.versions import load
 
 _UTC = ZoneInfo("UTC")  # nothing here tells a time of day with a date
 
@@ -38,12 +35,12 @@ async def site_lines(conn: Connection, site_id: str, *, at: datetime | None, lan
         )
         lines.append(about.text(language))
     for form, found in (
-        (GUARDS, await list_guards(conn, at=at, site_id=site_id)),
-        (POSTS, await list_posts(conn, at=at, site_id=site_id)),
-        (GATES, await list_gates(conn, at=at, site_id=site_id)),
-        (BARRIERS, await list_barriers(conn, at=at, site_id=site_id)),
-        (OFFICERS, await list_officers(conn, at=at, site_id=site_id)),
-        (BELLS, await list_bells(conn, at=at, site_id=site_id)),
+        (GUARDS, await load(conn, guards.GUARDS, at=at, site_id=site_id)),
+        (POSTS, await load(conn, guard_posts.POSTS, at=at, site_id=site_id)),
+        (GATES, await load(conn, premises.GATES, at=at, site_id=site_id)),
+        (BARRIERS, await load(conn, premises.BARRIERS, at=at, site_id=site_id)),
+        (OFFICERS, await load(conn, safety_officers.OFFICERS, at=at, site_id=site_id)),
+        (BELLS, await load(conn, school_calendar.BELLS, at=at, site_id=site_id)),
     ):
         lines.extend(_table(form, [one.fact for one in found], language))
     return lines

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from dashboards.schemas import IncidentReply
+from dashboards.schemas.incidents import IncidentReply
 from domain.errors import StorageError, StorageUnavailable
 from domain.incident import IncidentState
 from tests.integration.dashboards.desks import Desk

@@ -3,7 +3,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from dashboards.schemas import AuditEntryReply, PageReply
+from dashboards.schemas import PageReply
+from dashboards.schemas.audit import AuditEntryReply
 from storage.audit_trail import append
 from storage.pool import KeptPool
 from tests.integration.dashboards.district import NOW, ago

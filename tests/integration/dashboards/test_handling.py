@@ -10,15 +10,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from dashboards.schemas import (
-    AttachmentReply,
-    HeldReply,
-    IncidentDetailReply,
-    IncidentReply,
-    PageReply,
-    VerificationReasonsReply,
-    WindowReply,
-)
+from dashboards.schemas import PageReply
+from dashboards.schemas.actions import VerificationReasonsReply
+from dashboards.schemas.incidents import AttachmentReply, IncidentDetailReply, IncidentReply
+from dashboards.schemas.windows import HeldReply, WindowReply
 from domain.finding import Severity
 from domain.incident import IncidentState
 from domain.verification import Verification

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from dashboards.schemas import HealthReply
+from dashboards.schemas.health import HealthReply
 from storage.pool import connect
 
 

@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from dashboards.schemas import IncidentDetailReply, IncidentReply, PageReply
+from dashboards.schemas import PageReply
+from dashboards.schemas.incidents import IncidentDetailReply, IncidentReply
 from domain.finding import Severity
 from domain.incident import IncidentState
 from tests.integration.dashboards.district import NOW, District, ago

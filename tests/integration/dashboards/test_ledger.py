@@ -9,7 +9,8 @@ from fastapi import FastAPI
 
 from dashboards.app import create_app
 from dashboards.journals import SILENT_AFTER
-from dashboards.schemas import JournalsReply, LedgerReply, WallReply
+from dashboards.schemas.ledger import JournalsReply, LedgerReply
+from dashboards.schemas.wall import WallReply
 from domain.journal import JournalState
 from storage.pool import KeptPool
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings

@@ -20,9 +20,10 @@ from simulators.registrar import Registrar
 from simulators.scenarios.script import RegistryAct, RegistryOp
 from storage.facts import list_site_facts
 from storage.guard_posts import list_post_reports
-from storage.guards import list_check_ins, list_guards
+from storage.guards import GUARDS, list_check_ins
 from storage.pool import Connection, connect
-from storage.premises import list_barriers
+from storage.premises import BARRIERS
+from storage.versions import load
 from tests.integration.dashboards.desks import web_settings
 from tests.integration.dashboards.district import NOW
 from tests.integration.dashboards.running import running
@@ -58,8 +59,8 @@ def database(plain_database: str) -> str:
 async def _registered(conn: Connection) -> tuple[list[Guard], list[Barrier], object]:
     since, until = NOW - timedelta(days=1), NOW + timedelta(days=1)
     return (
-        [one.fact for one in await list_guards(conn)],
-        [one.fact for one in await list_barriers(conn)],
+        [one.fact for one in await load(conn, GUARDS)],
+        [one.fact for one in await load(conn, BARRIERS)],
         (
             [(one.guard_id, one.at) for _, one in await list_check_ins(conn, since=since, until=until)],
             [(one.post_id, one.present, one.at) for _, one in await list_post_reports(conn, since=since, until=until)],

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from campuswatch.roles.load_watch import LoadWatch
-from dashboards.schemas import LoadReply
+from dashboards.schemas.load import LoadReply
 from domain.finding import Severity
 from domain.incident import IncidentState
 from storage.pool import KeptPool

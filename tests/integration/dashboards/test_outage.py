@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from dashboards.schemas import TroubleFrame
+from dashboards.schemas.stream import TroubleFrame
 from tests.integration.dashboards.desks import web_settings
 from tests.integration.dashboards.district import District
 from tests.integration.dashboards.line import Line

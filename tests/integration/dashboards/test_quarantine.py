@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from dashboards.schemas import DeviceReply, PageReply, QuarantineReply, ReplayReply, UnregisteredReply
+from dashboards.schemas import PageReply
+from dashboards.schemas.quarantine import QuarantineReply, ReplayReply, UnregisteredReply
+from dashboards.schemas.sites import DeviceReply
 from domain.quarantine import Reason
 from domain.replay import ReplayedAlarm, ReplayReport
 from tests.integration.dashboards.desks import Replayer

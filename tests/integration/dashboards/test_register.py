@@ -8,8 +8,11 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from dashboards import register_schemas as models
 from dashboards.schemas import PageReply
+from dashboards.schemas.calendar import BellsListReply, CalendarReply, EnrolmentReply
+from dashboards.schemas.guard_posts import PostReportReply
+from dashboards.schemas.guards import CheckInReply, GuardReply, ShiftReply
+from dashboards.schemas.premises import BarrierReply, InspectionReply
 from domain.device import Device, DeviceKind
 from domain.site import Site
 from storage.pool import KeptPool
@@ -46,7 +49,7 @@ async def items(client: httpx.AsyncClient, path: str, model: type[BaseModel], **
 async def test_a_guard_is_registered_changed_under_its_version_and_known_as_of_then(
     client: httpx.AsyncClient, clock: SetClock
 ) -> None:
-    first = models.GuardReply.model_validate(await put(client, "/guards/G1", GUARD))
+    first = GuardReply.model_validate(await put(client, "/guards/G1", GUARD))
     assert (first.phone, first.serves_from.isoformat(), first.since) == ("138******34", "2021-03-01", NOW)
     assert (await put(client, "/guards/G1", GUARD, 409))["type"].endswith("changed-meanwhile")
     assert (await put(client, "/guards/G2", {**GUARD, "version": 7}, 404))["type"].endswith("unknown")
@@ -56,9 +59,9 @@ async def test_a_guard_is_registered_changed_under_its_version_and_known_as_of_t
     second = await put(client, "/guards/G1", changed)
     assert second["version"] != first.version
     assert (await put(client, "/guards/G1", changed, 409))["detail"].startswith("guard G1 was changed meanwhile")
-    (now,) = await items(client, "/guards", models.GuardReply, site_id="s001")
+    (now,) = await items(client, "/guards", GuardReply, site_id="s001")
     assert str(now.serves_until) == "2026-12-31"
-    (then,) = await items(client, "/guards", models.GuardReply, at=NOW.isoformat())
+    (then,) = await items(client, "/guards", GuardReply, at=NOW.isoformat())
     assert then.serves_until is None
 
     shown = await client.post("/guards/G1/phone", json={"actor": "值班员 张伟"})
@@ -124,9 +127,9 @@ async def test_a_barrier_needs_its_gate_and_shows_its_newest_inspection(client: 
     inspected = await client.post(
         "/barriers/s001/bar-1/inspections", json={"actor": "王芳", "inspected_on": "2026-02-20", "passed": False}
     )
-    answer = models.BarrierReply.model_validate_json(inspected.content)
+    answer = BarrierReply.model_validate_json(inspected.content)
     assert (str(answer.inspected_on), answer.inspection_passed) == ("2026-02-20", False)
-    (one,) = await items(client, "/barriers/s001/bar-1/inspections", models.InspectionReply)
+    (one,) = await items(client, "/barriers/s001/bar-1/inspections", InspectionReply)
     assert one.inspector == "王芳"
     query = {"actor": "王芳", "version": gate["version"]}
     assert (await client.delete("/gates/s001/gate-1", params=query)).status_code == 409
@@ -146,13 +149,13 @@ async def test_somebody_says_that_a_guard_is_there_and_who_stands_at_a_post(clie
     assert (await client.post("/check-ins", json={**word, "guard_id": "G9"})).status_code == 404
     assert (await client.post("/check-ins", json={**word, "at": ago(days=2).isoformat()})).status_code == 422
     query = {"since": ago(days=1).isoformat(), "until": ago(days=-1).isoformat()}
-    (seen,) = await items(client, "/check-ins", models.CheckInReply, **query)
+    (seen,) = await items(client, "/check-ins", CheckInReply, **query)
     assert (seen.at, seen.source) == (NOW, "word/王芳")
 
     await put(client, "/posts/s001/post-1", {"place": "正门", "required": 3})
     said = await client.post("/posts/s001/post-1/reports", json={"actor": "陈静", "present": 2})
-    assert models.PostReportReply.model_validate_json(said.content).present == 2
-    (report,) = await items(client, "/post-reports", models.PostReportReply, **query)
+    assert PostReportReply.model_validate_json(said.content).present == 2
+    (report,) = await items(client, "/post-reports", PostReportReply, **query)
     assert (report.reporter, report.at) == ("陈静", NOW)
     assert (await client.post("/posts/s001/x/reports", json={"actor": "陈静", "present": 2})).status_code == 404
 
@@ -168,13 +171,13 @@ async def test_shifts_are_planned_and_cancelled(client: httpx.AsyncClient) -> No
     unknown = await client.post("/shifts", json={"actor": "王芳", "shifts": [{**shift, "guard_id": "G9"}]})
     assert unknown.status_code == 404
     query = {"since": NOW.isoformat(), "until": ago(days=-1).isoformat()}
-    (planned,) = await items(client, "/shifts", models.ShiftReply, **query)
+    (planned,) = await items(client, "/shifts", ShiftReply, **query)
     too_long = await client.get("/shifts", params={"since": NOW.isoformat(), "until": ago(days=-100).isoformat()})
     assert too_long.status_code == 422
     path = f"/shifts/G1/{planned.starts_at.isoformat().replace('+00:00', 'Z')}"
     gone = await client.delete(path, params={"actor": "王芳", "version": planned.version})
     assert gone.status_code == 200, gone.text
-    assert await items(client, "/shifts", models.ShiftReply, **query) == []
+    assert await items(client, "/shifts", ShiftReply, **query) == []
 
 
 async def test_contacts_of_an_officer_go_in_and_never_out(client: httpx.AsyncClient) -> None:
@@ -188,14 +191,14 @@ async def test_contacts_of_an_officer_go_in_and_never_out(client: httpx.AsyncCli
 
 
 async def test_the_calendar_is_said_by_year_and_taken_back(client: httpx.AsyncClient) -> None:
-    shipped = models.CalendarReply.model_validate_json((await client.get("/calendar")).content)
+    shipped = CalendarReply.model_validate_json((await client.get("/calendar")).content)
     assert [(year.year, year.version) for year in shipped.years] == [(2026, None), (2027, None)]
     spans = [{"first": "2027-01-01", "last": "2027-01-03", "kind": "holiday", "name": "元旦"}]
     said = await put(client, "/calendar/2027", {"spans": spans})
-    again = models.CalendarReply.model_validate_json((await client.get("/calendar")).content)
+    again = CalendarReply.model_validate_json((await client.get("/calendar")).content)
     assert [len(year.spans) for year in again.years if year.year == 2027] == [1]
     await client.delete("/calendar/2027", params={"actor": "李敏", "version": said["version"]})
-    assert models.CalendarReply.model_validate_json((await client.get("/calendar")).content) == shipped
+    assert CalendarReply.model_validate_json((await client.get("/calendar")).content) == shipped
 
 
 async def test_bells_and_enrolment_of_a_site_are_changed(client: httpx.AsyncClient) -> None:
@@ -205,24 +208,15 @@ async def test_bells_and_enrolment_of_a_site_are_changed(client: httpx.AsyncClie
     }  # fmt: skip
     await put(client, "/sites/s001/bells/2026-05-01", hours)
     assert (await put(client, "/sites/s001/bells/2026-10-01", {**hours, "noon": 480}, 422))["errors"]
-    bells = models.BellsListReply.model_validate_json((await client.get("/sites/s001/bells")).content)
+    bells = BellsListReply.model_validate_json((await client.get("/sites/s001/bells")).content)
     assert [str(one.from_day) for one in bells.items] == ["2026-05-01"]
     assert (await client.get("/sites/s404/bells")).status_code == 404
 
-    known = models.EnrolmentReply.model_validate_json((await client.get("/sites/s001/enrolment")).content)
+    known = EnrolmentReply.model_validate_json((await client.get("/sites/s001/enrolment")).content)
     assert known.pupils == 900
     body = {"version": known.version, "pupils": 1210, "boarders": 30, "key_site": True}
-    changed = models.EnrolmentReply.model_validate(await put(client, "/sites/s001/enrolment", body))
+    changed = EnrolmentReply.model_validate(await put(client, "/sites/s001/enrolment", body))
     assert (changed.pupils, changed.boarders, changed.key_site) == (1210, 30, True)
     await put(client, "/sites/s001/enrolment", body, 409)
     site = (await client.get("/sites/s001")).json()
     assert (site["pupils"], site["key_site"]) == (1210, True)
-
-
-def test_examples_are_what_the_models_accept() -> None:
-    for name in dir(models):
-        model = getattr(models, name)
-        if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == models.__name__:
-            extra = model.model_config.get("json_schema_extra")
-            for example in extra["examples"] if isinstance(extra, dict) else ():  # type: ignore[union-attr]
-                model.model_validate(example)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import httpx
 
-from dashboards.schemas import DeviceReply, PageReply, SiteReply
+from dashboards.schemas import PageReply
+from dashboards.schemas.sites import DeviceReply, SiteReply
 from domain.finding import Severity
 from tests.integration.dashboards.district import NOW, District, ago
 

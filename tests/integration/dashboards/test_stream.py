@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dashboards.pace import FULL_S, WATCHED_S
-from dashboards.schemas import DeltaFrame, SnapshotFrame
+from dashboards.schemas.stream import DeltaFrame, SnapshotFrame
 from domain.finding import Severity
 from domain.incident import IncidentState
 from tests.integration.dashboards.desks import web_settings

@@ -14,7 +14,7 @@ from openpyxl import load_workbook
 from prometheus_client import CollectorRegistry
 
 from campuswatch.targets.keeper import Keeper
-from dashboards import target_schemas as models
+from dashboards.schemas import targets as models
 from domain.liveness import Connectivity
 from storage.pool import Connection, KeptPool, connect
 from tests.integration.campuswatch.school import NOW, live, register

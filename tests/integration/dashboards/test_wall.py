@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import httpx
 
-from dashboards.schemas import WallReply
+from dashboards.schemas.wall import WallReply
 from domain.finding import Severity
 from domain.incident import IncidentState
 from tests.integration.dashboards.district import NOW, District, ago

@@ -20,9 +20,9 @@ from storage.facts import list_networked_devices, list_site_facts
 from storage.notices import NoticeChannel, listen
 from storage.pool import Connection, connect
 from storage.registry import retire_device, upsert_devices, upsert_sites
-from storage.safety_officers import OFFICERS, list_officers
-from storage.school_calendar import BELLS, YEARS, list_bells, school_calendar
-from storage.versions import edit, get, put, remove
+from storage.safety_officers import OFFICERS
+from storage.school_calendar import BELLS, YEARS, school_calendar
+from storage.versions import edit, get, load, put, remove
 
 _T0 = datetime(2026, 3, 2, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
@@ -59,10 +59,10 @@ async def test_the_same_again_changes_nothing_and_a_change_keeps_the_past(conn: 
     left = msgspec.structs.replace(_GUARD, serves_until=date(2026, 3, 31))
     assert await put(conn, guards.GUARDS, [left], actor="test", at=_T0 + 2 * _DAY) == (0, 1, 0)
 
-    assert [one.fact for one in await guards.list_guards(conn)] == [left]
-    then = await guards.list_guards(conn, at=_T0 + 2 * _DAY - timedelta(seconds=1), site_id="s001")
+    assert [one.fact for one in await load(conn, guards.GUARDS)] == [left]
+    then = await load(conn, guards.GUARDS, at=_T0 + 2 * _DAY - timedelta(seconds=1), site_id="s001")
     assert [(one.fact, one.since) for one in then] == [(_GUARD, _T0)]
-    assert await guards.list_guards(conn, at=_T0 - timedelta(seconds=1)) == []
+    assert await load(conn, guards.GUARDS, at=_T0 - timedelta(seconds=1)) == []
     assert await _audit(conn, "guard.changed") == [("G1", {"serves_until": [None, "2026-03-31"]})]
 
 
@@ -71,8 +71,8 @@ async def test_two_changes_in_one_moment_and_a_clock_set_back_leave_one_version_
 ) -> None:
     for number, at in enumerate((_T0, _T0, _T0 - _DAY, _T0 + _DAY)):
         await put(conn, guards.GUARDS, [msgspec.structs.replace(_GUARD, phone=str(number))], actor="test", at=at)
-    assert [one.fact.phone for one in await guards.list_guards(conn, at=_T0)] == ["2"]
-    assert [one.fact.phone for one in await guards.list_guards(conn, at=_T0 + _DAY)] == ["3"]
+    assert [one.fact.phone for one in await load(conn, guards.GUARDS, at=_T0)] == ["2"]
+    assert [one.fact.phone for one in await load(conn, guards.GUARDS, at=_T0 + _DAY)] == ["3"]
 
 
 async def test_an_edit_names_the_version_that_was_seen(conn: Connection) -> None:
@@ -89,7 +89,7 @@ async def test_an_edit_names_the_version_that_was_seen(conn: Connection) -> None
     await remove(conn, guards.GUARDS, "G1", version=second.version, actor="test", at=_T0 + 2 * _DAY)
     with pytest.raises(UnknownEntry):
         await get(conn, guards.GUARDS, "G1")
-    assert [one.fact for one in await guards.list_guards(conn, at=_T0 + _DAY)] == [changed]
+    assert [one.fact for one in await load(conn, guards.GUARDS, at=_T0 + _DAY)] == [changed]
 
 
 async def test_what_does_not_fit_is_refused_and_changes_nothing(conn: Connection) -> None:
@@ -102,7 +102,7 @@ async def test_what_does_not_fit_is_refused_and_changes_nothing(conn: Connection
     ):
         with pytest.raises(error):
             await put(conn, guards.GUARDS, wrong, actor="test", at=_T0)
-        assert await guards.list_guards(conn) == []
+        assert await load(conn, guards.GUARDS) == []
     gate = Gate(site_id="s001", gate_id="g1", name="东门", device_id="door-1")
     barrier = Barrier(site_id="s001", barrier_id="b1", gate_id="g1", kind=BarrierKind.BOLLARD)
     with pytest.raises(RegistryError, match="without their gate"):
@@ -112,7 +112,7 @@ async def test_what_does_not_fit_is_refused_and_changes_nothing(conn: Connection
     await premises.put_premises(conn, [gate], [barrier], actor="test", at=_T0)
     with pytest.raises(RegistryError, match="without their gate"):
         await premises.remove_gate(conn, "s001", "g1", version=None, actor="test", at=_T0)
-    assert [one.fact for one in await premises.list_gates(conn, site_id="s001")] == [gate]
+    assert [one.fact for one in await load(conn, premises.GATES, site_id="s001")] == [gate]
 
 
 async def test_two_guards_can_swap_their_cards_in_one_import(conn: Connection) -> None:
@@ -152,7 +152,7 @@ async def test_an_inspection_stands_with_the_barrier_unless_a_newer_one_does(con
     assert (held.fact.inspected_on, held.fact.inspection_passed) == (date(2026, 3, 1), False)
     kept = await premises.list_inspections(conn, "s001", "b1")
     assert [one.inspected_on for _, one in kept] == [date(2026, 2, 1), date(2026, 3, 1)]
-    assert [one.fact.inspected_on for one in await premises.list_barriers(conn, at=_T0)] == [None]
+    assert [one.fact.inspected_on for one in await load(conn, premises.BARRIERS, at=_T0)] == [None]
     unknown = Inspection(site_id="s001", barrier_id="b9", inspected_on=date(2026, 3, 1), passed=True, inspector="")
     with pytest.raises(UnknownEntry):
         await premises.inspect(conn, unknown, actor="test", at=_T0)
@@ -214,13 +214,13 @@ async def test_the_district_says_its_years_and_the_shipped_calendar_the_rest(con
         leaving_to=1000, staff_leave=1040,
     )  # fmt: skip
     await put(conn, BELLS, [bells], actor="test", at=_T0)
-    assert [one.fact for one in await list_bells(conn, site_id="s001")] == [bells]
+    assert [one.fact for one in await load(conn, BELLS, site_id="s001")] == [bells]
 
 
 async def test_contacts_of_a_safety_officer_are_in_no_audit(conn: Connection) -> None:
     officer = SafetyOfficer(site_id="s001", name="王芳", contacts=("json://secret@127.0.0.1",))
     await put(conn, OFFICERS, [officer], actor="test", at=_T0)
-    assert [one.fact for one in await list_officers(conn)] == [officer]
+    assert [one.fact for one in await load(conn, OFFICERS)] == [officer]
     assert "secret" not in str(await _audit(conn, "safety_officer.added"))
 
 

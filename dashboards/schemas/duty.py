@@ -1,4 +1,4 @@
-"""What the API answers about duty and about the response to incidents, as pydantic models."""
+"""What is answered about duty and about the response to incidents."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class OnDutyListReply(Reply):
     items: list[OnDutyReply]
 
 
-class ShiftReply(Reply):
+class DutyShiftReply(Reply):
     shift_no: int
     name: str
     site_id: str
@@ -57,7 +57,7 @@ class ShiftReply(Reply):
 
 
 class ShiftsReply(Reply):
-    items: list[ShiftReply]
+    items: list[DutyShiftReply]
 
 
 class RosterFaultReply(Reply):

@@ -1,4 +1,4 @@
-"""The JSON of targets and compliance as pydantic models; see `dashboards.schemas`."""
+"""Targets and compliance."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ class LineReply(Reply):
     drops: int
 
 
-class WorstReply(Reply):
+class WorstLineReply(Reply):
     line: LineReply
     causes: list[tuple[str, float]] = Field(description="Requirement and hours, the longest first.")
 
@@ -234,5 +234,5 @@ class ComplianceReportReply(Reply):
     at_end: list[RateReply]
     district: list[LineReply]
     lines: list[LineReply]
-    worst: list[WorstReply]
+    worst: list[WorstLineReply]
     causes: list[CauseReply]

@@ -1,0 +1,79 @@
+"""The JSON of the API as pydantic models, a file for each resource: what comes in is checked by them, what goes out is
+documented by them. Here is what they share.
+
+What goes out is made of the msgspec structs of `storage` and `dashboards.wall`, serialised as they are; the tests hold
+both to each other.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Generic, TypeVar
+from uuid import UUID
+
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+Item = TypeVar("Item")
+EXAMPLE_AT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+
+
+def storable(text: str) -> str:
+    if "\x00" in text:
+        raise PydanticCustomError("nul_character", "must not hold NUL characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(storable)]
+Actor = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    AfterValidator(storable),
+    Field(description="Who does it, as it will stand in the timeline.", examples=["值班员 张伟"]),
+]
+Workstation = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=64),
+    AfterValidator(storable),
+    Field(description="Where the person sits; the client's address is written down by itself.", examples=["席位 3"]),
+]
+Reasoned = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), AfterValidator(storable)
+]
+SiteId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$", description="Site.", examples=["s001"])]
+DeviceId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Device.", examples=["s001-btn-01"])]
+IncidentId = Annotated[UUID, Path(description="Incident.")]
+
+
+class Reply(BaseModel):
+    """Anything we send: exactly the documented fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageReply(Reply, Generic[Item]):
+    """A page of a list."""
+
+    items: list[Item]
+    next_cursor: str | None = Field(description="For `?cursor=`; null on the last page.")
+
+
+class ActionBody(BaseModel):
+    """A person's decision."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "值班员 张伟", "note": "已电话核实"}]})
+
+    actor: Actor
+    workstation: Workstation = ""
+    note: Text = Field(default="", max_length=2000)
+
+
+class SignBody(BaseModel):
+    """Who does it."""
+
+    actor: Actor
+
+
+class ReasonBody(SignBody):
+    reason: Text = Field(min_length=1, max_length=500)
