@@ -10,7 +10,7 @@ from storage.duty import replace_district_shift
 from storage.link_proofs import accept_links
 from storage.migrations import migrate
 from storage.pool import connect, wrapped_errors
-from storage.registry import load_site_numbers
+from storage.sites import load_site_numbers
 
 #: Planned anew at each start.
 #: So long ago each simulated one-key alarm was tested over both links, and receipted.

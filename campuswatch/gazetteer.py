@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from alerting.place import Place
 from domain.device import Device, DeviceKind
 from domain.site import Site
+from storage.devices import list_devices
 from storage.pool import Connection
-from storage.registry import list_devices, list_sites
+from storage.sites import list_sites
 
 _PAGE = 5000
 #: Named in a message about one device; and how many signs of two places' names have to agree to be near: a building.

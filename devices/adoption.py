@@ -10,14 +10,10 @@ from datetime import datetime
 from devices.formats.topic import DEVICE_ID
 from domain.device import Device, RegisteredDevice
 from domain.errors import RegistryError
+from storage.devices import get_registered, upsert_devices
 from storage.pool import Connection
-from storage.registry import (
-    UnregisteredDevice,
-    get_registered,
-    get_site,
-    list_unregistered,
-    upsert_devices,
-)
+from storage.sites import get_site
+from storage.unregistered import UnregisteredDevice, list_unregistered
 
 __all__ = ["UnregisteredDevice", "adopt", "offers"]
 

@@ -33,7 +33,7 @@ from storage.duty import (
     put_shift,
 )
 from storage.pool import Connection
-from storage.registry import list_sites
+from storage.sites import list_sites
 
 Headings = dict[str, tuple[str, ...]]
 

@@ -21,8 +21,9 @@ from devices.tables import Words, column_name
 from domain.device import Device
 from domain.errors import RegistryError
 from domain.site import Site
+from storage.devices import list_devices
 from storage.pool import Connection
-from storage.registry import list_devices, list_sites
+from storage.sites import list_sites
 
 SITES_SHEET = Words("学校", "sites")
 DEVICES_SHEET = Words("设备", "devices")

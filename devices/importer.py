@@ -14,8 +14,10 @@ from devices.tables import read_tables
 from domain.device import Device
 from domain.errors import ImportRefused
 from domain.site import Site
+from storage.devices import list_devices, upsert_devices
 from storage.pool import Connection
-from storage.registry import Changes, list_devices, list_sites, upsert_devices, upsert_sites
+from storage.registry import Changes
+from storage.sites import list_sites, upsert_sites
 
 __all__ = ["Changes", "ImportReport", "import_district", "import_file"]
 

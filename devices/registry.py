@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from domain.device import RegisteredDevice
+from storage.devices import load_devices
 from storage.pool import Connection
-from storage.registry import load_devices, load_site_numbers
+from storage.sites import load_site_numbers
 
 
 class Address(NamedTuple):

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from domain.errors import UnknownTarget
 from domain.target import TargetDefinition
+from storage.audit_trail import append
 from storage.instants import utc
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
@@ -72,14 +73,13 @@ async def add_version(conn: Connection, definition: TargetDefinition, *, at: dat
                 at,
             ),
         )
-        await conn.execute(
-            "INSERT INTO audit_entry (at, actor, action, subject, detail) VALUES (%s, %s, 'define_target', %s, %s)",
-            (
-                at,
-                definition.author,
-                definition.target_id,
-                Jsonb({"version": version, "enabled": definition.enabled, "reason": definition.reason}),
-            ),
+        await append(
+            conn,
+            at=at,
+            actor=definition.author,
+            action="target.defined",
+            subject=definition.target_id,
+            detail={"version": version, "enabled": definition.enabled, "reason": definition.reason},
         )
         await notify(conn, NoticeChannel.TARGET, definition.target_id)
     return (await target_definitions(conn, definition.target_id))[-1]

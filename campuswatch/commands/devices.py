@@ -15,8 +15,10 @@ from devices.importer import ImportReport, import_file
 from devices.profiles.loading import load_profiles
 from devices.tables import Words
 from domain.errors import CampuswatchError, ImportRefused
+from storage.devices import list_devices
 from storage.pool import connect, wrapped_errors
-from storage.registry import Changes, get_site, list_devices, list_sites
+from storage.registry import Changes
+from storage.sites import get_site, list_sites
 
 LANGUAGE = click.option(
     "--lang",

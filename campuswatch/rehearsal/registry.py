@@ -15,7 +15,7 @@ from storage.guard_posts import report_post
 from storage.guards import GUARDS, record_check_ins
 from storage.pool import Connection
 from storage.premises import BARRIERS, edit_barrier, inspect
-from storage.registry import get_site, upsert_sites
+from storage.sites import get_site, upsert_sites
 from storage.versions import edit, get, remove
 
 _DAY = timedelta(days=1)

@@ -29,8 +29,9 @@ from domain.errors import EditConflict
 from domain.school_calendar import USUAL, CalendarSpan, CalendarYear, calendar_years
 from storage.facts import SiteFacts, list_site_facts
 from storage.pool import Connection
-from storage.registry import get_site, upsert_sites, writing
+from storage.registry import writing
 from storage.school_calendar import BELLS, YEARS
+from storage.sites import get_site, upsert_sites
 from storage.versions import Version, load
 
 Year = Annotated[int, Path(ge=2000, le=2100, description="Year.")]

@@ -26,7 +26,7 @@ from domain.target import Standing, Verdict
 from domain.target_words import cause_words
 from storage.compliance_views import By, StandingView, days_over, history_of, rates_at, shares, standings_at
 from storage.pool import Connection
-from storage.registry import get_site
+from storage.sites import get_site
 
 Target = Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="Of one target.")]
 Since = Annotated[AwareDatetime, Query(description="From then on.")]

@@ -19,7 +19,7 @@ from domain.quarantine import Reason
 from storage.device_views import device
 from storage.instants import utc
 from storage.quarantine import QuarantineFilter, quarantined
-from storage.registry import list_unregistered
+from storage.unregistered import list_unregistered
 
 _Name = Annotated[str, msgspec.Meta(max_length=256, pattern=r"^[^\x00]*\Z")]
 

@@ -15,10 +15,10 @@ from dashboards.schemas import PageReply, SiteId
 from dashboards.schemas.sites import DeviceReply, SiteReply
 from dashboards.services import Services, json_reply
 from dashboards.wall import wall_of
-from storage import registry
+from storage import sites
 from storage.device_views import devices
 from storage.pool import Connection
-from storage.registry import RegisteredSite
+from storage.sites import RegisteredSite
 from storage.wall import IngestView, incidents_at_sites, site_counts
 
 
@@ -49,7 +49,7 @@ def site_routes(services: Services) -> APIRouter:
 
         async def query(conn: Connection) -> list[dict[str, Any]]:
             return await with_tiles(
-                conn, await registry.list_sites(conn, limit=limit + 1, after=after.id if after else "")
+                conn, await sites.list_sites(conn, limit=limit + 1, after=after.id if after else "")
             )
 
         found = await services.reader.read(query)
@@ -64,7 +64,7 @@ def site_routes(services: Services) -> APIRouter:
     )
     async def get_site(site_id: SiteId) -> Response:
         async def query(conn: Connection) -> list[dict[str, Any]]:
-            return await with_tiles(conn, [await registry.get_site(conn, site_id)])
+            return await with_tiles(conn, [await sites.get_site(conn, site_id)])
 
         (found,) = await services.reader.read(query)
         return json_reply(found)
@@ -82,7 +82,7 @@ def site_routes(services: Services) -> APIRouter:
         now = services.clock.now()
 
         async def query(conn: Connection) -> Response:
-            await registry.get_site(conn, site_id)  # raises when there is none
+            await sites.get_site(conn, site_id)  # raises when there is none
             found = await devices(conn, site_id, now=now, limit=limit + 1, after=after.id if after else "")
             return json_reply(page_of(found, limit, lambda last: _After(last.device_id)))
 

@@ -24,7 +24,7 @@ from domain.site import Site
 from storage import guard_posts, guards, premises, safety_officers, school_calendar
 from storage.guards import list_shifts
 from storage.pool import Connection
-from storage.registry import list_sites
+from storage.sites import list_sites
 from storage.versions import load
 
 #: Of the shifts, those from so long before the export to so long after it.

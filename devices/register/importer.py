@@ -22,9 +22,11 @@ from devices.rows import Known, plan_import
 from devices.tables import Words, read_tables
 from domain.errors import ImportRefused
 from storage import guard_posts, guards, premises, safety_officers, school_calendar
+from storage.devices import list_devices, upsert_devices
 from storage.pool import Connection
 from storage.premises import put_premises
-from storage.registry import Changes, list_devices, list_sites, upsert_devices, upsert_sites, writing
+from storage.registry import Changes, writing
+from storage.sites import list_sites, upsert_sites
 from storage.versions import VersionedTable, load, put
 
 #: What is kept where; gates and barriers, which belong together, and the calendar, by years, have ways of their own.

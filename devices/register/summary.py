@@ -17,7 +17,7 @@ from domain.privacy import masked
 from storage import guard_posts, guards, premises, safety_officers, school_calendar
 from storage.facts import list_site_facts
 from storage.pool import Connection
-from storage.registry import get_site
+from storage.sites import get_site
 from storage.versions import load
 
 _UTC = ZoneInfo("UTC")  # nothing here tells a time of day with a date

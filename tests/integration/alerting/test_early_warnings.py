@@ -15,7 +15,7 @@ from domain.errors import UnknownWarning, WarningRefused
 from domain.site import Site, SiteKind
 from storage.early_warnings import early_warnings, receipts, tallies
 from storage.pool import Connection, Pool
-from storage.registry import upsert_sites
+from storage.sites import upsert_sites
 from tests.integration.alerting.ledgers import deliveries, rows
 from tests.unit.alerting.findings import NOW, SetClock
 

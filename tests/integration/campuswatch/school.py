@@ -10,12 +10,13 @@ from domain.liveness import Connectivity, LivenessChange, Reason
 from domain.premises import Barrier, BarrierKind, Gate
 from domain.site import Site, SiteKind
 from storage.device_states import store_liveness
+from storage.devices import upsert_devices
 from storage.guard_posts import POSTS
 from storage.guards import GUARDS
 from storage.link_proofs import accept_links
 from storage.pool import Connection
 from storage.premises import put_premises
-from storage.registry import upsert_devices, upsert_sites
+from storage.sites import upsert_sites
 from storage.versions import put
 
 #: A Monday in term, 10:00 in China: lessons.

@@ -19,9 +19,9 @@ from domain.device import Device, DeviceKind
 from domain.errors import RegistryError
 from domain.incident import IncidentAction
 from domain.replay import ReplayReport
+from storage.devices import get_registered, upsert_devices
 from storage.pool import Pool
 from storage.quarantine import QuarantineFilter
-from storage.registry import get_registered, upsert_devices
 from tests.integration.dashboards.district import SetClock
 from tests.unit.alerting.findings import SmallGazetteer
 from tests.unit.alerting.inbox import Inbox

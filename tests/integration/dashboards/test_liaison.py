@@ -21,7 +21,7 @@ from domain.site import Site
 from storage.deliveries import queue_deliveries
 from storage.links import record_alive, watch_links
 from storage.pool import KeptPool, Pool, connect
-from storage.registry import upsert_sites
+from storage.sites import upsert_sites
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings
 from tests.integration.dashboards.district import SetClock
 from tests.unit.alerting.findings import SmallGazetteer

@@ -15,8 +15,9 @@ from dashboards.schemas.guards import CheckInReply, GuardReply, ShiftReply
 from dashboards.schemas.premises import BarrierReply, InspectionReply
 from domain.device import Device, DeviceKind
 from domain.site import Site
+from storage.devices import upsert_devices
 from storage.pool import KeptPool
-from storage.registry import upsert_devices, upsert_sites
+from storage.sites import upsert_sites
 from tests.integration.dashboards.district import NOW, SetClock, ago
 
 GUARD = {

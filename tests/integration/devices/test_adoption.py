@@ -8,8 +8,9 @@ from devices.adoption import adopt, offers
 from devices.importer import import_district
 from domain.device import DeviceKind
 from domain.errors import RegistryError, UnknownSite
+from storage.devices import retire_device
 from storage.pool import Connection
-from storage.registry import UnregisteredDevice, retire_device
+from storage.unregistered import UnregisteredDevice
 from tests.integration.devices.conftest import AT, device, site
 
 _INSERT = """INSERT INTO quarantine (received_at, topic, site_id, device_id, channel, reason, detail, payload, size)

@@ -10,8 +10,10 @@ from devices.importer import import_district, import_file
 from domain.device import DeviceKind
 from domain.errors import ImportRefused, RegistryError
 from simulators.district import build_district
+from storage.devices import list_devices
 from storage.pool import Connection
-from storage.registry import Changes, list_devices, list_sites
+from storage.registry import Changes
+from storage.sites import list_sites
 from tests.integration.devices.conftest import AT, device, site
 
 NONE = Changes(0, 0, 0)

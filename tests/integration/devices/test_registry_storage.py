@@ -8,19 +8,11 @@ import pytest
 from devices.registry import load_registry
 from domain.device import DeviceKind, RegisteredDevice
 from domain.errors import RegistryError, UnknownDevice, UnknownSite
+from storage.devices import get_device, get_registered, list_devices, retire_device, upsert_devices
 from storage.notices import NoticeChannel, listen
 from storage.pool import Connection, connect
-from storage.registry import (
-    Changes,
-    get_device,
-    get_registered,
-    get_site,
-    list_devices,
-    list_sites,
-    retire_device,
-    upsert_devices,
-    upsert_sites,
-)
+from storage.registry import Changes
+from storage.sites import get_site, list_sites, upsert_sites
 from tests.integration.devices.conftest import AT, device, site
 
 GATEWAY = device("gw-01", DeviceKind.GATEWAY)

@@ -18,8 +18,9 @@ from domain.clock import SystemClock
 from domain.device import Device, DeviceKind
 from domain.site import Site
 from ingest.parcel import Share
+from storage.devices import upsert_devices
 from storage.pool import Connection
-from storage.registry import upsert_devices, upsert_sites
+from storage.sites import upsert_sites
 from tests.integration.alerting.ledgers import rows
 from tests.integration.embedded.subscriber import Subscriber
 

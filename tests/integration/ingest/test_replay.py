@@ -29,9 +29,9 @@ from domain.quarantine import Reason
 from domain.replay import ReplayReport
 from ingest.parcel import Parcel, Share
 from ingest.session import Inbound
+from storage.devices import upsert_devices
 from storage.pool import Connection, open_pool
 from storage.quarantine import QuarantineFilter
-from storage.registry import upsert_devices
 from tests.integration.alerting.ledgers import rows
 from tests.integration.ingest.school import TELEMETRY, Message, counts, ledger
 

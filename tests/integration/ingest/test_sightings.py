@@ -16,10 +16,11 @@ from domain.guard import Guard
 from domain.observation import Event, EventKind
 from domain.site import Site
 from ingest.parcel import Parcel
+from storage.devices import upsert_devices
 from storage.guards import GUARDS, list_check_ins
 from storage.notices import NoticeChannel, listen
 from storage.pool import Connection, connect
-from storage.registry import upsert_devices, upsert_sites
+from storage.sites import upsert_sites
 from storage.versions import put
 
 _T0 = datetime(2026, 3, 2, 23, tzinfo=UTC)

@@ -16,12 +16,13 @@ from domain.safety_officer import SafetyOfficer
 from domain.school_calendar import USUAL, CalendarSpan, CalendarYear, DayKind, SpanKind
 from domain.site import Site, SiteKind
 from storage import guard_posts, guards, premises
+from storage.devices import retire_device, upsert_devices
 from storage.facts import list_networked_devices, list_site_facts
 from storage.notices import NoticeChannel, listen
 from storage.pool import Connection, connect
-from storage.registry import retire_device, upsert_devices, upsert_sites
 from storage.safety_officers import OFFICERS
 from storage.school_calendar import BELLS, YEARS, school_calendar
+from storage.sites import upsert_sites
 from storage.versions import edit, get, load, put, remove
 
 _T0 = datetime(2026, 3, 2, 1, tzinfo=UTC)
