@@ -58,11 +58,23 @@ def open_directory() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+#: Below those that systems give to outgoing connections, which would take a port between its choice and its use.
+_PORTS = range(10_000, 32_000)
+_given = set[int]()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that nobody listens on now, and that was not given out before: several test processes run side by side."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def as_root(command: list[str]) -> list[str]:

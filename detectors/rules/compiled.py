@@ -85,6 +85,7 @@ class CompiledRule(Rule):
         self._standings: dict[Subject, _Standing] = {}
         self._heap: list[tuple[float, Subject]] = []
         self._due: dict[Subject, float] = {}
+        self._turned: dict[Subject, None] = {}  # somebody in it came back: looked at by the next tick
         #: Who is remembered and not watched any more, and whether anything of another version stands about it.
         self._strangers: dict[tuple[str, Subject], bool] = {}
         self._changed: set[int] = set()
@@ -304,7 +305,7 @@ class CompiledRule(Rule):
     # -- time ---------------------------------------------------------------------------------------------------------
 
     def tick(self, now: datetime) -> Sequence[Finding]:
-        if not self._strangers and not (self._heap and self._heap[0][0] <= now.timestamp()):
+        if not (self._strangers or self._turned or (self._heap and self._heap[0][0] <= now.timestamp())):
             return NOTHING
         found = [
             one
@@ -319,10 +320,14 @@ class CompiledRule(Rule):
                 continue
             del self._due[subject]
             found.extend(self._judge(subject, due_s, instant(due_s), now, None))
+        for subject in sorted(self._turned):
+            if self._is_known(subject):
+                found.extend(self._judge(subject, now_s, now, now, None))
+        self._turned.clear()
         return found
 
     def next_s(self) -> float:
-        if self._strangers:
+        if self._strangers or self._turned:
             return -inf
         heap = self._heap
         while heap and self._due.get(heap[0][1]) != heap[0][0]:
@@ -396,12 +401,19 @@ class CompiledRule(Rule):
         return self._offline
 
     def turned(self, number: int) -> None:
-        """A device went offline or online, or nobody can tell any more (`detectors.lives`)."""
-        if self._offline and (device := self._devices.get(number)) is not None and self._watches(device):
-            subject = self._subject(device)
-            life = self._lives.get(number)
+        """A device went offline or online, or nobody can tell any more (`detectors.lives`).
+
+        Whoever is not offline (any more) is looked at by the next tick: the very message with which it came back is not
+        remembered, and a restart has to find the same.
+        """
+        if not self._offline or (device := self._devices.get(number)) is None or not self._watches(device):
+            return
+        subject, life = self._subject(device), self._lives.get(number)
+        if life is None or life.connectivity is not Connectivity.OFFLINE:
+            self._turned[subject] = None
+        else:
             # Not earlier than it was looked at last: others of its place or site stood otherwise then.
-            since_s = max(0.0 if life is None else life.since_s, self._deafness.heard_until_s)
+            since_s = max(life.since_s, self._deafness.heard_until_s)
             self._put(subject, min(self._due.get(subject, inf), since_s))
 
     # -- the registry -------------------------------------------------------------------------------------------------
@@ -433,6 +445,12 @@ class CompiledRule(Rule):
                 self._put(subject, self._deafness.heard_until_s or self._now_s)  # a moment that a restart knows as well
             elif not before:
                 self._wait(subject, self._now_s)
+
+    def _is_known(self, subject: Subject) -> bool:
+        if self._key != "device":
+            return subject in self._members
+        device = self._devices.get(subject)
+        return device is not None and self._watches(device)
 
     def _gather(self, devices: Mapping[int, RegisteredDevice]) -> None:
         self._members.clear()
