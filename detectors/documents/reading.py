@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from detectors.documents.checking import Fault, Way, faults, faults_of_disabling
 from detectors.documents.form import (
@@ -22,21 +21,14 @@ from detectors.documents.form import (
 )
 from domain.errors import RuleRefused
 from domain.markup import Problem, Unreadable, nearest, parse, way_text
+from domain.shape import expected
 
 M = TypeVar("M", bound=BaseModel)
 
 MOST_DEPTH, MOST_CONDITIONS = 6, 50
 
-_EXPECTED = {
-    "bool_type": "true or false",
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "string_type": "text",
-    "list_type": "a list",
-    "too_short": "at least one",
-    "string_too_short": "some text",
-    "string_pattern_mismatch": "a name of a-z, 0-9 and _ that begins with a letter",
-}
+_NAMES = "a name of a-z, 0-9 and _ that begins with a letter"
+_BESIDE: Mapping[type[BaseModel], Sequence[str]] = {Header: ("when",)}
 
 
 def read_text(text: str, file: str, *, ships: bool = False) -> RuleDocument:
@@ -140,7 +132,8 @@ def _held_to(model: type[M], said: Any, way: Way, wrong: list[Fault]) -> M | Non
         return model.model_validate(said)
     except ValidationError as error:
         wrong += [
-            ((*way, *_shown_way(detail["loc"])), _expected(model, detail)) for detail in error.errors(include_url=False)
+            ((*way, *_shown_way(detail["loc"])), expected(model, detail, names=_NAMES, beside=_BESIDE))
+            for detail in error.errors(include_url=False)
         ]
         return None
 
@@ -150,63 +143,3 @@ def _shown_way(loc: Sequence[int | str]) -> Iterator[int | str]:
     for part in loc:
         if isinstance(part, int) or (part.isidentifier() and part not in ("bool", "int", "float", "str")):
             yield part
-
-
-def _expected(model: type[BaseModel], detail: ErrorDetails) -> str:
-    kind, context, way, got = detail["type"], detail.get("ctx", {}), detail["loc"], detail["input"]
-    if kind == "extra_forbidden":
-        known = list(_fields(_model_at(model, way[:-1])))
-        if model is Header and len(way) == 1:
-            known.append("when")
-        return f"unknown; expected one of {', '.join(known)}{nearest(way[-1], known)}"
-    if kind == "missing":
-        return f"missing; expected {_described(_model_at(model, way[:-1]), str(way[-1]))}"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return f"expected fields: {', '.join(_fields(_model_at(model, way)))}; got {_shown(got)}"
-    match kind:
-        case "expected":
-            what = str(context["what"])
-        case "literal_error":
-            what = str(context["expected"]).replace("'", "")
-        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
-            bound = next(iter(context.values()))
-            what = f"a number {'from' if kind.startswith('greater') else 'up to'} {bound:g}"
-        case "too_long" | "string_too_long":
-            what = f"at most {context.get('max_length')}"
-        case _:
-            what = _EXPECTED.get(kind) or detail["msg"]
-    if isinstance(got, dict | list):
-        return f"expected {what}"
-    return f"expected {what}; got {_shown(got)}{nearest(got, context.get('known', ()))}"
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= 40 else f"{text[:40]}…"
-
-
-def _fields(model: type[BaseModel]) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        yield field.alias or name
-
-
-def _described(model: type[BaseModel], name: str) -> str:
-    field = next(f for key, f in model.model_fields.items() if name in (key, f.alias))
-    return field.description or name
-
-
-def _model_at(model: type[BaseModel], way: Sequence[str | int]) -> type[BaseModel]:
-    for part in way:
-        if isinstance(part, str):
-            field = next((f for key, f in model.model_fields.items() if part in (key, f.alias)), None)
-            model = next(_models_in(field.annotation), model) if field is not None else model
-    return model
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models_in(inner)

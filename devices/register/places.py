@@ -6,8 +6,8 @@ from typing import Any
 
 from devices.records import Record
 from devices.register.cells import Choice, Code, Day, Flag, Text, Whole
+from devices.register.columns import SHORT_ID, SITE, check_site, not_before
 from devices.register.form import Around, Column, Form
-from devices.register.people import SHORT_ID, SITE, check_site, not_before
 from devices.tables import Words
 from domain.premises import Barrier, BarrierKind, Gate
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from devices.records import Record
 from devices.register.cells import Choice, Clock, Day, Text
+from devices.register.columns import SITE, check_site
 from devices.register.form import Around, Column, Form
-from devices.register.people import SITE, check_site
 from devices.tables import Words
 from domain.bells import SiteBells
 from domain.school_calendar import CalendarSpan, SpanKind
