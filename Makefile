@@ -67,6 +67,7 @@ chaos: debian-packages $(TESTABLE) $(PAGES) ## Kill, cut and fill everything, an
 .PHONY: debian-packages
 debian-packages: ## Install the Debian packages that the tests need
 	@scripts/debian-packages.sh
+	@scripts/promtool.sh .tools
 
 .PHONY: footage
 footage:
@@ -83,7 +84,7 @@ constraints: $(TESTABLE) ## Write the versions in .venv to constraints.txt
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed here
-	@rm -rf $(VENV) dist build .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) dist build .bench .tools .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@rm -rf dashboards/static dashboards/static.new dashboards/.static.stamp dashboards/web/node_modules
 	@if [ -d .timescale ]; then if [ "$$(id -u)" -eq 0 ]; then rm -rf .timescale; else sudo rm -rf .timescale; fi; fi
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
