@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 import structlog
 
@@ -19,6 +20,7 @@ from alerting.courier import Courier, Outcome
 from alerting.escalation import TRIES
 from alerting.pace import Pace
 from alerting.retry import next_attempt
+from alerting.rounds import OnFault, Rounds, unheard
 from domain.clock import Clock
 from domain.delivery import Delivery, DeliveryChannel
 from domain.errors import StorageError
@@ -113,6 +115,7 @@ class Dispatcher:
         poll_s: float = POLL_S,
         chance: Callable[[], float] = random.random,
         pace: Pace | None = None,
+        on_fault: OnFault = unheard,
     ) -> None:
         self._pool = pool
         self._courier = courier
@@ -122,29 +125,14 @@ class Dispatcher:
         self._poll_s = poll_s
         self._chance = chance
         self._pace = pace or Pace({})
+        self._rounds: Rounds[UUID] = Rounds("dispatcher", wake=wake, on_fault=on_fault)
         self._under_way: set[asyncio.Task[None]] = set()
         self._each: Counter[str] = Counter()  # under way by recipient
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
-        away = False
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                self._wake.clear()
-                try:
-                    sleep_s = await self._round(tasks)
-                    if away:
-                        log.info("database back", component="dispatcher")
-                    away = False
-                except StorageError as error:
-                    if not away:
-                        log.warning("database away", component="dispatcher", error=str(error))
-                    away, sleep_s = True, 1.0
-                try:
-                    async with asyncio.timeout(sleep_s):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+            await self._rounds.run(partial(self._round, tasks))
 
     async def _round(self, tasks: asyncio.TaskGroup) -> float:
         """Start what is due; seconds until the next look."""
@@ -155,7 +143,7 @@ class Dispatcher:
         spent = list(DeliveryChannel) if places <= KEPT_FREE else self._pace.spent(now)
         async with wrapped_errors(), self._pool.connection() as conn:
             busy = [name for name, count in self._each.items() if count >= ABOUT_EACH]
-            claimed = await outbox.claim_deliveries(
+            found = await outbox.claim_waiting(
                 conn,
                 at=now,
                 lease_until=now + LEASE,
@@ -163,14 +151,20 @@ class Dispatcher:
                 without=busy,
                 spent=spent,
             )
-            due = None if claimed or busy or spent else await outbox.next_due(conn)
-        for delivery in claimed:
+            due = None if found or busy or spent else await outbox.next_due(conn)
+        for waiting in found:
+            try:
+                delivery = waiting.read()
+            except ValueError as error:
+                # Another version of the program wrote it, or nobody's did. It waits until its lease is over.
+                self._rounds.put_aside(waiting.delivery_id, error, now=now)
+                continue
             self._pace.count(delivery.channel, now)
             task = tasks.create_task(self._carry(delivery), name=f"carry {delivery.delivery_id}")
             self._under_way.add(task)
             self._each[delivery.recipient] += 1
             task.add_done_callback(partial(self._done, delivery.recipient))
-        if claimed:
+        if found:
             return 0.0
         if due is None:
             # What is due and has to wait for its channel would be looked at a hundred times a second.
@@ -195,6 +189,13 @@ class Dispatcher:
         self._wake.set()
 
     async def _carry(self, delivery: Delivery) -> None:
+        try:
+            await self._bring(delivery)
+        except Exception as error:
+            # A slip over one must not end the dispatcher with everybody's. Its lease runs out, and it is tried again.
+            self._rounds.put_aside(delivery.delivery_id, error, now=self._clock.now())
+
+    async def _bring(self, delivery: Delivery) -> None:
         if not await self._still_wanted(delivery):
             return
         outcome = await self._courier.carry(delivery)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
@@ -14,11 +15,12 @@ import msgspec
 import structlog
 
 from alerting.notices import Wording, notices_to
+from alerting.rounds import OnFault, Rounds, unheard
 from domain.clock import Clock
 from domain.delivery import Notice
 from domain.duty import DutyRole
 from domain.early_warning import LEVEL_WORDS, Audience, EarlyWarning, WarningLevel, next_reminder
-from domain.errors import StorageError, UnknownWarning, WarningRefused
+from domain.errors import UnknownWarning, WarningRefused
 from storage import early_warnings as store
 from storage.audit_trail import append
 from storage.deliveries import queue_deliveries
@@ -105,83 +107,82 @@ class WarningDesk:
 class WarningCourier:
     """Tells and reminds. ``wake`` is set by whoever learns that a warning was issued."""
 
-    def __init__(self, *, pool: Pool, clock: Clock, zone: ZoneInfo, wake: asyncio.Event, poll_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        clock: Clock,
+        zone: ZoneInfo,
+        wake: asyncio.Event,
+        poll_s: float,
+        on_fault: OnFault = unheard,
+    ) -> None:
         self._pool = pool
         self._clock = clock
         self._zone = zone
-        self._wake = wake
         self._poll_s = poll_s
+        self._rounds: Rounds[UUID] = Rounds("early warnings", wake=wake, on_fault=on_fault)
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
-        away = False
-        while True:
-            self._wake.clear()
-            try:
-                sleep_s = await self.round()
-                away = False
-            except StorageError as error:
-                if not away:
-                    log.warning("database away", component="early warnings", error=str(error))
-                away, sleep_s = True, 1.0
-            try:
-                async with asyncio.timeout(sleep_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+        await self._rounds.run(self.round)
 
     async def round(self) -> float:
         """Tell and remind everybody who is due; seconds until the next look."""
         async with wrapped_errors(), self._pool.connection() as conn:
             while await self._some(conn, self._clock.now()):
                 pass
-            due = await store.next_due_warning(conn)
+            due = await store.next_due_warning(conn, but=self._rounds.aside(self._clock.now()))
         if due is None:
             return self._poll_s
         return min(self._poll_s, max(0.01, (due - self._clock.now()).total_seconds()))
 
     async def _some(self, conn: Connection, now: datetime) -> bool:
         async with conn.transaction():
-            claimed = await store.claim_due(conn, now=now, limit=MOST_AT_ONCE)
-            if claimed is None:
+            warning_id = await store.claim_due(conn, now=now, but=self._rounds.aside(now))
+            if warning_id is None:
                 return False
-            warning, sites = claimed
-            roster = await load_roster(conn, now, now, zone=self._zone, site_ids=[one.site_id for one in sites])
-            told = []
-            for site in sites:
-                if now >= warning.valid_until:
-                    await store.record_told(
-                        conn,
-                        warning.warning_id,
-                        site.site_no,
-                        at=now,
-                        reachable=site.told,
-                        reminder=False,
-                        next_at=None,
-                    )
-                    continue
-                people = [one.person for one in roster.who(now, site.site_id, DutyRole.LEADER)]
-                notices = notices_to(
-                    people,
-                    wording(warning, again=site.told, zone=self._zone),
-                    about=warning.warning_id,
-                    key=f"{site.site_id}|{site.reminders}|{site.told}",
-                    notice=Notice.WARNING,
-                    now=now,
-                )
-                told += notices
-                reminders = site.reminders + int(site.told)
+            await self._rounds.row(conn, warning_id, partial(self._tell, conn, warning_id, now), now=now)
+        return True
+
+    async def _tell(self, conn: Connection, warning_id: UUID, now: datetime) -> None:
+        """Tell some of the sites that are due of one warning, or remind them."""
+        warning, sites = await store.due_sites(conn, warning_id, now=now, limit=MOST_AT_ONCE)
+        roster = await load_roster(conn, now, now, zone=self._zone, site_ids=[one.site_id for one in sites])
+        told = []
+        for site in sites:
+            if now >= warning.valid_until:
                 await store.record_told(
                     conn,
                     warning.warning_id,
                     site.site_no,
                     at=now,
-                    reachable=bool(notices) or site.told,
-                    reminder=site.told,
-                    next_at=next_reminder(warning, reminders=reminders, now=now),
+                    reachable=site.told,
+                    reminder=False,
+                    next_at=None,
                 )
-            await queue_deliveries(conn, told, life_safety=False)
-        return True
+                continue
+            people = [one.person for one in roster.who(now, site.site_id, DutyRole.LEADER)]
+            notices = notices_to(
+                people,
+                wording(warning, again=site.told, zone=self._zone),
+                about=warning.warning_id,
+                key=f"{site.site_id}|{site.reminders}|{site.told}",
+                notice=Notice.WARNING,
+                now=now,
+            )
+            told += notices
+            reminders = site.reminders + int(site.told)
+            await store.record_told(
+                conn,
+                warning.warning_id,
+                site.site_no,
+                at=now,
+                reachable=bool(notices) or site.told,
+                reminder=site.told,
+                next_at=next_reminder(warning, reminders=reminders, now=now),
+            )
+        await queue_deliveries(conn, told, life_safety=False)
 
 
 def wording(warning: EarlyWarning, *, again: bool, zone: ZoneInfo) -> Wording:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -28,11 +30,12 @@ from alerting.escalation import (
     ways,
 )
 from alerting.place import Place
+from alerting.rounds import ASIDE_FOR, OnFault, Rounds, unheard
 from alerting.templates import call
 from domain.clock import Clock
 from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.duty import Contact, Person
-from domain.errors import ResponsePlanError, StorageError, StorageUnavailable
+from domain.errors import ResponsePlanError
 from domain.incident import OPEN_STATES, Incident, IncidentAction, IncidentState, next_state
 from domain.response import USUAL, Grade, GradePlan, Step
 from domain.roster import Roster
@@ -41,6 +44,7 @@ from storage.duty import load_roster, people_by_id
 from storage.incidents import add_entry, lock_incident, move_incident
 from storage.pool import Connection, Pool, wrapped_errors
 from storage.responses import (
+    DueResponse,
     PlanVersion,
     Response,
     ResponseState,
@@ -53,18 +57,18 @@ from storage.responses import (
     newest_plan_version,
     next_response,
     open_at_site,
+    put_off,
     queue_upgrades,
+    take_upgrade,
     write_response,
 )
 from storage.safety_officers import reachable_officers
 
 log = structlog.get_logger("alerting.escalator")
 
-#: Incidents of one transaction.
-BATCH = 50
+#: Incidents of one transaction, which also ends after so many seconds: whoever acknowledges one of them waits for it.
+BATCH, BATCH_S = 50, 0.1
 POLL_S = 2.0
-#: What the database refuses waits so long; it stops nothing else.
-REFUSED_FOR = timedelta(seconds=30)
 
 
 class Escalator:
@@ -79,36 +83,19 @@ class Escalator:
         wake: asyncio.Event,
         on_step: Callable[[int], None] = lambda sends: None,
         poll_s: float = POLL_S,
+        on_fault: OnFault = unheard,
     ) -> None:
         self._pool = pool
         self._desk = desk
         self._clock = clock
-        self._wake = wake
         self._on_step = on_step
         self._poll_s = poll_s
+        self._rounds: Rounds[UUID | int] = Rounds("escalator", wake=wake, on_fault=on_fault)
         self._plans: dict[int, PlanVersion] = {}
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
-        away = False
-        while True:
-            self._wake.clear()
-            try:
-                sleep_s = await self._round()
-                if away:
-                    log.info("database back", component="escalator")
-                away = False
-            except StorageError as error:
-                if not away:
-                    log.warning("database away", component="escalator", error=str(error))
-                away, sleep_s = True, 1.0
-            if sleep_s <= 0:
-                continue
-            try:
-                async with asyncio.timeout(sleep_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+        await self._rounds.run(self._round)
 
     async def _round(self) -> float:
         upgraded = 0
@@ -127,31 +114,23 @@ class Escalator:
 
     async def work_off(self) -> int:
         """Do what is due, one batch; how many incidents that were."""
-        now = self._clock.now()
+        now, done = self._clock.now(), 0
+        began = asyncio.get_running_loop().time()
         async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
             claimed = await claim_responses(conn, at=now, limit=BATCH)
             if claimed:
-                context = _Context(conn, now, self._desk.zone, {incident.site_id for _, incident in claimed})
-                for response, incident in claimed:
-                    await self._guarded(context, response, incident)
-        return len(claimed)
+                context = _Context(conn, now, self._desk.zone, {one.site_id for one in claimed})
+                for one in claimed:
+                    # Neither what the database refuses nor a slip of ours in one may keep others from being called.
+                    if not await self._rounds.row(conn, one.incident_id, partial(self._one, context, one), now=now):
+                        await put_off(conn, one.incident_id, until=now + ASIDE_FOR)
+                    done += 1
+                    if asyncio.get_running_loop().time() - began > BATCH_S:
+                        break
+        return done
 
-    async def _guarded(self, context: _Context, response: Response, incident: Incident) -> None:
-        conn = context.conn
-        try:
-            async with wrapped_errors(), conn.transaction():
-                await self._go_on(context, response, incident)
-        except StorageUnavailable:
-            raise
-        except Exception as error:
-            # Neither what the database refuses nor a slip of our own in one incident may keep others from being called.
-            log.error(
-                "escalation refused",
-                incident_id=str(incident.incident_id),
-                error=str(error),
-                exc_info=not isinstance(error, StorageError),
-            )
-            await write_response(conn, replace(response, next_at=context.now + REFUSED_FOR))
+    async def _one(self, context: _Context, due: DueResponse) -> None:
+        await self._go_on(context, due.read(), await lock_incident(context.conn, due.incident_id))
 
     # -- one incident -------------------------------------------------------------------------------------------------
 
@@ -215,27 +194,32 @@ class Escalator:
     async def _upgrade_one(self) -> bool:
         """Raise the grade of an incident that others made graver. Whoever has taken it is not disturbed."""
         now = self._clock.now()
+        aside = [key for key in self._rounds.aside(now) if isinstance(key, int)]
         async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
-            upgrade = await claim_upgrade(conn)
-            if upgrade is None:
+            upgrade_no = await claim_upgrade(conn, but=aside)
+            if upgrade_no is None:
                 return False
-            incident = await lock_incident(conn, upgrade.incident_id)
-            response = await lock_response(conn, upgrade.incident_id)
-            if (
-                response is None
-                or response.grade is None  # it sees the others itself, when it is graded
-                or response.grade <= upgrade.grade
-                or incident.state not in OPEN_STATES
-            ):
-                return True
-            before = response.grade
-            response = replace(response, grade=upgrade.grade)
-            if response.state in (ResponseState.RUNNING, ResponseState.EXHAUSTED):
-                response = anew(response, now=now)
-            await write_response(conn, response)
-            detail = {"from": before.name, "grade": upgrade.grade.name, "together": upgrade.together}
-            await add_entry(conn, incident.incident_id, at=now, kind="regraded", actor=SYSTEM, detail=detail)
+            await self._rounds.row(conn, upgrade_no, partial(self._upgrade, conn, upgrade_no, now), now=now)
         return True
+
+    async def _upgrade(self, conn: Connection, upgrade_no: int, now: datetime) -> None:
+        upgrade = await take_upgrade(conn, upgrade_no)
+        incident = await lock_incident(conn, upgrade.incident_id)
+        response = await lock_response(conn, upgrade.incident_id)
+        if (
+            response is None
+            or response.grade is None  # it sees the others itself, when it is graded
+            or response.grade <= upgrade.grade
+            or incident.state not in OPEN_STATES
+        ):
+            return
+        before = response.grade
+        response = replace(response, grade=upgrade.grade)
+        if response.state in (ResponseState.RUNNING, ResponseState.EXHAUSTED):
+            response = anew(response, now=now)
+        await write_response(conn, response)
+        detail = {"from": before.name, "grade": upgrade.grade.name, "together": upgrade.together}
+        await add_entry(conn, incident.incident_id, at=now, kind="regraded", actor=SYSTEM, detail=detail)
 
     async def _look_after_taken(
         self, context: _Context, response: Response, incident: Incident, plan: GradePlan

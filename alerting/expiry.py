@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from functools import partial
+from uuid import UUID
 
 import msgspec
 import structlog
 
 from alerting.casework import Casework
 from alerting.desk import SYSTEM, Desk
+from alerting.rounds import OnFault, Rounds, unheard
 from domain.clock import Clock
-from domain.errors import StorageError, StorageUnavailable
 from domain.finding import Finding
 from storage.casework import next_shelf_end, shelves_over
 from storage.pool import Connection, Pool, wrapped_errors
-from storage.windows import Standing, covering_window, leave_to, mark_raised, next_window_end, take_standing
+from storage.windows import (
+    Standing,
+    covering_window,
+    held_standing,
+    leave_to,
+    mark_raised,
+    next_window_end,
+    take_standing,
+)
 
 log = structlog.get_logger("alerting.expiry")
 
@@ -39,34 +49,18 @@ class Expiry:
         clock: Clock,
         wake: asyncio.Event,
         poll_s: float = POLL_S,
+        on_fault: OnFault = unheard,
     ) -> None:
         self._pool = pool
         self._desk = desk
         self._casework = casework
         self._clock = clock
-        self._wake = wake
         self._poll_s = poll_s
-        self._refused: set[int] = set()  # by the database, for as long as this process lives
+        self._rounds: Rounds[int | UUID] = Rounds("expiry", wake=wake, on_fault=on_fault)
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
-        away = False
-        while True:
-            self._wake.clear()
-            try:
-                sleep_s = await self.once()
-                if away:
-                    log.info("database back", component="expiry")
-                away = False
-            except StorageError as error:
-                if not away:
-                    log.warning("database away", component="expiry", error=str(error))
-                away, sleep_s = True, POLL_S
-            try:
-                async with asyncio.timeout(sleep_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+        await self._rounds.run(self.once)
 
     async def once(self) -> float:
         """Do what is due; seconds until the next look.
@@ -88,35 +82,32 @@ class Expiry:
     async def _raise_standing(self, conn: Connection) -> int:
         now = self._clock.now()
         async with conn.transaction():
-            standing = await take_standing(conn, now=now, limit=BATCH, but=sorted(self._refused))
-            for held in standing:
-                await self._settle(conn, held, now)
+            aside = [key for key in self._rounds.aside(now) if isinstance(key, int)]
+            standing = await take_standing(conn, now=now, limit=BATCH, but=aside)
+            for held_no in standing:
+                await self._rounds.row(conn, held_no, partial(self._settle, conn, held_no, now), now=now)
         return len(standing)
 
-    async def _settle(self, conn: Connection, held: Standing, now: datetime) -> None:
-        """One that the database refuses stops no other."""
-        try:
-            async with wrapped_errors(), conn.transaction():
-                other = await covering_window(conn, held.finding, now=now)
-                if other is not None:
-                    await leave_to(conn, held.held_no, other)
-                    return
-                await mark_raised(conn, held.held_no, at=now)
-                case = await self._desk.take(conn, _late(held), now=now)
-        except StorageUnavailable:
-            raise
-        except StorageError as error:
-            self._refused.add(held.held_no)
-            log.error("database refused a held finding", key=held.finding.key, error=str(error))
+    async def _settle(self, conn: Connection, held_no: int, now: datetime) -> None:
+        held = await held_standing(conn, held_no)
+        other = await covering_window(conn, held.finding, now=now)
+        if other is not None:
+            await leave_to(conn, held.held_no, other)
             return
+        await mark_raised(conn, held.held_no, at=now)
+        case = await self._desk.take(conn, _late(held), now=now)
         log.info("held finding raised", window=held.window_no, key=held.finding.key, incident_id=str(case.incident_id))
 
     async def _take_off_shelves(self, conn: Connection) -> int:
         now = self._clock.now()
-        over = await shelves_over(conn, now, limit=BATCH)
+        aside = [key for key in self._rounds.aside(now) if isinstance(key, UUID)]
+        over = await shelves_over(conn, now, limit=BATCH, but=aside)
         for incident_id in over:
-            await self._casework.unshelve(conn, incident_id, actor=SYSTEM, note="", now=now)
+            await self._rounds.row(conn, incident_id, partial(self._take_off, conn, incident_id, now), now=now)
         return len(over)
+
+    async def _take_off(self, conn: Connection, incident_id: UUID, now: datetime) -> None:
+        await self._casework.unshelve(conn, incident_id, actor=SYSTEM, note="", now=now)
 
 
 def _late(held: Standing) -> Finding:

@@ -61,6 +61,7 @@ def answer_in(body: bytes, now: datetime) -> Answer:
         by=_readable(data.by, 100),
         at=_time(data.at, now),
         note=_readable(data.note, 500),
+        heard_at=now,
     )
 
 

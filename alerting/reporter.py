@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -16,11 +18,11 @@ import structlog
 from alerting.notices import Wording, notices_to
 from alerting.place import Gazetteer
 from alerting.reporting import SYSTEM, note
+from alerting.rounds import OnFault, Rounds, unheard
 from domain.clock import Clock
 from domain.delivery import Notice
 from domain.duty import BUREAU, DutyRole, Person
-from domain.errors import StorageError
-from domain.report import TIME_LIMIT, ClockState, ReportClock, due_of, next_look
+from domain.report import TIME_LIMIT, ClockState, ReportClock, counted_from, due_of, next_look
 from domain.vocabulary import rule_words
 from storage import reports as store
 from storage.audit_trail import append
@@ -35,6 +37,8 @@ log = structlog.get_logger("alerting.reporter")
 STARTS_WITHIN = timedelta(days=1)
 #: So often at most all incidents of a day are looked over for it: a power cut raises thousands in a moment.
 SWEEP_EVERY = timedelta(seconds=2)
+#: A receipt is written down in the moment in which it comes; the clocks of two machines may differ.
+MOST_LATE = timedelta(minutes=5)
 
 
 class Reporter:
@@ -50,33 +54,25 @@ class Reporter:
         starts: Sequence[store.WhatStarts],
         wake: asyncio.Event,
         poll_s: float,
+        on_fault: OnFault = unheard,
+        most_late: timedelta | None = None,
     ) -> None:
+        """:param most_late: how long after its time a receipt may be written down; None where the database goes by
+        another clock.
+        """
         self._pool = pool
+        self._most_late = most_late
         self._gazetteer = gazetteer
         self._clock = clock
         self._zone = zone
         self._starts = tuple(starts)
-        self._wake = wake
         self._poll_s = poll_s
+        self._rounds: Rounds[UUID] = Rounds("reporting", wake=wake, on_fault=on_fault)
         self._swept_at: datetime | None = None
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is waited for."""
-        away = False
-        while True:
-            self._wake.clear()
-            try:
-                sleep_s = await self.round()
-                away = False
-            except StorageError as error:
-                if not away:
-                    log.warning("database away", component="reporting", error=str(error))
-                away, sleep_s = True, 1.0
-            try:
-                async with asyncio.timeout(sleep_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+        await self._rounds.run(self.round)
 
     async def round(self) -> float:
         """Do all that is due; seconds until the next look."""
@@ -85,7 +81,7 @@ class Reporter:
             again_s = await self._start(conn, now)
             while await self._one(conn, now):
                 pass
-            due = await store.next_clock(conn)
+            due = await store.next_clock(conn, but=self._rounds.aside(now))
         due_s = self._poll_s if due is None else max(0.01, (due - self._clock.now()).total_seconds())
         return min(self._poll_s, due_s, again_s)
 
@@ -94,35 +90,71 @@ class Reporter:
         if self._swept_at is not None and now - self._swept_at < SWEEP_EVERY:
             return max(0.01, (self._swept_at + SWEEP_EVERY - now).total_seconds())
         async with conn.transaction():
-            for clock in await store.start_due_clocks(
-                conn, self._starts, since=now - STARTS_WITHIN, limit_s=TIME_LIMIT.total_seconds()
-            ):
-                await note(conn, clock, "report_clock_started", at=now, actor=SYSTEM)
-            for clock in await store.wrongly_waived(conn):
-                await store.resume_clock(conn, clock.clock_id, at=now, actor=SYSTEM, reason="true")
-                await note(conn, clock, "report_clock_resumed", at=now, actor=SYSTEM)
+            for incident_id, raised_at in await store.wants_clock(conn, self._starts, since=now - STARTS_WITHIN):
+                if incident_id not in self._rounds.aside(now):
+                    await self._rounds.row(
+                        conn, incident_id, partial(self._begin, conn, incident_id, raised_at, now), now=now
+                    )
+            for clock_id in await store.wrongly_waived(conn, but=self._rounds.aside(now)):
+                await self._rounds.row(conn, clock_id, partial(self._resume, conn, clock_id, now), now=now)
         self._swept_at = now
         return self._poll_s
 
+    async def _begin(self, conn: Connection, incident_id: UUID, raised_at: datetime, now: datetime) -> None:
+        clock = await store.start_clock(
+            conn,
+            store.clock_id_of(incident_id),
+            incident_id=incident_id,
+            started_at=raised_at,
+            started_by=SYSTEM,
+            limit_s=TIME_LIMIT.total_seconds(),
+        )
+        if clock is not None:
+            await note(conn, clock, "report_clock_started", at=now, actor=SYSTEM)
+
+    async def _resume(self, conn: Connection, clock_id: UUID, now: datetime) -> None:
+        clock = await store.lock_clock(conn, clock_id)
+        if clock is not None and await store.resume_clock(conn, clock_id, at=now, actor=SYSTEM, reason="true"):
+            await note(conn, clock, "report_clock_resumed", at=now, actor=SYSTEM)
+
     async def _one(self, conn: Connection, now: datetime) -> bool:
-        """Do what is due of one clock; False where there is none."""
+        """Do what is due of one clock; False where there is none. One that fails stops no other."""
         async with conn.transaction():
-            claimed = await store.claim_clock(conn, now=now)
-            if claimed is None:
+            clock_id = await store.claim_clock(conn, now=now, but=self._rounds.aside(now))
+            if clock_id is None:
                 return False
-            clock, receipted_at = claimed
-            due = due_of(clock, receipted_at=receipted_at, now=now)
-            other = await store.verified_otherwise(conn, clock.incident_id) if due.end is None else ""
-            if other:
-                await store.end_clock(conn, clock.clock_id, ClockState.WAIVED, at=now, actor=SYSTEM, reason=other)
-                await note(conn, clock, "report_waived", at=now, actor=SYSTEM, detail={"reason": other})
-            elif due.end is not None and due.at is not None:
-                await self._end(conn, clock, due.end, due.at, now)
-            elif due.warn_minutes is not None:
-                await self._warn(conn, clock, due.warn_minutes, now)
-            else:
-                await store.look_again(conn, clock.clock_id, next_at=next_look(clock, now))
+            await self._rounds.row(conn, clock_id, partial(self._go_on, conn, clock_id, now), now=now)
         return True
+
+    async def _go_on(self, conn: Connection, clock_id: UUID, now: datetime) -> None:
+        clock = await store.lock_clock(conn, clock_id)
+        if clock is None:
+            return
+        due = due_of(clock, receipted_at=await self._receipted_at(conn, clock), now=now)
+        other = await store.verified_otherwise(conn, clock.incident_id) if due.end is None else ""
+        if other:
+            await store.end_clock(conn, clock.clock_id, ClockState.WAIVED, at=now, actor=SYSTEM, reason=other)
+            await note(conn, clock, "report_waived", at=now, actor=SYSTEM, detail={"reason": other})
+        elif due.end is not None and due.at is not None:
+            await self._end(conn, clock, due.end, due.at, now)
+        elif due.warn_minutes is not None:
+            await self._warn(conn, clock, due.warn_minutes, now)
+        else:
+            await store.look_again(conn, clock.clock_id, next_at=next_look(clock, now))
+
+    async def _receipted_at(self, conn: Connection, clock: ReportClock) -> datetime | None:
+        receipt = await store.first_receipt(conn, clock.clock_id)
+        if receipt is None:
+            return None
+        counted = counted_from(receipt.at, receipt.written_at, most_late=self._most_late)
+        if counted != receipt.at:
+            log.error(
+                "receipt written too late to be believed",
+                clock_id=str(clock.clock_id),
+                at=receipt.at.isoformat(),
+                written_at=counted.isoformat(),
+            )
+        return counted
 
     async def _end(self, conn: Connection, clock: ReportClock, end: ClockState, at: datetime, now: datetime) -> None:
         reason = ""

@@ -130,10 +130,13 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person at the far end said of a delivery, some time after its receipt."""
+    """What a person at the far end said of a delivery, some time after its receipt. ``at`` is by the far end's clock,
+    ``heard_at`` by ours (None = the same).
+    """
 
     delivery_id: UUID
     accepted: bool
     by: str
     at: datetime
     note: str = ""
+    heard_at: datetime | None = None

@@ -103,6 +103,15 @@ def due_of(clock: ReportClock, *, receipted_at: datetime | None, now: datetime) 
     return Due()
 
 
+def counted_from(at: datetime, written_at: datetime | None, *, most_late: timedelta | None) -> datetime:
+    """From when a receipt counts that was here ``at`` and was written down later. One that was written down more than
+    ``most_late`` after it counts from then: nobody saw it before. None = the database goes by another clock than we.
+    """
+    if most_late is None or written_at is None or written_at - at <= most_late:
+        return at
+    return written_at
+
+
 def next_look(clock: ReportClock, now: datetime) -> datetime:
     """When the next warning is due, or the time is up."""
     times = [clock.started_at + timedelta(minutes=minutes) for minutes in WARNINGS_MIN]

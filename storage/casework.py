@@ -5,6 +5,7 @@ The callers hold the incident's lock (`storage.incidents.lock_incident`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
@@ -106,10 +107,12 @@ async def write_shelf(
     )
 
 
-async def shelves_over(conn: Connection, at: datetime, *, limit: int) -> list[UUID]:
-    """Incidents whose shelving has ended ``at``."""
+async def shelves_over(conn: Connection, at: datetime, *, limit: int, but: Sequence[UUID] = ()) -> list[UUID]:
+    """Incidents whose shelving has ended ``at``, but for these."""
     cursor = await conn.execute(
-        "SELECT incident_id FROM incident WHERE shelved_until <= %s ORDER BY shelved_until LIMIT %s", (at, limit)
+        "SELECT incident_id FROM incident WHERE shelved_until <= %s AND NOT incident_id = ANY(%s)"
+        " ORDER BY shelved_until LIMIT %s",
+        (at, list(but), limit),
     )
     return [incident_id for (incident_id,) in await cursor.fetchall()]
 

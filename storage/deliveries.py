@@ -69,7 +69,18 @@ _RESET_WAITS: LiteralString = (
 )
 
 
-async def claim_deliveries(
+class Waiting(NamedTuple):
+    """A delivery that was claimed."""
+
+    delivery_id: UUID
+    row: Sequence[Any]
+
+    def read(self) -> Delivery:
+        """:raises ValueError: another version of the program wrote it, or nobody's did."""
+        return _delivery(self.row)
+
+
+async def claim_waiting(
     conn: Connection,
     *,
     at: datetime,
@@ -77,7 +88,7 @@ async def claim_deliveries(
     limit: int,
     without: Sequence[str] = (),
     spent: Sequence[str] = (),
-) -> list[Delivery]:
+) -> list[Waiting]:
     """Take due deliveries until ``lease_until``, but for the recipients ``without``. Two processes never get the same
     one. Life safety comes first; of the channels ``spent`` it comes alone.
     """
@@ -91,7 +102,12 @@ async def claim_deliveries(
         f") RETURNING {_COLUMNS}",
         {"at": at, "lease": lease_until, "limit": limit, "without": list(without), "spent": list(spent)},
     )
-    return [_delivery(row) for row in await cursor.fetchall()]
+    return [Waiting(row[0], row) for row in await cursor.fetchall()]
+
+
+async def claim_deliveries(conn: Connection, *, at: datetime, lease_until: datetime, limit: int) -> list[Delivery]:
+    """`claim_waiting` from anybody over any channel, read."""
+    return [waiting.read() for waiting in await claim_waiting(conn, at=at, lease_until=lease_until, limit=limit)]
 
 
 async def delivery_of(conn: Connection, delivery_id: UUID, *, recipient: str) -> Delivery | None:
@@ -193,7 +209,8 @@ async def record_arrival(
     cursor = await conn.execute(
         "UPDATE delivery SET state = CASE WHEN state = ANY('{accepted,refused}') THEN state ELSE %s END,"
         " attempts = greatest(attempts, %s), sent_at = coalesce(sent_at, %s),"
-        " received_at = %s, receipt_id = %s, receipt = %s, lease_until = NULL, last_error = NULL"
+        " received_at = %s, receipt_id = %s, receipt = %s, receipted_at = coalesce(receipted_at, %s),"
+        " lease_until = NULL, last_error = NULL"
         " WHERE delivery_id = %s AND (state = ANY(%s) OR %s AND state = ANY('{accepted,refused}')"
         f" AND receipt_id IS NULL) RETURNING {_RESET_WAITS}",
         (
@@ -203,6 +220,7 @@ async def record_arrival(
             None if receipt is None else receipt.received_at,
             None if receipt is None else receipt.receipt_id,
             None if receipt is None else Jsonb(receipt.detail),
+            None if receipt is None else at,
             delivery_id,
             before(DeliveryStep.SEND if receipt is None else DeliveryStep.RECEIPT),
             receipt is not None,
@@ -228,14 +246,15 @@ async def record_answer(conn: Connection, answer: Answer, *, recipient: str) -> 
     """
     cursor = await conn.execute(
         "UPDATE delivery SET state = %(state)s, answered_at = %(at)s, answered_by = %(by)s, answer_note = %(note)s,"
-        " received_at = coalesce(received_at, %(at)s), sent_at = coalesce(sent_at, %(at)s), lease_until = NULL,"
-        " last_error = NULL"
+        " received_at = coalesce(received_at, %(at)s), sent_at = coalesce(sent_at, %(heard)s),"
+        " receipted_at = coalesce(receipted_at, %(heard)s), lease_until = NULL, last_error = NULL"
         " WHERE delivery_id = %(id)s AND recipient = %(recipient)s AND channel = 'webhook' AND state = ANY(%(before)s)"
         " AND (answered_at IS NULL OR answered_at <= %(at)s)"
         f" RETURNING incident_id, {_RESET_WAITS}",
         {
             "state": (DeliveryState.ACCEPTED if answer.accepted else DeliveryState.REFUSED).value,
             "at": answer.at,
+            "heard": answer.heard_at or answer.at,
             "by": answer.by,
             "note": answer.note,
             "id": answer.delivery_id,

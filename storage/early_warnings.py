@@ -74,21 +74,27 @@ class DueSite(msgspec.Struct, frozen=True, kw_only=True):
     told: bool
 
 
-async def claim_due(conn: Connection, *, now: datetime, limit: int) -> tuple[EarlyWarning, list[DueSite]] | None:
-    """A warning with sites that are due, at most ``limit`` of them, locked until the transaction ends."""
+async def claim_due(conn: Connection, *, now: datetime, but: Sequence[UUID] = ()) -> UUID | None:
+    """A warning with sites that are due, but for these; locked until the transaction ends."""
     cursor = await conn.execute(
-        f"SELECT {_COLUMNS} FROM early_warning AS w WHERE EXISTS (SELECT FROM warning_receipt AS r"
-        " WHERE r.warning_id = w.warning_id AND r.next_at <= %s) ORDER BY w.issued_at LIMIT 1 FOR UPDATE SKIP LOCKED",
-        (now,),
+        "SELECT w.warning_id FROM early_warning AS w WHERE EXISTS (SELECT FROM warning_receipt AS r"
+        " WHERE r.warning_id = w.warning_id AND r.next_at <= %s) AND NOT w.warning_id = ANY(%s)"
+        " ORDER BY w.issued_at LIMIT 1 FOR UPDATE SKIP LOCKED",
+        (now, list(but)),
     )
     row = await cursor.fetchone()
-    if row is None:
-        return None
-    warning: EarlyWarning = _of(EarlyWarning, row)
+    return None if row is None else row[0]
+
+
+async def due_sites(
+    conn: Connection, warning_id: UUID, *, now: datetime, limit: int
+) -> tuple[EarlyWarning, list[DueSite]]:
+    """A warning that was claimed, with sites that are due, at most ``limit`` of them, locked."""
+    (warning,) = await early_warnings(conn, warning_id=warning_id)
     cursor = await conn.execute(
         "SELECT r.site_no, s.site_id, r.reminders, r.told_at IS NOT NULL FROM warning_receipt AS r JOIN site AS s"
         " USING (site_no) WHERE r.warning_id = %s AND r.next_at <= %s ORDER BY s.site_id LIMIT %s FOR UPDATE OF r",
-        (warning.warning_id, now, limit),
+        (warning_id, now, limit),
     )
     return warning, [_of(DueSite, one) for one in await cursor.fetchall()]
 
@@ -150,8 +156,10 @@ async def cancel_warning(conn: Connection, warning_id: UUID, *, at: datetime, by
     return True
 
 
-async def next_due_warning(conn: Connection) -> datetime | None:
-    cursor = await conn.execute("SELECT min(next_at) FROM warning_receipt WHERE next_at IS NOT NULL")
+async def next_due_warning(conn: Connection, *, but: Sequence[UUID] = ()) -> datetime | None:
+    cursor = await conn.execute(
+        "SELECT min(next_at) FROM warning_receipt WHERE next_at IS NOT NULL AND NOT warning_id = ANY(%s)", (list(but),)
+    )
     row = await cursor.fetchone()
     return None if row is None else utc_or_none(row[0])
 

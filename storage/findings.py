@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -53,22 +54,16 @@ async def store_findings(conn: Connection, findings: Sequence[Finding]) -> None:
     await notify(conn, NoticeChannel.FINDING)
 
 
-async def claim_findings(conn: Connection, *, limit: int) -> list[Finding]:
-    """The oldest waiting findings. While a transaction that claimed some is under way, everybody else gets none.
+class Waiting(NamedTuple):
+    """A finding that waits, of the trouble ``key``."""
 
-    So the findings of one key are handled in the order of their numbers: an end that overtook its beginning in another
-    process would find nothing to end.
-    """
-    cursor = await conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (_TAKER_LOCK,))
-    row = await cursor.fetchone()
-    if row is None or not row[0]:
-        return []
-    cursor = await conn.execute(
-        f"SELECT {_COLUMNS} FROM finding WHERE handled_at IS NULL ORDER BY finding_no LIMIT %s FOR UPDATE",
-        (limit,),
-    )
-    return [
-        Finding(
+    key: str
+    row: Sequence[Any]
+
+    def read(self) -> Finding:
+        """:raises ValueError: another version of the program wrote it, or nobody's did."""
+        row = self.row
+        return Finding(
             finding_id=row[0],
             kind=FindingKind(row[1]),
             rule=row[2],
@@ -86,8 +81,30 @@ async def claim_findings(conn: Connection, *, limit: int) -> list[Finding]:
             drill=row[14],
             detail=row[15],
         )
-        for row in await cursor.fetchall()
-    ]
+
+
+async def claim_waiting(conn: Connection, *, limit: int, but: Sequence[str] = ()) -> list[Waiting]:
+    """The oldest waiting findings, without those of the keys ``but``. While a transaction that claimed some is under
+    way, everybody else gets none.
+
+    So the findings of one key are handled in the order of their numbers: an end that overtook its beginning in another
+    process would find nothing to end.
+    """
+    cursor = await conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (_TAKER_LOCK,))
+    row = await cursor.fetchone()
+    if row is None or not row[0]:
+        return []
+    cursor = await conn.execute(
+        f"SELECT {_COLUMNS} FROM finding WHERE handled_at IS NULL AND NOT key = ANY(%s) ORDER BY finding_no LIMIT %s"
+        " FOR UPDATE",
+        (list(but), limit),
+    )
+    return [Waiting(row[3], row) for row in await cursor.fetchall()]
+
+
+async def claim_findings(conn: Connection, *, limit: int) -> list[Finding]:
+    """`claim_waiting`, read."""
+    return [waiting.read() for waiting in await claim_waiting(conn, limit=limit)]
 
 
 async def mark_handled(conn: Connection, finding_ids: Sequence[UUID], at: datetime) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
 from psycopg.types.json import Jsonb
 
 from domain.report import WARNINGS_MIN, ClockState, Report, ReportClock, ReportKind
-from storage.instants import utc_or_none
+from storage.instants import utc, utc_or_none
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -26,10 +26,13 @@ _CLOCKS: LiteralString = (
 )
 _REPORT: LiteralString = (
     "r.report_id, r.clock_id, r.kind, r.place, r.state, r.text, r.drafted_at, r.drafted_by, r.edited_at, r.edited_by,"
-    " r.approved_at, r.approved_by, r.delivery_id, d.state, d.sent_at, d.receipt_id"
+    " r.approved_at, r.approved_by, r.delivery_id, d.state, d.receipted_at, d.receipt_id"
 )
-#: The receipt is here since `sent_at`: what the other side's clock says of it decides nothing.
-_RECEIPTED: LiteralString = "d.state = ANY('{received,accepted,refused}')"
+#: Line `e` of the receipt of the first report, which the database writes and lets nobody change (migration 0111).
+_FIRST_RECEIPT: LiteralString = (
+    "FROM report AS r JOIN report_event AS e ON e.clock_id = r.clock_id AND e.report_id = r.report_id"
+    " AND e.kind = 'receipted' WHERE r.kind = 'first' AND r.clock_id"
+)
 
 
 class WhatStarts(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,10 +64,10 @@ def clock_id_of(incident_id: UUID) -> UUID:
     return uuid5(_NAMESPACE, str(incident_id))
 
 
-async def start_due_clocks(
-    conn: Connection, starts: Sequence[WhatStarts], *, since: datetime, limit_s: float
-) -> list[ReportClock]:
-    """Start the clock of every grave incident that was raised after ``since`` and has none: it runs from then."""
+async def wants_clock(
+    conn: Connection, starts: Sequence[WhatStarts], *, since: datetime
+) -> list[tuple[UUID, datetime]]:
+    """Every grave incident that was raised after ``since`` and has no clock, with the time from which it runs."""
     if not starts:
         return []
     cursor = await conn.execute(
@@ -82,19 +85,7 @@ async def start_due_clocks(
             "unverified": [one.unverified for one in starts],
         },
     )
-    started = []
-    for incident_id, raised_at in await cursor.fetchall():
-        clock = await start_clock(
-            conn,
-            clock_id_of(incident_id),
-            incident_id=incident_id,
-            started_at=raised_at,
-            started_by="system",
-            limit_s=limit_s,
-        )
-        if clock is not None:
-            started.append(clock)
-    return started
+    return [(incident_id, raised_at) for incident_id, raised_at in await cursor.fetchall()]
 
 
 async def start_clock(
@@ -139,21 +130,35 @@ async def lock_clock(conn: Connection, clock_id: UUID) -> ReportClock | None:
     return None if row is None else _of(ReportClock, row)
 
 
-async def claim_clock(conn: Connection, *, now: datetime) -> tuple[ReportClock, datetime | None] | None:
-    """A running clock of which something has to be done, and when the receipt of its first report was here. Locked
-    until the transaction ends; somebody else's is passed over.
+async def claim_clock(conn: Connection, *, now: datetime, but: Sequence[UUID] = ()) -> UUID | None:
+    """A running clock of which something has to be done, and that is none of ``but``. Locked until the transaction
+    ends; somebody else's is passed over.
     """
     cursor = await conn.execute(
-        f"SELECT {_CLOCK}, CASE WHEN {_RECEIPTED} THEN d.sent_at END FROM {_CLOCKS}"
-        " LEFT JOIN report AS r ON r.clock_id = c.clock_id AND r.kind = 'first'"
-        " LEFT JOIN delivery AS d ON d.delivery_id = r.delivery_id"
-        f" WHERE c.state = 'running' AND (c.next_at <= %s OR {_RECEIPTED}"
-        " OR i.verification = ANY('{false,test,drill}'))"
+        f"SELECT c.clock_id FROM {_CLOCKS}"
+        f" WHERE c.state = 'running' AND (c.next_at <= %s OR EXISTS (SELECT {_FIRST_RECEIPT} = c.clock_id)"
+        " OR i.verification = ANY('{false,test,drill}')) AND NOT c.clock_id = ANY(%s)"
         " ORDER BY c.next_at LIMIT 1 FOR UPDATE OF c SKIP LOCKED",
-        (now,),
+        (now, list(but)),
     )
     row = await cursor.fetchone()
-    return None if row is None else (_of(ReportClock, row[:-1]), utc_or_none(row[-1]))
+    return None if row is None else row[0]
+
+
+class FirstReceipt(NamedTuple):
+    """When the receipt of a clock's first report was here by the program, and when it was written by the database."""
+
+    at: datetime
+    written_at: datetime | None
+
+
+async def first_receipt(conn: Connection, clock_id: UUID) -> FirstReceipt | None:
+    cursor = await conn.execute(
+        f"SELECT e.at, (e.detail ->> 'written_at')::timestamptz {_FIRST_RECEIPT} = %s ORDER BY e.at LIMIT 1",
+        (clock_id,),
+    )
+    row = await cursor.fetchone()
+    return None if row is None else FirstReceipt(utc(row[0]), utc_or_none(row[1]))
 
 
 async def verified_otherwise(conn: Connection, incident_id: UUID | None) -> str:
@@ -200,13 +205,16 @@ async def resume_clock(conn: Connection, clock_id: UUID, *, at: datetime, actor:
     return True
 
 
-async def wrongly_waived(conn: Connection) -> list[ReportClock]:
-    """Clocks that ended by themselves because their incident was found to be nothing, and it was found true since."""
+async def wrongly_waived(conn: Connection, *, but: Sequence[UUID] = ()) -> list[UUID]:
+    """Clocks that ended by themselves because their incident was found to be nothing, and it was found true since.
+    Locked until the transaction ends.
+    """
     cursor = await conn.execute(
-        f"SELECT {_CLOCK} FROM {_CLOCKS}"
-        " WHERE c.state = 'waived' AND c.ended_by = 'system' AND i.verification = 'true' FOR UPDATE OF c SKIP LOCKED"
+        f"SELECT c.clock_id FROM {_CLOCKS} WHERE c.state = 'waived' AND c.ended_by = 'system'"
+        " AND i.verification = 'true' AND NOT c.clock_id = ANY(%s) FOR UPDATE OF c SKIP LOCKED",
+        (list(but),),
     )
-    return [_of(ReportClock, row) for row in await cursor.fetchall()]
+    return [clock_id for (clock_id,) in await cursor.fetchall()]
 
 
 async def add_event(
@@ -227,9 +235,11 @@ async def add_event(
     await notify(conn, NoticeChannel.REPORT, str(clock_id))
 
 
-async def next_clock(conn: Connection) -> datetime | None:
-    """When something has to be done next."""
-    cursor = await conn.execute("SELECT min(next_at) FROM report_clock WHERE state = 'running'")
+async def next_clock(conn: Connection, *, but: Sequence[UUID] = ()) -> datetime | None:
+    """When something has to be done next, of those that are none of ``but``."""
+    cursor = await conn.execute(
+        "SELECT min(next_at) FROM report_clock WHERE state = 'running' AND NOT clock_id = ANY(%s)", (list(but),)
+    )
     row = await cursor.fetchone()
     return None if row is None else utc_or_none(row[0])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -13,9 +13,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from domain.errors import ResponsePlanError
-from domain.incident import Incident
 from domain.response import USUAL, Grade, ResponsePlan
-from storage.incidents import lock_incident
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -117,17 +115,34 @@ async def is_open(conn: Connection, incident_id: UUID) -> bool:
     return row is not None and bool(row[0])
 
 
-async def claim_responses(conn: Connection, *, at: datetime, limit: int) -> list[tuple[Response, Incident]]:
-    """Due ones with their incidents, both locked until the transaction ends; what another process has is left to it."""
+class DueResponse(NamedTuple):
+    """A response that is due, claimed with its incident."""
+
+    incident_id: UUID
+    site_id: str
+    row: dict[str, Any]
+
+    def read(self) -> Response:
+        """:raises ValueError: another version of the program wrote it, or nobody's did."""
+        return _response(self.row)
+
+
+async def claim_responses(conn: Connection, *, at: datetime, limit: int) -> list[DueResponse]:
+    """Due ones and their incidents, both locked until the transaction ends; what another process has is left to it."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            f"SELECT {_COLUMNS} FROM response AS r JOIN incident AS i USING (incident_id)"
+            f"SELECT {_COLUMNS}, i.site_id FROM response AS r JOIN incident AS i USING (incident_id)"
             " WHERE r.next_at <= %s ORDER BY r.life_safety DESC, r.next_at LIMIT %s"
             " FOR NO KEY UPDATE OF i, r SKIP LOCKED",
             (at, limit),
         )
         rows = await cursor.fetchall()
-    return [(_response(row), await lock_incident(conn, row["incident_id"])) for row in rows]
+    return [DueResponse(row["incident_id"], row.pop("site_id"), row) for row in rows]
+
+
+async def put_off(conn: Connection, incident_id: UUID, *, until: datetime) -> None:
+    """What is due of a response waits."""
+    await conn.execute("UPDATE response SET next_at = %s WHERE incident_id = %s", (until, incident_id))
 
 
 async def next_response(conn: Connection) -> datetime | None:
@@ -243,14 +258,25 @@ async def queue_upgrades(conn: Connection, incident_ids: Sequence[UUID], grade: 
     )
 
 
-async def claim_upgrade(conn: Connection) -> UpgradeOrder | None:
-    """One that no other process has, gone once the transaction commits."""
+async def claim_upgrade(conn: Connection, *, but: Sequence[int] = ()) -> int | None:
+    """The number of an order that no other process has, and that is none of ``but``; locked."""
     cursor = await conn.execute(
-        "DELETE FROM response_upgrade WHERE upgrade_no = (SELECT upgrade_no FROM response_upgrade ORDER BY upgrade_no"
-        " LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING incident_id, grade, together"
+        "SELECT upgrade_no FROM response_upgrade WHERE NOT upgrade_no = ANY(%s) ORDER BY upgrade_no"
+        " LIMIT 1 FOR UPDATE SKIP LOCKED",
+        (list(but),),
     )
     row = await cursor.fetchone()
-    return None if row is None else UpgradeOrder(row[0], Grade(row[1]), row[2])
+    return None if row is None else int(row[0])
+
+
+async def take_upgrade(conn: Connection, upgrade_no: int) -> UpgradeOrder:
+    """An order that was claimed, gone once the transaction commits."""
+    cursor = await conn.execute(
+        "DELETE FROM response_upgrade WHERE upgrade_no = %s RETURNING incident_id, grade, together", (upgrade_no,)
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    return UpgradeOrder(row[0], Grade(row[1]), row[2])
 
 
 async def open_response(

@@ -221,20 +221,25 @@ async def settle_held(conn: Connection, finding: Finding) -> bool:
     return cursor.rowcount > 0
 
 
-async def take_standing(conn: Connection, *, now: datetime, limit: int, but: Sequence[int] = ()) -> list[Standing]:
-    """What stands though its window is over, locked: the caller raises it, or leaves it to another window. Without the
-    numbers ``but``.
+async def take_standing(conn: Connection, *, now: datetime, limit: int, but: Sequence[int] = ()) -> list[int]:
+    """The numbers of what stands though its window is over, locked: the caller raises it, or leaves it to another
+    window. Without the numbers ``but``.
     """
     cursor = await conn.execute(
-        "SELECT h.held_no, h.window_no, h.finding FROM held_finding AS h JOIN maintenance_window AS w USING (window_no)"
+        "SELECT h.held_no FROM held_finding AS h JOIN maintenance_window AS w USING (window_no)"
         " WHERE h.state = 'standing' AND (w.ended_at IS NOT NULL OR w.ends_at <= %s) AND NOT h.held_no = ANY(%s)"
         " ORDER BY h.held_no LIMIT %s FOR UPDATE OF h SKIP LOCKED",
         (now, list(but), limit),
     )
-    return [
-        Standing(held_no=held_no, window_no=window_no, finding=msgspec.convert(finding, Finding))
-        for held_no, window_no, finding in await cursor.fetchall()
-    ]
+    return [held_no for (held_no,) in await cursor.fetchall()]
+
+
+async def held_standing(conn: Connection, held_no: int) -> Standing:
+    """One that `take_standing` gave."""
+    cursor = await conn.execute("SELECT window_no, finding FROM held_finding WHERE held_no = %s", (held_no,))
+    row = await cursor.fetchone()
+    assert row is not None
+    return Standing(held_no=held_no, window_no=row[0], finding=msgspec.convert(row[1], Finding))
 
 
 async def leave_to(conn: Connection, held_no: int, window_no: int) -> None:

@@ -154,15 +154,19 @@ class MqttLink:
             raise TemporaryFailure(f"the connection to the broker broke: {error}") from error
 
     async def _keep(self) -> None:
-        """Be connected, until cancelled."""
+        """Be connected, until cancelled. A slip of ours ends the connection and not the link: nobody would miss it
+        before an alarm did not leave.
+        """
         wait_s, said = FIRST_WAIT_S, False
         while True:
             try:
                 async with asyncio.timeout(CONNECT_S):
                     line = await self._connect()
-            except (OSError, TimeoutError, NotMqtt) as error:
+            except Exception as error:
                 if not said:
-                    log.warning("broker of a link away", link=self.link_id, error=str(error) or type(error).__name__)
+                    slip = not isinstance(error, OSError | TimeoutError | NotMqtt)
+                    why = str(error) or type(error).__name__
+                    log.warning("broker of a link away", link=self.link_id, error=why, exc_info=slip)
                 said = True
                 await asyncio.sleep(wait_s)
                 wait_s = min(LONGEST_WAIT_S, wait_s * 2)
@@ -173,6 +177,8 @@ class MqttLink:
             self._up.set()
             try:
                 await line.beat()
+            except Exception:
+                log.exception("connection to the broker of a link given up", link=self.link_id)
             finally:
                 self._up.clear()
                 self._line = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from types import TracebackType
 from typing import Any
@@ -23,7 +23,7 @@ from campuswatch.roles.links import ANSWER_S
 from campuswatch.roles.listening import Ear, Reaction
 from domain.clock import Clock
 from domain.delivery import PEOPLE, Delivery, DeliveryChannel, Receipt
-from domain.errors import PermanentFailure, TemporaryFailure
+from domain.errors import PermanentFailure, StorageError, TemporaryFailure
 from ingest.session import Inbound
 from simulators.far_ends import Answer, FarEnds, LinkName, Say
 from storage.notices import NoticeChannel
@@ -123,6 +123,7 @@ class Walls:
     """A `campuswatch.roles.outside.Outside` that ends within this process. Chores stay undone."""
 
     poll_s = 3600.0
+    receipt_lateness: timedelta | None = None  # the database does not go by the rehearsal's clock
 
     def __init__(
         self,
@@ -186,3 +187,8 @@ class Walls:
 
     def chore(self, tasks: asyncio.TaskGroup, work: Coroutine[Any, Any, None], *, name: str) -> None:
         work.close()
+
+    def on_fault(self, part: str, error: Exception) -> None:
+        """A slip of the program ends the rehearsal: it is no part of any script."""
+        if not isinstance(error, StorageError):
+            raise error

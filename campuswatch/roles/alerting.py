@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ from alerting.intake import Intake
 from alerting.link_answers import take_reply
 from alerting.pace import Limit, Pace
 from alerting.reporter import Reporter
+from alerting.rounds import kept
 from alerting.supervision import Supervisor
 from campuswatch.audit_heads import heads_file
 from campuswatch.gazetteer import RegistryGazetteer
@@ -53,6 +55,12 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         "campuswatch_link_heartbeats", "Heartbeats of links", ["link", "outcome"], registry=around.metrics
     )
 
+    faults = Counter(
+        "campuswatch_alerting_faults",
+        "Rows and rounds of the alerting role that failed by a fault of the data or of the program",
+        ["part"],
+        registry=around.metrics,
+    )
     steps = Counter("campuswatch_escalation_steps", "Steps of escalations done", registry=around.metrics)
 
     async def reload(conn: Connection) -> None:
@@ -88,6 +96,10 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
     def count_heartbeat(link_id: str, answered: bool) -> None:
         heartbeats.labels(link_id, "answered" if answered else "unanswered").inc()
 
+    def count_fault(part: str, error: Exception) -> None:
+        faults.labels(part).inc()
+        outside.on_fault(part, error)
+
     async def reply(link_id: str, body: bytes) -> None:
         async with wrapped_errors(), pool.connection() as conn:
             await take_reply(conn, link_id, body, around.clock.now())
@@ -118,7 +130,15 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         desk = Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone, drill_links=outside.drill_links)
         courier = Courier(links, people)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(outside.react(reactions, name="alerting notices"), name="notices")
+
+            def start(work: Callable[[], Awaitable[None]], name: str) -> None:
+                """A part that ends by a fault is begun anew, and the others go on."""
+                tasks.create_task(kept(name, work, on_fault=count_fault), name=name)
+
+            def chore(work: Callable[[], Awaitable[None]], name: str) -> None:
+                outside.chore(tasks, kept(name, work, on_fault=count_fault), name=name)
+
+            start(lambda: outside.react(reactions, name="alerting notices"), "notices")
             await registry_known.wait()
             intake = Intake(
                 pool=pool,
@@ -127,6 +147,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 wake=findings_wait,
                 on_finding=count_finding,
                 poll_s=outside.poll_s,
+                on_fault=count_fault,
             )
             dispatcher = Dispatcher(
                 pool=pool,
@@ -142,6 +163,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                         for name, limit in told.limits.items()
                     }
                 ),
+                on_fault=count_fault,
             )
             expiry = Expiry(
                 pool=pool,
@@ -150,8 +172,9 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 clock=around.clock,
                 wake=window_ends,
                 poll_s=outside.poll_s,
+                on_fault=count_fault,
             )
-            tasks.create_task(expiry.run(), name="ends of windows")
+            start(expiry.run, "ends of windows")
             escalator = Escalator(
                 pool=pool,
                 desk=desk,
@@ -159,8 +182,9 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 wake=responses_wait,
                 on_step=count_step,
                 poll_s=outside.poll_s,
+                on_fault=count_fault,
             )
-            tasks.create_task(escalator.run(), name="escalator")
+            start(escalator.run, "escalator")
             supervisor = Supervisor(
                 pool=pool,
                 links=links if outside.supervised else {},
@@ -169,9 +193,9 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 on_heartbeat=count_heartbeat,
             )
             roster = RosterWatch(pool=pool, clock=around.clock, zone=around.zone)
-            tasks.create_task(roster.run(), name="audit of the roster")
-            tasks.create_task(intake.run(), name="intake")
-            tasks.create_task(supervisor.run(), name="supervision")
+            start(roster.run, "audit of the roster")
+            start(intake.run, "intake")
+            start(supervisor.run, "supervision")
             reporter = Reporter(
                 pool=pool,
                 gazetteer=gazetteer,
@@ -180,20 +204,28 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 starts=what_starts(around.settings),
                 wake=reports_wait,
                 poll_s=outside.poll_s,
+                on_fault=count_fault,
+                most_late=outside.receipt_lateness,
             )
-            tasks.create_task(reporter.run(), name="reporter")
+            start(reporter.run, "reporter")
             warnings = WarningCourier(
-                pool=pool, clock=around.clock, zone=around.zone, wake=warnings_wait, poll_s=outside.poll_s
+                pool=pool,
+                clock=around.clock,
+                zone=around.zone,
+                wake=warnings_wait,
+                poll_s=outside.poll_s,
+                on_fault=count_fault,
             )
-            tasks.create_task(warnings.run(), name="early warnings")
-            tasks.create_task(dispatcher.run(), name="dispatcher")
+            start(warnings.run, "early warnings")
+            start(dispatcher.run, "dispatcher")
             keeper = Keeper(pool=pool, clock=around.clock, zone=around.zone, metrics=around.metrics)
-            noticed = outside.react(keeper.reactions, name="targets notices", pause_s=0.1, ears=keeper.ears)
-            tasks.create_task(noticed, name="targets notices")
-            tasks.create_task(keeper.run(outside.poll_s), name="targets")
-            outside.chore(tasks, DutyNotice.prepare(), name="prepare duty notices")
-            outside.chore(tasks, keep_up(pool, around.clock), name="upkeep")
-            watch = AuditWatch(pool, around.clock, around.metrics, heads_file(around.settings))
-            outside.chore(tasks, watch.run(), name="audit head")
-            outside.chore(tasks, LoadWatch(pool, around.clock, around.metrics).run(), name="load on operators")
-            outside.chore(tasks, Bookkeeping(pool, around.clock, around.metrics).run(), name="bookkeeping")
+            start(
+                lambda: outside.react(keeper.reactions, name="targets notices", pause_s=0.1, ears=keeper.ears),
+                "targets notices",
+            )
+            start(lambda: keeper.run(outside.poll_s), "targets")
+            chore(DutyNotice.prepare, "prepare duty notices")
+            chore(lambda: keep_up(pool, around.clock), "upkeep")
+            chore(AuditWatch(pool, around.clock, around.metrics, heads_file(around.settings)).run, "audit head")
+            chore(LoadWatch(pool, around.clock, around.metrics).run, "load on operators")
+            chore(Bookkeeping(pool, around.clock, around.metrics).run, "bookkeeping")

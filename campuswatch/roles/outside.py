@@ -10,11 +10,13 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Any, Protocol
 
 from alerting.channels import Channel
 from alerting.channels.mqtt import OnReply
 from alerting.directory import Look
+from alerting.reporter import MOST_LATE
 from campuswatch.roles.links import open_links
 from campuswatch.roles.listening import POLL_S, Ear, Reaction, react
 from campuswatch.roles.people import open_people
@@ -30,13 +32,15 @@ from storage.pool import Pool, open_pool
 class Outside(Protocol):
     """``poll_s``: how late a notice of the database that was missed is made up for. ``chance``: numbers in [0, 1) that
     keep many from trying again in the same moment. ``supervised``: whether links are sent heartbeats and test alarms.
-    ``drill_links``: those that hear of a drill which does not say so itself (None = all).
+    ``drill_links``: those that hear of a drill which does not say so itself (None = all). ``receipt_lateness``: see
+    `alerting.reporter.Reporter`.
     """
 
     poll_s: float
     chance: Callable[[], float]
     supervised: bool
     drill_links: Sequence[str] | None
+    receipt_lateness: timedelta | None
 
     def session(
         self,
@@ -70,6 +74,9 @@ class Outside(Protocol):
     def chore(self, tasks: asyncio.TaskGroup, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Have ``work`` done that decides nothing about alarms: books, tidying, gauges."""
 
+    def on_fault(self, part: str, error: Exception) -> None:
+        """A part of the role failed, or one of its rows. It is logged and counted already."""
+
 
 class World:
     """The real outside."""
@@ -77,6 +84,7 @@ class World:
     poll_s = 2.0
     chance = staticmethod(random.random)
     supervised = True
+    receipt_lateness: timedelta | None = MOST_LATE
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
@@ -121,3 +129,6 @@ class World:
 
     def chore(self, tasks: asyncio.TaskGroup, work: Coroutine[Any, Any, None], *, name: str) -> None:
         tasks.create_task(work, name=name)
+
+    def on_fault(self, part: str, error: Exception) -> None:
+        pass

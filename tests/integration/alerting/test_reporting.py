@@ -18,10 +18,10 @@ from alerting.reporting import ReportDesk
 from domain.delivery import Receipt
 from domain.errors import ReportRefused
 from domain.report import ClockState, ReportKind
-from storage.deliveries import claim_deliveries
+from storage.deliveries import claim_deliveries, record_arrival
 from storage.pool import Connection, Pool
 from storage.reports import WhatStarts, clocks, events_of, reports_of
-from tests.integration.alerting.ledgers import deliveries, put_on_duty, timeline
+from tests.integration.alerting.ledgers import deliveries, put_on_duty, rows, timeline
 from tests.unit.alerting.findings import NOW, SetClock, SmallGazetteer, finding, press
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -89,7 +89,13 @@ async def test_a_report_that_is_receipted_in_time_meets_it_though_nobody_looked(
     await reporter(pool, clock).round()
     (ended,) = await clocks(conn)
     assert (ended.state, ended.ended_at) == (ClockState.MET, NOW + timedelta(minutes=119))
-    assert [one.kind for one in await events_of(conn, clock_id)] == ["started", "drafted", "approved", "met"]
+    assert [one.kind for one in await events_of(conn, clock_id)] == [
+        "started",
+        "drafted",
+        "approved",
+        "receipted",
+        "met",
+    ]
     (report,) = await reports_of(conn, clock_id)
     assert (report.delivery_state, report.receipt_id) == ("received", "JY-1")
     assert "【初报】前黄实验学校烟雾报警" in report.text
@@ -264,3 +270,75 @@ async def test_a_matter_that_was_taken_for_false_and_is_true_goes_on_with_its_ol
     assert await found("true", 120) is ClockState.MISSED
     (ended,) = await clocks(conn)
     assert ended.ended_at == NOW + timedelta(hours=2)
+
+
+async def test_what_a_broker_took_in_time_and_was_receipted_too_late_is_missed(
+    conn: Connection, pool: Pool, clock: SetClock, burning: UUID, reports: ReportDesk
+) -> None:
+    clock_id = await _first(conn, reports, clock)
+    clock.advance(minutes=119)
+    await _send(conn, clock, receipted=False)
+    clock.advance(minutes=2)
+    (sent,) = [one for one in await deliveries(conn) if one["notice"] == "report"]
+    receipt = Receipt(receipt_id="JY-1", received_at=NOW + timedelta(minutes=119))
+    assert await record_arrival(conn, sent["delivery_id"], at=clock.now(), attempts=0, receipt=receipt)
+    await reporter(pool, clock).round()
+    (missed,) = await clocks(conn)
+    assert missed.state is ClockState.MISSED
+    (line,) = [event for event in await events_of(conn, clock_id) if event.kind == "receipted"]
+    assert line.at == clock.now()
+
+
+async def test_nobody_dates_a_receipt_back_before_the_reporter_looks(
+    conn: Connection, pool: Pool, clock: SetClock, burning: UUID, reports: ReportDesk
+) -> None:
+    clock_id = await _first(conn, reports, clock)
+    clock.advance(minutes=121)
+    await _send(conn, clock)
+    in_time = (NOW + timedelta(minutes=119)).isoformat()
+    for change in (
+        f"UPDATE delivery SET sent_at = '{in_time}' WHERE notice = 'report'",
+        f"UPDATE delivery SET receipted_at = '{in_time}' WHERE notice = 'report'",
+        "UPDATE delivery SET receipted_at = NULL WHERE notice = 'report'",
+        "UPDATE delivery SET receipt_id = 'other' WHERE notice = 'report'",
+        f"UPDATE report_event SET at = '{in_time}' WHERE kind = 'receipted'",
+        "INSERT INTO report_event (clock_id, report_id, at, kind, actor)"
+        f" SELECT clock_id, report_id, '{in_time}', 'receipted', 'x' FROM report",
+        "INSERT INTO delivery SELECT (jsonb_populate_record(d, jsonb_build_object('delivery_id', gen_random_uuid()))).*"
+        " FROM delivery AS d WHERE notice = 'report'",
+    ):
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            await conn.execute(change.encode())
+    await reporter(pool, clock).round()
+    (missed,) = await clocks(conn)
+    assert (missed.clock_id, missed.state) == (clock_id, ClockState.MISSED)
+
+
+async def test_a_receipt_that_was_made_up_stands_in_the_chain_with_the_time_and_the_account_of_whoever_wrote_it(
+    conn: Connection, pool: Pool, clock: SetClock, burning: UUID, reports: ReportDesk
+) -> None:
+    await _first(conn, reports, clock)
+    clock.advance(minutes=110)
+    await reporter(pool, clock).round()
+    forged = "UPDATE delivery SET state = 'received', receipt_id = 'x', sent_at = %s, receipted_at = %s"
+    earlier, in_time = NOW + timedelta(minutes=100), NOW + timedelta(minutes=119)
+    with pytest.raises(psycopg.errors.RestrictViolation):  # it is older than the warning that was given
+        await conn.execute(f"{forged} WHERE notice = 'report'".encode(), (earlier, earlier))
+    await conn.execute(f"{forged} WHERE notice = 'report'".encode(), (in_time, in_time))
+    clock.advance(minutes=11)
+    strict = Reporter(
+        pool=pool,
+        gazetteer=SmallGazetteer(),
+        clock=clock,
+        zone=ZONE,
+        starts=GRAVE,
+        wake=asyncio.Event(),
+        poll_s=2.0,
+        most_late=timedelta(minutes=5),
+    )
+    await strict.round()  # the database wrote it down long after 119 minutes, by its own clock
+    assert [one.state for one in await clocks(conn)] == [ClockState.MISSED]
+    (entry,) = await rows(conn, "SELECT * FROM audit_entry WHERE action = 'report.receipted'")
+    assert entry["at"] == in_time
+    assert entry["detail"]["program"] == "campuswatch test"
+    assert entry["detail"]["written_at"] > in_time.isoformat()
