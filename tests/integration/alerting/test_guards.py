@@ -29,9 +29,9 @@ from domain.response import Grade
 from domain.site import Site, SiteKind
 from storage.findings import store_findings
 from storage.pool import Connection, Pool
-from storage.registry import upsert_sites
 from storage.reports import WhatStarts, clocks
 from storage.responses import queue_upgrades
+from storage.sites import upsert_sites
 from tests.integration.alerting.ledgers import deliveries, incidents, put_on_duty, rows, until
 from tests.unit.alerting.findings import NOW, SetClock, SmallGazetteer, finding
 

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from alerting.channels import mqtt
 from alerting.channels.mqtt import Broker, Envelope, MqttLink, OnReply
 from domain.clock import SystemClock
 from domain.delivery import Delivery, DeliveryChannel, Notice
@@ -116,3 +117,29 @@ async def test_fifty_at_once_are_each_acknowledged(broker: str, topic: str) -> N
         receipts = await asyncio.gather(*(police.send(delivery()) for _ in range(50)))
     assert len({receipt.receipt_id for receipt in receipts if receipt is not None}) == 50
     assert len(far.book.received) == 50
+
+
+async def test_a_slip_of_the_program_ends_a_connection_and_not_the_link(
+    broker: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, slips = mqtt._Line.beat, iter([KeyError("a slip"), ValueError("another")])
+
+    async def beat(line: mqtt._Line) -> None:
+        if (slip := next(slips, None)) is not None:
+            raise slip
+        await whole(line)
+
+    monkeypatch.setattr(mqtt._Line, "beat", beat)
+    async with MqttFarEnd(broker_address(broker), SECRET, topic=topic), link(broker, topic) as police:
+        await until_true(lambda: next(slips, None) is None)
+        assert await _sent(police) is not None
+
+
+async def _sent(police: MqttLink) -> object:
+    """What `send` gives, tried again as the carrier does."""
+    one = delivery()
+    while True:
+        try:
+            return await police.send(one)
+        except TemporaryFailure:
+            await asyncio.sleep(0.1)
