@@ -46,7 +46,7 @@ class ControlRoom:
         self.mqtt_port = free_port() if mqtt_url is None else urlsplit(mqtt_url).port or 1883
         self.words = directory / "demo.log"
         self.dsn = dsn or EmbeddedPostgres(self.data / "postgresql").dsn
-        self._metrics_port = ports_in_a_row(3)
+        self._metrics_port = ports_in_a_row(4)
         self._options = options
         self._environment = {"CAMPUSWATCH_METRICS__PORT": str(self._metrics_port), **(environment or {})}
         if dsn is not None:

@@ -24,7 +24,7 @@ from domain.errors import CampuswatchError, EmbeddedError, first_error
 log = structlog.get_logger("campuswatch.demo")
 
 START_S = 60.0
-ROLES = ("alarm", "bulk", "alerting", "web")
+ROLES = ("alarm", "bulk", "alerting", "web", "patrol")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class Demo:
                 tasks.create_task(server.start(), name=f"start {server.name}")
 
         receivers_port = _free_ports(1, near=8090)
-        metrics_port = _free_ports(3, near=self.settings.metrics.port)
+        metrics_port = _free_ports(len(ROLES) - 1, near=self.settings.metrics.port)
         secret = kept_secret(data / "demo-link-secret")
         phone = f"json://127.0.0.1:{receivers_port}/phone" if self.simulate else ""
         environment = {

@@ -82,7 +82,7 @@ def demo(
 
 
 @program.command()
-@click.option("--role", type=click.Choice(["alarm", "bulk", "alerting", "web"]), required=True)
+@click.option("--role", type=click.Choice(["alarm", "bulk", "alerting", "web", "patrol"]), required=True)
 @click.pass_obj
 def run(session: Session, role: str) -> None:
     """Run one role. A whole installation is one process of each, on one machine or several.

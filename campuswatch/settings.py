@@ -235,6 +235,26 @@ class ReportingSettings(_Part):
     second_person: bool = False
 
 
+class PatrolSettings(_Part):
+    """Pictures of cameras (docs/patrol.md): each is looked at once in ``cycle_s``, doubtful ones after ``doubt_s``;
+    ``timeout_s`` for a picture, ``settle_s`` before a camera that does not answer is no longer taken for one behind a
+    dead line. ``workers`` look at pictures, ``streams`` open streams. Evidence is kept ``evidence_days``, and no more
+    than ``evidence_mb``; ``pictures``: where, by default under the data directory.
+    """
+
+    cycle_s: float = Field(3600.0, ge=30, le=86_400)
+    doubt_s: float = Field(600.0, ge=10, le=86_400)
+    timeout_s: float = Field(10.0, ge=1, le=120)
+    settle_s: float = Field(150.0, ge=0, le=3600)
+    workers: int = Field(1, ge=1, le=64)
+    streams: int = Field(8, ge=1, le=256)
+    at_once: int = Field(48, ge=1, le=1000)
+    verify_tls: bool = True
+    evidence_days: float = Field(90.0, gt=0, le=3650)
+    evidence_mb: int = Field(4096, ge=1, le=10_000_000)
+    pictures: Path | None = None
+
+
 class WebSettings(_Part):
     """``allowed_hosts``: further names under which browsers reach the page, behind a reverse proxy."""
 
@@ -244,8 +264,8 @@ class WebSettings(_Part):
 
 
 class MetricsSettings(_Part):
-    """Prometheus: the alarm role listens on ``port``, bulk on the next one, alerting on the one after it; web shows
-    its own under /metrics.
+    """Prometheus: the alarm role listens on ``port``, bulk on the next one, alerting and patrol on those after it; web
+    shows its own under /metrics.
     """
 
     host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
@@ -273,14 +293,15 @@ class Settings(BaseSettings):
     people: PeopleSettings = PeopleSettings()
     supervision: SupervisionSettings = SupervisionSettings()
     reporting: ReportingSettings = ReportingSettings()
+    patrol: PatrolSettings = PatrolSettings()
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")
     def _ports_differ(self) -> Settings:
-        if self.metrics.port <= self.web.port <= self.metrics.port + 2:
-            raise ValueError(f"web.port {self.web.port} collides with the three ports from metrics.port on")
+        if self.metrics.port <= self.web.port <= self.metrics.port + 3:
+            raise ValueError(f"web.port {self.web.port} collides with the four ports from metrics.port on")
         return self
 
     @classmethod

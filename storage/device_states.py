@@ -9,6 +9,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from domain.liveness import ClockChange, Connectivity, LivenessChange, Reason
+from storage.camera_truths import record_registered
 from storage.pool import Connection
 
 
@@ -31,6 +32,7 @@ async def store_liveness(conn: Connection, changes: Sequence[LivenessChange]) ->
             [c.behind_no for c in last],
         ),
     )
+    await record_registered(conn, changes)
 
 
 async def store_clocks(conn: Connection, changes: Sequence[ClockChange]) -> None:

@@ -26,6 +26,7 @@ class NoticeChannel(StrEnum):
     WARNING = "campuswatch_warning"  # an early warning was issued, read or cancelled -> alerting, web
     CONDITION = "campuswatch_condition"  # doors or barriers stand otherwise -> keeper of the targets
     TARGET = "campuswatch_target"  # a target has a new version (payload: target_id) -> keeper of the targets
+    PATROL = "campuswatch_patrol"  # people taught the patrol something -> patrol
     COMPLIANCE = "campuswatch_compliance"  # a site stands otherwise to a target -> web
 
 

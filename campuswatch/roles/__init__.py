@@ -16,10 +16,11 @@ class Role(StrEnum):
     BULK = "bulk"
     ALERTING = "alerting"
     WEB = "web"
+    PATROL = "patrol"
 
 
 #: The port above `metrics.port` on which a role shows its metrics; web shows them under /metrics.
-METRICS_OFFSET: dict[Role, int] = {Role.ALARM: 0, Role.BULK: 1, Role.ALERTING: 2}
+METRICS_OFFSET: dict[Role, int] = {Role.ALARM: 0, Role.BULK: 1, Role.ALERTING: 2, Role.PATROL: 3}
 
 
 def role_main(role: Role) -> RoleMain:

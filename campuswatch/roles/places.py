@@ -16,3 +16,8 @@ def state_directory(settings: Settings) -> Path:
 def journal_directory(settings: Settings, lane: str) -> Path:
     """The journal of one lane. Two installations on one machine have sessions, and so journals, of their own."""
     return state_directory(settings) / "journal" / f"{settings.mqtt.client_id}-{lane}"
+
+
+def picture_directory(settings: Settings) -> Path:
+    """Where pictures of cameras are kept; the web role shows them from there."""
+    return settings.patrol.pictures or state_directory(settings) / "pictures"

@@ -19,7 +19,7 @@ from domain.errors import CampuswatchError, SettingsError, first_error
 log = structlog.get_logger("campuswatch.role")
 
 #: How far each role steps back for the alarm lane when every core is busy (nice, 0 to 19).
-STEPS_BACK = {"alarm": 0, "alerting": 2, "web": 5, "bulk": 10}
+STEPS_BACK = {"alarm": 0, "alerting": 2, "web": 5, "bulk": 10, "patrol": 12}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

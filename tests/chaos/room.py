@@ -27,7 +27,7 @@ from tests.chaos.role_log import RoleLog
 from tests.chaos.tape import Conversation
 from tests.servers import Mosquitto
 
-ROLES = ("alarm", "bulk", "alerting", "web")
+ROLES = ("alarm", "bulk", "alerting", "web", "patrol")
 #: Roles that hear the broker and keep a journal on disk, in the order of their metrics ports.
 LANES = ("alarm", "bulk")
 #: Registered for every device: one that is not heard for three times as long counts as silent.
@@ -57,7 +57,7 @@ class Room:
         self.logs = {role: RoleLog(directory / "log" / f"{role}.log") for role in ROLES}
         self._sites = sites
         self._roles: dict[str, Worker] = {}
-        self._web_port, self._receivers_port, self._metrics_port = _ports(1), _ports(1), _ports(3)
+        self._web_port, self._receivers_port, self._metrics_port = _ports(1), _ports(1), _ports(4)
         self.far_end = FarEnd(f"http://127.0.0.1:{self._receivers_port}")
         self.client = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{self._web_port}/api/v1", timeout=5, trust_env=False

@@ -11,6 +11,8 @@ from tests.servers import DatabaseServer, Template
 
 #: In an order that foreign keys allow.
 _TABLES = (
+    *("camera_lesson", "camera_evidence", "camera_memory", "camera_patrol", "camera_day", "camera_day_folded"),
+    *("camera_interval", "camera_truth", "camera_source"),
     *("compliance_interval", "target_flag", "expiry_warning", "link_proof", "device_condition", "target_mark"),
     *("action_key", "attachment", "held_finding", "maintenance_window"),
     *("used_link", "response_tick", "response_upgrade", "response", "response_plan", "roster_audit"),

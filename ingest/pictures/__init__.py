@@ -1,0 +1,1 @@
+"""Collectors of cameras' pictures: asked for over HTTP, or sent to us over MQTT. Pixels are looked at elsewhere."""
