@@ -154,6 +154,7 @@ def main() -> None:
     from campuswatch.commands.audit import audit
     from campuswatch.commands.devices import devices
     from campuswatch.commands.duty import duty
+    from campuswatch.commands.patrol import patrol
     from campuswatch.commands.quarantine import quarantine
     from campuswatch.commands.registry import registry
     from campuswatch.commands.rules import rules
@@ -164,6 +165,7 @@ def main() -> None:
     program.add_command(audit)
     program.add_command(devices)
     program.add_command(duty)
+    program.add_command(patrol)
     program.add_command(quarantine)
     program.add_command(registry)
     program.add_command(rules)

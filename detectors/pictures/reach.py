@@ -79,7 +79,7 @@ _OF_PICTURES = (Truth.REACHABLE, Truth.DECODES, Truth.GOOD)
 
 
 def with_picture(standing: tuple[str, ...], *, suspect: bool, learning: bool) -> tuple[Said, ...]:
-    """A picture came and was diagnosed: ``standing`` faults, gravest first; ``suspect`` of one that is not raised yet."""
+    """A picture came: ``standing`` are its faults, gravest first; ``suspect``: of one that is not raised yet, too."""
     there: tuple[Said, ...] = ((Truth.REACHABLE, TruthState.YES, ""), (Truth.DECODES, TruthState.YES, ""))
     if standing:
         return (*there, (Truth.GOOD, TruthState.NO, standing[0]))
