@@ -25,6 +25,8 @@ from dashboards.routes.attachments import attachment_routes
 from dashboards.routes.audit import audit_routes
 from dashboards.routes.calendar import calendar_routes
 from dashboards.routes.compliance import compliance_routes, self_test_routes
+from dashboards.routes.deliveries import delivery_routes
+from dashboards.routes.devices import device_routes
 from dashboards.routes.duty import duty_routes
 from dashboards.routes.guard_posts import guard_post_routes
 from dashboards.routes.guards import guard_routes
@@ -129,9 +131,11 @@ def create_app(
     for routes in (
         wall_routes(services),
         site_routes(services),
+        device_routes(services),
         incident_routes(services),
         attachment_routes(services),
         window_routes(services),
+        delivery_routes(services),
         quarantine_routes(services),
         ledger_routes(services),
         duty_routes(services),
