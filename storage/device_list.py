@@ -39,15 +39,17 @@ _ORDERS: dict[Order, LiteralString] = {
     " site_id, device_id",
 }
 # The worst open incident is looked up for the rows that are shown, not for all.
+_SHOWN: LiteralString = (
+    "SELECT d.device_no, s.site_no, s.site_id, s.name AS site_name, s.name_en AS site_name_en, s.township,"
+    " d.device_id, d.kind, d.name, d.place, coalesce(st.connectivity, 'unknown') AS connectivity,"
+    " coalesce(st.reason, '') AS reason, st.since, st.last_seen_at"
+)
 _ROWS: LiteralString = (
-    "SELECT shown.site_id, shown.site_name, shown.site_name_en, shown.township, shown.device_id, shown.kind,"
-    " shown.name, shown.place, shown.connectivity, shown.reason, shown.since, shown.last_seen_at, trouble.incident_id"
-    " FROM (SELECT d.device_no, s.site_no, s.site_id, s.name AS site_name, s.name_en AS site_name_en, s.township,"
-    " d.device_id, d.kind, d.name, d.place, coalesce(st.connectivity, 'unknown') AS connectivity, coalesce(st.reason, '') AS reason,"
-    " st.since, st.last_seen_at{source}{where} ORDER BY {order} OFFSET %(offset)s LIMIT %(limit)s) AS shown"
+    "SELECT site_id, site_name, site_name_en, township, device_id, kind, name, place, connectivity, reason, since,"
+    " last_seen_at, trouble.incident_id"
+    " FROM ({shown}{source}{where} ORDER BY {order} OFFSET %(offset)s LIMIT %(limit)s) AS shown"
     " LEFT JOIN LATERAL (SELECT i.incident_id FROM incident AS i WHERE i.site_no = shown.site_no"
-    " AND i.device_no = shown.device_no"
-    " AND i.state IN ('raised', 'acknowledged', 'returned', 'normal')"
+    " AND i.device_no = shown.device_no AND i.state IN ('raised', 'acknowledged', 'returned', 'normal')"
     " ORDER BY i.severity_rank, i.raised_at DESC LIMIT 1) AS trouble ON true ORDER BY {order}"
 )
 
@@ -94,7 +96,7 @@ async def device_lines(
     conn: Connection, only: DeviceFilter, *, order: Order, offset: int, limit: int
 ) -> Sequence[DeviceLine]:
     cursor = await conn.execute(
-        _ROWS.format(source=_FROM, where=_CONNECTIVITY, order=_ORDERS[order]),
+        _ROWS.format(shown=_SHOWN, source=_FROM, where=_CONNECTIVITY, order=_ORDERS[order]),
         {**_values(only), "offset": offset, "limit": limit},
     )
     return [

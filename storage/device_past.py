@@ -35,7 +35,8 @@ _HEARTBEATS: LiteralString = (
     "SELECT date_bin(%(step)s, received_at, " + _ORIGIN + ") AS at, count(*) FROM heartbeat"
     # What a device dates a little wrongly is looked for as well; what counts is when it was heard.
     " WHERE device_no = %(device)s AND ts >= %(since)s - interval '10 minutes'"
-    " AND ts < %(until)s + interval '10 minutes' AND received_at >= %(since)s AND received_at < %(until)s GROUP BY 1 ORDER BY 1"
+    " AND ts < %(until)s + interval '10 minutes'"
+    " AND received_at >= %(since)s AND received_at < %(until)s GROUP BY 1 ORDER BY 1"
 )
 
 

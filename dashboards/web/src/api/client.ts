@@ -14,6 +14,7 @@ import type {
   ReplayReport,
   ReportClock,
   SiteDetail,
+  SiteEntry,
   UnregisteredDevice,
   Verification,
   VerificationReason,
@@ -23,11 +24,17 @@ const ROOT = '/api/v1'
 const TIMEOUT_MS = 10_000
 const PAGES_AT_MOST = 20
 
+export interface FieldError {
+  field: string
+  message: string
+}
+
 export class ApiError extends Error {
-  /** `status` 0 means that no answer came at all. */
+  /** `status` 0 means that no answer came at all. `fields`: what is wrong with which part of the request. */
   constructor(
     readonly status: number,
     readonly detail: string,
+    readonly fields: FieldError[] = [],
   ) {
     super(detail)
   }
@@ -36,13 +43,18 @@ export class ApiError extends Error {
 interface Problem {
   title?: string
   detail?: string
-  errors?: unknown
+  errors?: FieldError[]
 }
 
-async function call<Answer>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+export async function call<Answer>(
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const request: RequestInit = {
     method,
-    headers: { Accept: 'application/json' },
+    headers: { Accept: 'application/json', ...headers },
     signal: AbortSignal.timeout(TIMEOUT_MS),
   }
   if (body instanceof Blob) {
@@ -61,7 +73,7 @@ async function call<Answer>(method: 'GET' | 'POST', path: string, body?: unknown
   if (!answer.ok) {
     const problem = (await answer.json().catch(() => ({}))) as Problem
     const faults = problem.errors === undefined ? '' : ` ${JSON.stringify(problem.errors)}`
-    throw new ApiError(answer.status, (problem.detail ?? problem.title ?? answer.statusText) + faults)
+    throw new ApiError(answer.status, (problem.detail ?? problem.title ?? answer.statusText) + faults, problem.errors ?? [])
   }
   return (await answer.json()) as Answer
 }
@@ -128,6 +140,19 @@ export function attachmentUrl(id: string, number: number): string {
 
 export function verificationReasons() {
   return call<{ reasons: VerificationReason[] }>('GET', '/verification-reasons')
+}
+
+/** Every site with its tile of the wall. */
+export async function allSites(): Promise<SiteEntry[]> {
+  const found: SiteEntry[] = []
+  let cursor: string | null = null
+  for (let page = 0; page < PAGES_AT_MOST; page += 1) {
+    const answer: Page<SiteEntry> = await call('GET', `/sites${query({ limit: 500, cursor })}`)
+    found.push(...answer.items)
+    cursor = answer.next_cursor
+    if (cursor === null) break
+  }
+  return found
 }
 
 export function site(id: string) {

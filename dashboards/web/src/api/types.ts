@@ -254,6 +254,13 @@ export interface SiteDetail {
   contact_phone: string
 }
 
+export interface SiteEntry extends SiteDetail {
+  pupils: number | null
+  boarders: number
+  key_site: boolean
+  tile: SiteTile
+}
+
 export interface DeviceView {
   site_id: string
   device_id: string

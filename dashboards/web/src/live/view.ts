@@ -2,17 +2,52 @@
 
 import { computed, ref } from 'vue'
 
-export type Route = 'wall' | 'targets' | 'intake'
+/** In the order of the navigation. */
+export const ROUTES = [
+  'wall',
+  'incidents',
+  'sites',
+  'devices',
+  'targets',
+  'duty',
+  'delivery',
+  'warnings',
+  'maintenance',
+  'rules',
+  'intake',
+  'load',
+  'audit',
+] as const
+export type Route = (typeof ROUTES)[number]
 
-function read(): Route {
-  if (window.location.hash.startsWith('#/targets')) return 'targets'
-  return window.location.hash.startsWith('#/intake') ? 'intake' : 'wall'
+interface Place {
+  route: Route
+  /** What follows the route: `#/devices/s001/s001-cam-01`. */
+  rest: string[]
 }
 
-export const route = ref<Route>(read())
+function read(): Place {
+  const [name, ...rest] = window.location.hash.replace(/^#\//, '').split('/').filter((one) => one !== '')
+  const route = ROUTES.find((one) => one === name) ?? 'wall'
+  return { route, rest: rest.map((one) => decodeURIComponent(one)) }
+}
+
+const place = ref<Place>(read())
 window.addEventListener('hashchange', () => {
-  route.value = read()
+  place.value = read()
 })
+
+export const route = computed(() => place.value.route)
+export const rest = computed(() => place.value.rest)
+
+export function address(name: Route, ...parts: string[]): string {
+  if (name === 'wall') return '#/'
+  return `#/${[name, ...parts.map((one) => encodeURIComponent(one))].join('/')}`
+}
+
+export function go(name: Route, ...parts: string[]): void {
+  window.location.hash = address(name, ...parts)
+}
 
 export const openSite = ref<string | null>(null)
 export const openIncident = ref<string | null>(null)
@@ -24,7 +59,12 @@ export function showSite(siteId: string): void {
   openSite.value = siteId
 }
 
+/** Over the wall; whoever works on whole pages of incidents gets the next one whole as well. */
 export function showIncident(incidentId: string): void {
+  if (route.value === 'incidents') {
+    go('incidents', incidentId)
+    return
+  }
   window.location.hash = '#/'
   openIncident.value = incidentId
 }

@@ -1,11 +1,10 @@
+import { pagesEn } from './pages.en'
 import type { Dictionary } from './zh'
 
 export const en: Dictionary = {
-  'app.title': 'District School Safety Control Room',
+  ...pagesEn,
 
-  'nav.wall': 'Live wall',
-  'nav.targets': 'Targets',
-  'nav.intake': 'Ledger and quarantine',
+  'app.title': 'District School Safety Control Room',
 
   'common.close': 'Close',
   'common.cancel': 'Cancel',

@@ -1,11 +1,11 @@
 // Chinese is the model: every key here must exist in the English dictionary too, or vue-tsc fails.
 
-export const zh = {
-  'app.title': '区校园安全监控中心',
+import { pagesZh } from './pages.zh'
 
-  'nav.wall': '监控大屏',
-  'nav.targets': '达标',
-  'nav.intake': '收存与隔离',
+export const zh = {
+  ...pagesZh,
+
+  'app.title': '区校园安全监控中心',
 
   'common.close': '关闭',
   'common.cancel': '取消',

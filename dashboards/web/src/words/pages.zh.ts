@@ -1,0 +1,31 @@
+// The words of the pages beside the wall. Chinese is the model, as in zh.ts.
+
+export const pagesZh = {
+  'nav.label': '页面',
+  'nav.wall': '监控大屏',
+  'nav.incidents': '事件',
+  'nav.sites': '校点',
+  'nav.devices': '设备',
+  'nav.targets': '达标',
+  'nav.duty': '值班',
+  'nav.delivery': '通知',
+  'nav.warnings': '预警',
+  'nav.maintenance': '维护搁置',
+  'nav.rules': '规则',
+  'nav.intake': '收存隔离',
+  'nav.load': '负荷',
+  'nav.audit': '审计',
+
+  'wall.layout': '大屏布局',
+  'wall.layout.both': '图块和地图',
+  'wall.layout.tiles': '只看图块',
+  'wall.layout.map': '只看地图',
+  'map.label': '校点地图，方向键移动，回车打开',
+  'map.north': '北',
+  'map.away': '{count} 所未登记坐标',
+  'map.failed': '无法加载坐标，请刷新',
+  'gauge.label': '三个100%',
+  'gauge.short': '差 {count} 所',
+  'gauge.all': '全部达标',
+  'gauge.old': '达标数据于 {age}前更新',
+} as const
