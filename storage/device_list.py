@@ -100,6 +100,34 @@ async def device_lines(
         {**_values(only), "offset": offset, "limit": limit},
     )
     return [
-        DeviceLine(*row[:5], DeviceKind(row[5]), *row[6:10], utc_or_none(row[10]), utc_or_none(row[11]), row[12])
-        for row in await cursor.fetchall()
+        DeviceLine(
+            site_id,
+            site_name,
+            site_name_en,
+            township,
+            device_id,
+            DeviceKind(kind),
+            name,
+            place,
+            connectivity,
+            reason,
+            utc_or_none(since),
+            utc_or_none(last_seen_at),
+            incident_id,
+        )
+        for (
+            site_id,
+            site_name,
+            site_name_en,
+            township,
+            device_id,
+            kind,
+            name,
+            place,
+            connectivity,
+            reason,
+            since,
+            last_seen_at,
+            incident_id,
+        ) in await cursor.fetchall()
     ]

@@ -49,7 +49,7 @@ class Point(NamedTuple):
 
 class Beats(NamedTuple):
     at: datetime
-    count: int
+    heard: int
 
 
 class PastReport(msgspec.Struct, frozen=True):
@@ -72,8 +72,9 @@ class PastIncident(msgspec.Struct, frozen=True):
 
 
 class DevicePast(msgspec.Struct, frozen=True, kw_only=True):
-    """``heartbeat_s``: how often it has to be heard."""
+    """``registered_at``: before that nothing was expected of it; ``heartbeat_s``: how often it has to be heard."""
 
+    registered_at: datetime
     since: datetime
     until: datetime
     step_s: int
@@ -93,14 +94,14 @@ async def device_past(
 ) -> DevicePast | None:
     """None where no such device is in service. Newest reports and incidents first."""
     cursor = await conn.execute(
-        "SELECT d.device_no, d.site_no, d.heartbeat_s FROM device AS d JOIN site AS s USING (site_no)"
+        "SELECT d.device_no, d.site_no, d.heartbeat_s, d.created_at FROM device AS d JOIN site AS s USING (site_no)"
         " WHERE s.site_id = %s AND d.device_id = %s AND d.retired_at IS NULL",
         (site_id, device_id),
     )
     row = await cursor.fetchone()
     if row is None:
         return None
-    device_no, site_no, heartbeat_s = row
+    device_no, site_no, heartbeat_s, registered_at = row
     step = step_for(until - since)
     values = {"device": device_no, "site": site_no, "since": since, "until": until, "step": step}
     metrics: dict[str, list[Point]] = {}
@@ -109,12 +110,13 @@ async def device_past(
         metrics.setdefault(metric, []).append(Point(utc(at), low, mean, high))
     cursor = await conn.execute(_HEARTBEATS, values)
     return DevicePast(
+        registered_at=utc(registered_at),
         since=since,
         until=until,
         step_s=int(step.total_seconds()),
         heartbeat_s=heartbeat_s,
         metrics=metrics,
-        heartbeats=[Beats(utc(at), count) for at, count in await cursor.fetchall()],
+        heartbeats=[Beats(utc(at), heard) for at, heard in await cursor.fetchall()],
         reports=await _reports(conn, values),
         incidents=await _incidents(conn, values),
     )

@@ -245,15 +245,26 @@ async def next_clock(conn: Connection, *, but: Sequence[UUID] = ()) -> datetime 
 
 
 async def clocks(
-    conn: Connection, *, state: ClockState | None = None, limit: int = 200, clock_id: UUID | None = None
+    conn: Connection,
+    *,
+    state: ClockState | None = None,
+    limit: int = 200,
+    clock_id: UUID | None = None,
+    incident_id: UUID | None = None,
 ) -> list[ReportClock]:
     """Those that run first, the most urgent of them first; then the newest."""
     cursor = await conn.execute(
         f"SELECT {_CLOCK} FROM {_CLOCKS} WHERE (%(state)s::text IS NULL OR c.state = %(state)s)"
         " AND (%(clock)s::uuid IS NULL OR c.clock_id = %(clock)s)"
+        " AND (%(incident)s::uuid IS NULL OR c.incident_id = %(incident)s)"
         " ORDER BY c.state <> 'running', CASE WHEN c.state = 'running' THEN c.due_at END, c.started_at DESC"
         " LIMIT %(limit)s",
-        {"state": None if state is None else state.value, "clock": clock_id, "limit": limit},
+        {
+            "state": None if state is None else state.value,
+            "clock": clock_id,
+            "incident": incident_id,
+            "limit": limit,
+        },
     )
     return [_of(ReportClock, row) for row in await cursor.fetchall()]
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from dashboards.delivery_schemas import DeliveriesReply
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
+from dashboards.schemas.deliveries import DeliveriesReply
 from dashboards.services import Services, json_reply
 from storage.delivery_list import DeliveryPlace, Which, delivery_counts, delivery_lines
 from storage.pool import Connection

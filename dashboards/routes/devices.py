@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
-from dashboards.device_schemas import DeviceLinesReply, DevicePastReply
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import DeviceId, DeviceReply, SiteId, Text
+from dashboards.schemas import DeviceId, SiteId, Text
+from dashboards.schemas.devices import DeviceLinesReply, DevicePastReply
+from dashboards.schemas.sites import DeviceReply
 from dashboards.services import Services, json_reply
 from domain.device import DeviceKind
 from domain.errors import UnknownDevice

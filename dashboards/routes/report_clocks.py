@@ -51,10 +51,13 @@ def clock_routes(services: Services, liaison: Liaison) -> APIRouter:
     )
     async def list_clocks(
         state: Annotated[Literal["all", "running", "met", "missed", "waived"], Query()] = "all",
+        incident_id: Annotated[UUID | None, Query(description="Of one incident.")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 200,
     ) -> Response:
         only = None if state == "all" else ClockState(state)
-        return json_reply(await services.reader.read(lambda conn: clocks(conn, state=only, limit=limit)))
+        return json_reply(
+            await services.reader.read(lambda conn: clocks(conn, state=only, limit=limit, incident_id=incident_id))
+        )
 
     @routes.get(
         "/{clock_id}",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import httpx
 
-from dashboards.delivery_schemas import DeliveriesReply
+from dashboards.schemas.deliveries import DeliveriesReply
 from tests.integration.dashboards.district import District, ago
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import httpx
 
-from dashboards.device_schemas import DeviceLinesReply, DevicePastReply
+from dashboards.schemas.devices import DeviceLinesReply, DevicePastReply
 from tests.integration.dashboards.district import NOW, District, ago
 
 

@@ -121,6 +121,7 @@ async def test_a_clock_from_its_start_to_its_report(client: httpx.AsyncClient) -
     )
     assert [one["clock_id"] for one in (await client.get("/report-clocks?state=running")).json()] == [clock["clock_id"]]
     assert (await client.post(f"{way}/waive", json={"actor": "甲", "reason": "无需上报"})).json()["state"] == "waived"
+    assert (await client.get(f"/report-clocks?incident_id={uuid4()}")).json() == []
     assert (await client.get(f"/report-clocks/{uuid4()}")).status_code == 404
 
 

@@ -36,7 +36,7 @@ export function watchClocks(): void {
 
 export const URGENT_MS = 30 * 60_000
 
-export function leftUntil(clock: ReportClock, now: number): number {
+export function leftUntil(clock: Pick<ReportClock, 'due_at'>, now: number): number {
   return Date.parse(clock.due_at) - now
 }
 

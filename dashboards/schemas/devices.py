@@ -73,6 +73,7 @@ class PastIncidentReply(Reply):
 class DevicePastReply(Reply):
     """A device over a time."""
 
+    registered_at: datetime = Field(description="Nothing was expected of it before.")
     since: datetime
     until: datetime
     step_s: int = Field(description="Readings and heartbeats are folded into steps of so many seconds.")
