@@ -38,6 +38,12 @@ function valueText(name: string, value: unknown): string {
   if (name === 'kinds') return kindCounts(value)
   if (name === 'verification' || name === 'severity') return change(name, value)
   if (name === 'of_rule') return wordOr('rule', String(value))
+  if (name === 'state') return change('incident_state', value)
+  if (name === 'grade') return change('grade', value)
+  // As the audit trail tells of a change: before and after.
+  if (Array.isArray(value) && value.length === 2 && value.every((one) => one === null || typeof one !== 'object')) {
+    return change(name, value)
+  }
   if (typeof value === 'object') return JSON.stringify(value)
   const text = String(value)
   if (name === 'reason') return reasonText(wordOr('reason', text))
