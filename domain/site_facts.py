@@ -37,12 +37,15 @@ class LinkProof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LinkFact(msgspec.Struct, frozen=True, kw_only=True):
-    """A link to police or education: ``alive`` None = nobody knows yet. ``since`` is when it began to be so."""
+    """A link to police or education: ``alive`` None = nobody knows yet. ``since`` is when it began to be so;
+    ``proved_at`` is when it receipted the newest test alarm of its own, ``watched_since`` since when it is supervised.
+    """
 
     link_id: str
     alive: bool | None = None
     since: datetime | None = None
     proved_at: datetime | None = None
+    watched_since: datetime | None = None
 
 
 class DeviceFact(msgspec.Struct, frozen=True, kw_only=True):

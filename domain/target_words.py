@@ -34,6 +34,12 @@ CAUSE_WORDS: Final[dict[str, tuple[str, str]]] = {
     "post_manned": ("护学岗无人或人数不足", "guard post not manned"),
 }
 
+#: With whom schools are networked.
+LINK_WORDS: Final[dict[str, tuple[str, str]]] = {
+    "police": ("公安", "police"),
+    "education": ("教育", "education"),
+}
+
 #: What will not hold any more.
 EXPIRY_WORDS: Final[dict[str, tuple[str, str]]] = {
     "guard": ("保安员证、年龄或任期到期", "guard's certificate, age or term"),

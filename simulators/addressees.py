@@ -11,7 +11,7 @@ from domain.device import Device, DeviceKind
 from domain.observation import AlarmKind, EventKind
 from domain.site import Site
 from domain.vocabulary import DEVICE_WORDS
-from simulators.behaviour import BATTERY_KINDS
+from simulators.behaviour import BATTERY_KINDS, MEASURES
 from simulators.errors import OrderRefused
 from simulators.gazetteer import TOWNSHIPS
 from simulators.orders import Op, Order, check
@@ -51,6 +51,12 @@ _USUAL_EVENT = {
     EventKind.PATROL_CHECKED: DeviceKind.PATROL_POINT,
     EventKind.PICTURE_FAULT: DeviceKind.CAMERA,
     EventKind.RECEIPT: DeviceKind.ONE_KEY_ALARM,
+}
+
+_USUAL_READING = {
+    **{metric: kind for kind, metric in MEASURES.items()},
+    "gas_lel_pct": DeviceKind.GAS,
+    "co_ppm": DeviceKind.GAS,
 }
 
 
@@ -110,6 +116,8 @@ class Addressees:
                 usual = _USUAL_EVENT[EventKind(order.kind)]
             case Op.STATE:
                 usual = DeviceKind.ACCESS_CONTROL
+            case Op.READING:
+                usual = _USUAL_READING.get(order.metric)
             case _:
                 usual = FITTING[order.op][0] if order.op in FITTING else None
         found = next((n for n in site if usual is None or self._devices[n].kind is usual), None)

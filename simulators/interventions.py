@@ -19,7 +19,7 @@ from simulators.behaviour import MEASURES
 from simulators.course import COOLING_S, Course, Ramp
 from simulators.errors import OrderRefused
 from simulators.loop import Loop
-from simulators.message import Message, alarm, event, state, topic
+from simulators.message import Message, alarm, event, reading, state, topic
 from simulators.orders import Op, Order
 
 EXTRA_READING_EVERY_S = 5.0
@@ -99,6 +99,11 @@ class Interventions:
                 self._refuse_silent(one, name, at_s)
                 what = order.kind or "state"
                 return self._report(one, order, at_s), f"{name} says {what}{'' if order.active else ' ended'}"
+            case Op.READING:
+                self._refuse_silent(one, name, at_s)
+                payload = reading(self.clock_s(one, at_s), order.metric, order.value)
+                said = f"{order.metric} {order.value:g} {METRICS[order.metric].unit}"
+                return self._say(one, Channel.READING, at_s, payload), f"{name} says {said}"
             case Op.REPEAT:
                 self._refuse_silent(one, name, at_s)
                 self.loops.append(Loop(one, at_s, order.times, order.over_s, self._said.get(one)))

@@ -39,10 +39,12 @@ from simulators.register import build_register
 from simulators.scenarios.happening import OPERATOR, Happening, HappeningKind
 from simulators.scenarios.played import Played
 from simulators.scenarios.script import (
+    TESTED_S,
     LinkAct,
     MaintenanceAct,
     OperatorAct,
     RegistryAct,
+    RegistryOp,
     Script,
     ShelveAct,
     Step,
@@ -73,8 +75,13 @@ def starting_at(script: Script, start_s: float) -> Script:
 
 
 def refuse_unfit(script: Script) -> None:
-    """:raises NotInRealTime: it has steps that are not for a control room from outside."""
-    unfit = [step for step in script.steps if not isinstance(step.act, _FIT)]
+    """:raises NotInRealTime: it asks for what cannot be done to a control room, or seen of it, from outside."""
+    unfit = [step for step in script.steps if not isinstance(step.act, _FIT) or _of_the_day(step)]
+    if script.limits or script.tested_s != TESTED_S:
+        raise NotInRealTime(
+            f"{script.name} can only be rehearsed: its limits and when its alarms were tested are not those of a "
+            "control room that runs; run it without --live"
+        )
     targets = [want for want in script.wants if want.kind is HappeningKind.TARGET]
     if targets and not unfit:
         raise NotInRealTime(
@@ -87,6 +94,12 @@ def refuse_unfit(script: Script) -> None:
             f"{script.name} can only be rehearsed, because it reaches into the control room ({lines}); run it without "
             "--live"
         )
+
+
+def _of_the_day(step: Step) -> bool:
+    """Whether it is about what people of the simulated day do, which nobody does in real time."""
+    ops = (RegistryOp.UNREPORTED, RegistryOp.REPORTED_AGAIN)
+    return isinstance(step.act, RegistryAct) and step.act.op in ops
 
 
 def announced(script: Script) -> str:

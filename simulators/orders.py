@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from domain.metric import METRICS
 from domain.observation import AlarmKind, EventKind
 from simulators.errors import OrderRefused
 
@@ -36,6 +37,7 @@ class Op(StrEnum):
     ALARM = "alarm"  # a device reports an alarm of ``kind``, or with ``active`` false its end
     EVENT = "event"  # a device reports an event of ``kind``, or with ``active`` false its end
     STATE = "state"  # a device reports ``state``
+    READING = "reading"  # a device says once that ``metric`` is ``value``
     REPEAT = "repeat"  # what the device said last is sent ``times`` times again, byte for byte, over ``over_s``
     CLOCK = "clock"  # the device's clock is off by ``off_s`` from now on; 0 = right again
     BATTERY = "battery"  # the device's battery stands at ``pct`` from now on; nothing = its own again
@@ -46,7 +48,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``alarm_sent``: whoever orders has published the alarm message already; the fleet adds readings only.
     ``kind``: an `AlarmKind` or an `EventKind`. ``township``, for cut and restore: all its sites.
-    ``links``: those that a drill is for.
+    ``links``: those that a drill is for. ``metric``: a name of `domain.metric`, ``value`` in its unit.
     """
 
     op: Op
@@ -66,6 +68,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     times: Annotated[int, msgspec.Meta(ge=0, le=MOST_TIMES)] = 0
     off_s: Annotated[float, msgspec.Meta(ge=-4e9, le=4e9)] = 0.0
     pct: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] | None = None
+    metric: str = ""
+    value: float = 0.0
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +101,18 @@ def faults(order: Order) -> Iterator[tuple[str, str]]:
         yield "kind", f"expected one of {', '.join(kinds)}, got {order.kind!r}"
     if order.op is Op.STATE and not order.state:
         yield "state", 'expected at least one word of how the device stands, such as {"door": "open"}'
+    if order.op is Op.READING:
+        yield from _misread(order)
     if order.op is Op.REPEAT and order.times < 1:
         yield "times", f"expected 1 to {MOST_TIMES}, how often it is said again"
+
+
+def _misread(order: Order) -> Iterator[tuple[str, str]]:
+    metric = METRICS.get(order.metric)
+    if metric is None:
+        yield "metric", f"expected one of {', '.join(METRICS)}, got {order.metric!r}"
+    elif not metric.low <= order.value <= metric.high:
+        yield "value", f"expected {metric.low:g} to {metric.high:g} {metric.unit}"
 
 
 def check(order: Order) -> None:

@@ -14,6 +14,8 @@ from simulators.register import Register
 from simulators.scenarios.script import RegistryAct, RegistryOp
 
 _DAY = timedelta(days=1)
+#: Why a target is switched on or off.
+_REASON = "模拟演练 (scenario)"
 #: What an answer says beside what an edit takes.
 _BESIDE = frozenset({"since", "guard_id", "site_id", "barrier_id"})
 
@@ -41,6 +43,9 @@ class Registrar:
             case RegistryOp.REPORTED:
                 post = f"{self._api}/posts/{quote(act.site)}/{quote(act.subject)}/reports"
                 await self._asking.post(post, {**by, "present": act.count})
+            case RegistryOp.ENABLED | RegistryOp.DISABLED:
+                version = {"reason": _REASON, "enabled": act.op is RegistryOp.ENABLED}
+                await self._asking.post(f"{self._api}/targets/{quote(act.subject)}/versions", {**by, **version})
             case RegistryOp.ENROLLED:
                 url = f"{self._api}/sites/{quote(act.site)}/enrolment"
                 known = await self._asking.get(url, dict[str, Any])

@@ -52,20 +52,19 @@ async def entries(conn: Connection, *, after: int) -> list[Entry]:
 
 
 class Stood(msgspec.Struct, frozen=True):
-    """A site began to stand otherwise to a target. ``causes``: the requirements that it is not known to meet."""
+    """A site began to stand otherwise to a target. ``causes``: what it is not known to meet, each with its proof."""
 
     interval_no: int
     site_id: str
     target_id: str
     standing: str
-    causes: list[str]
+    causes: list[dict[str, Any]]
 
 
 async def standings(conn: Connection, *, after: int) -> list[Stood]:
     """What began beyond the number ``after``, in the order of the numbers: drop-offs with their causes, and changes."""
     cursor = await conn.execute(
-        "SELECT c.interval_no, s.site_id, c.target_id, c.standing,"
-        " ARRAY(SELECT DISTINCT one ->> 'requirement' FROM jsonb_array_elements(c.causes) AS one ORDER BY 1)"
+        "SELECT c.interval_no, s.site_id, c.target_id, c.standing, c.causes"
         " FROM compliance_interval AS c JOIN site AS s USING (site_no)"
         " WHERE c.interval_no > %s AND (c.standing = 'dropped' OR NOT EXISTS (SELECT FROM compliance_interval AS b"
         "  WHERE b.site_no = c.site_no AND b.target_id = c.target_id AND b.until = c.since"

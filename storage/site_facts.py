@@ -101,6 +101,7 @@ async def load_link_facts(conn: Connection) -> tuple[LinkFact, ...]:
             alive=False if one.silent_since is not None else True if one.alive_since is not None else None,
             since=one.silent_since or one.alive_since,
             proved_at=one.test_receipted_at,
+            watched_since=one.watched_since,
         )
         for one in await link_states(conn)
     )

@@ -31,6 +31,7 @@ from campuswatch.rehearsal.connections import open_connections
 from campuswatch.rehearsal.ears import Ears
 from campuswatch.rehearsal.loop import LoopClock, VirtualLoop
 from campuswatch.rehearsal.outside import Walls
+from campuswatch.rehearsal.posts import Posts
 from campuswatch.rehearsal.registry import change_registry
 from campuswatch.rehearsal.roster import change_roster, link_of
 from campuswatch.rehearsal.story import Story
@@ -77,6 +78,7 @@ from simulators.scenarios.script import (
     Process,
     ReadAct,
     RegistryAct,
+    RegistryOp,
     ReportAct,
     ReportStep,
     RestartAct,
@@ -102,8 +104,6 @@ SETTLING_S = 5.0
 #: The database goes and comes so long after its moment.
 TIE_S = 0.0005
 LEADER, SITE_LEADER, CONTACT, OPERATOR = "王主任", "校领导", "json://rehearsal", "rehearsal"
-#: So long ago each one-key alarm was tested over both links, and receipted.
-ACCEPTED = timedelta(days=10)
 _LINKS = (LinkName.POLICE, LinkName.EDUCATION)
 _ROLES = {Process.ALARM: alarm.run, Process.ALERTING: alerting.run}
 _ALARM_TOPIC = "/alarm"
@@ -116,6 +116,8 @@ async def open_house(script: Script, settings: Settings, loop: VirtualLoop) -> A
     :param settings: name an empty, migrated database and a directory of its own.
     """
     clock = LoopClock(loop, datetime.fromtimestamp(script.start_s - SETTLING_S, UTC))
+    if script.limits:
+        settings = settings.model_copy(update={"ingest": settings.ingest.model_copy(update=script.limits)})
     around = Surroundings(settings=settings, clock=clock, metrics=CollectorRegistry())
     async with open_connections(settings.database_url(), name="rehearsal") as pool, asyncio.TaskGroup() as tasks:
         house = House(script, around, pool, loop, clock, tasks)
@@ -170,6 +172,10 @@ class House:
             interventions=self._interventions,
             sites=script.district.sites,
         )
+        register = build_register(
+            script.seed, script.district.sites, devices, on=clock.now().astimezone(CHINA_TIME).date()
+        )
+        self._posts = Posts(script.seed, script.district.sites, register.posts, since_s=script.start_s)
         self._watch = self._new_watch()
         self._living: list[asyncio.Task[None]] = []
         self._lives: dict[Process, asyncio.Task[None]] = {}
@@ -199,7 +205,7 @@ class House:
         await import_simulated_register(
             conn, sites, devices, seed=script.seed, actor=OPERATOR, at=now, contacts=[CONTACT]
         )
-        await accept_links(conn, [link.value for link in _LINKS], now - ACCEPTED)
+        await accept_links(conn, [link.value for link in _LINKS], now - timedelta(seconds=script.tested_s))
         lasts = timedelta(seconds=script.ends_s - script.start_s)
         await plan_shifts(
             conn, sites, devices, seed=script.seed, actor=OPERATOR, at=now, ahead=lasts + timedelta(days=1)
@@ -221,12 +227,20 @@ class House:
     async def _listen(self, until_s: float) -> None:
         """Let the district speak and time pass."""
         while self._watch.now_s < until_s or self._watch.found or self._watch.alarms or self._watch.reported:
-            self._watch.listen(until_s)
+            self._watch.listen(min(until_s, max(self._posts.next_s, self._watch.now_s)))
             alarms, self._watch.alarms = self._watch.alarms, []
             for message in alarms:
                 self._send(message)
             await self._until(self._watch.now_s)
             await self._watch.commit()
+            await self._report_posts()
+
+    async def _report_posts(self) -> None:
+        """The people at the guard posts tell who stands there."""
+        if self._posts.fall_due(self._watch.now_s):
+            with suppress(StorageError):
+                async with self._connection() as conn:
+                    await self._posts.report(conn, self._clock.now())
 
     async def _until(self, at_s: float) -> None:
         await asyncio.sleep(max(0.0, at_s - self._clock.now().timestamp()))
@@ -443,6 +457,9 @@ class House:
 
     async def _change_registry(self, act: RegistryAct) -> None:
         """Whoever does so while the database is away is told so."""
+        if act.op in (RegistryOp.UNREPORTED, RegistryOp.REPORTED_AGAIN):
+            self._posts.be_quiet(act.site, act.subject, quiet=act.op is RegistryOp.UNREPORTED)
+            return
         script, now = self._script, self._clock.now()
         register = build_register(
             script.seed, script.district.sites, script.district.devices, on=now.astimezone(CHINA_TIME).date()

@@ -16,6 +16,7 @@ from storage.guards import GUARDS, record_check_ins
 from storage.pool import Connection
 from storage.premises import BARRIERS, edit_barrier, inspect
 from storage.sites import get_site, upsert_sites
+from storage.targets import add_version, target_definitions
 from storage.versions import edit, get, remove
 
 _DAY = timedelta(days=1)
@@ -35,6 +36,11 @@ async def change_registry(conn: Connection, act: RegistryAct, register: Register
             site = (await get_site(conn, act.site)).site
             changed = msgspec.structs.replace(site, pupils=act.count, boarders=act.boarders)
             await upsert_sites(conn, [changed], actor=actor, at=at)
+        case RegistryOp.ENABLED | RegistryOp.DISABLED:
+            newest = (await target_definitions(conn, act.subject))[-1]
+            enabled = act.op is RegistryOp.ENABLED
+            changed_ = msgspec.structs.replace(newest, enabled=enabled, starts_at=at, author=actor, reason="rehearsal")
+            await add_version(conn, changed_, at=at)
         case RegistryOp.REMOVED:
             await remove(conn, BARRIERS, act.site, act.subject, version=None, actor=actor, at=at)
         case RegistryOp.INSTALLED:

@@ -61,7 +61,8 @@ class Story:
                     what=one.target_id,
                     site=one.site_id,
                     standing=one.standing,
-                    causes=tuple(one.causes),
+                    causes=tuple(sorted({cause["requirement"] for cause in one.causes})),
+                    proofs=tuple({**cause.get("detail", {}), **cause} for cause in one.causes),
                 )
             )
 

@@ -11,21 +11,17 @@ import structlog
 
 from campuswatch.targets.rulings import Rulings
 from detectors.targets import complete, judge
-from detectors.targets.expiries import self_tests
+from detectors.targets.expiries import link_tests, self_tests
 from detectors.targets.networking import Networking
 from domain.clock import Clock
 from domain.errors import DefinitionRefused, UnknownSite
 from domain.self_test import SelfTest
 from domain.target import TargetDefinition, Verdict
-from storage.links import link_states
 from storage.pool import Connection, Pool, wrapped_errors
-from storage.site_facts import load_site_facts
+from storage.site_facts import load_link_facts, load_site_facts
 from storage.targets import add_version, target_definitions
 
 log = structlog.get_logger("campuswatch.targets")
-
-#: A link is tested daily.
-LINK_TEST_EVERY = timedelta(days=1)
 
 
 class TargetAssessor:
@@ -83,19 +79,7 @@ async def due_tests(
         for facts in (await load_site_facts(conn, now=now, site_id=site_id)).values():
             found += self_tests(facts, by.parameters)
     if site_id is None:
-        found += [
-            SelfTest(
-                site_id="",
-                device_id="",
-                device_no=None,
-                name=link.link_id,
-                place="",
-                link_id=link.link_id,
-                last_at=link.test_receipted_at,
-                due_at=(link.test_receipted_at or link.watched_since) + LINK_TEST_EVERY,
-            )
-            for link in await link_states(conn)
-        ]
+        found += link_tests(await load_link_facts(conn))
     return sorted(
         (one for one in found if one.due_at < due_before),
         key=lambda one: (one.due_at, one.site_id, one.device_id, one.link_id),

@@ -24,10 +24,11 @@ from detectors.targets.drops import (
     switched_off,
 )
 from detectors.targets.expiries import (
-    SELF_TEST_MISSING,
     Ahead,
     expiring,
     follow_tests,
+    link_tests,
+    missing_key,
     next_overdue,
     next_warning,
     overdue,
@@ -37,7 +38,8 @@ from detectors.targets.expiries import (
 )
 from detectors.targets.networking import Networking
 from domain.finding import Finding, FindingKind
-from domain.site_facts import FactKind, SiteFacts, differing
+from domain.self_test import SelfTest
+from domain.site_facts import FactKind, LinkFact, SiteFacts, differing
 from domain.target import Evidence, Standing, Verdict
 from storage.compliance import Closing, Interval, Warned
 
@@ -71,6 +73,9 @@ class Books:
         self.held: dict[Pair, Held] = {}
         self.flags: dict[str, Flag] = {}
         self.warned: dict[Pair, set[Ahead]] = {}
+        self._links: tuple[LinkFact, ...] = ()
+        self._links_at: datetime | None = None  # when one of their tests is overdue
+        self._links_due = False
         self._due: set[Pair] = set()
         self._wakes: list[tuple[datetime, Pair]] = []
         self._wake_of: dict[Pair, datetime] = {}
@@ -87,6 +92,8 @@ class Books:
                 continue
             kinds = set(FactKind) if before is None else differing(before, one)
             self.facts[one.site_no] = one
+            if one.links != self._links:
+                self._links, self._links_due = one.links, True
             touched += bool(kinds)
             for target_id in self.rulings.target_ids:
                 self._touch(one.site_no, target_id, kinds)
@@ -102,7 +109,7 @@ class Books:
         """Judge by these from now on."""
         if rulings == self.rulings:
             return
-        self.rulings = rulings
+        self.rulings, self._links_due = rulings, True
         self._due.update((site_no, target_id) for site_no in self.facts for target_id in rulings.target_ids)
 
     def take_up(self, looked_at: datetime) -> None:
@@ -116,7 +123,8 @@ class Books:
     def next_at(self) -> datetime | None:
         while self._wakes and self._wake_of.get(self._wakes[0][1]) != self._wakes[0][0]:
             heappop(self._wakes)
-        return self._wakes[0][0] if self._wakes else None
+        site_at = self._wakes[0][0] if self._wakes else None
+        return min((at for at in (site_at, self._links_at) if at is not None), default=None)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -124,12 +132,18 @@ class Books:
         """Everything that changed until ``now``: by itself at its own time, by its facts now."""
         draft = Draft()
         while (at := self.next_at) is not None and at <= now:
+            if at == self._links_at:
+                self._look_at_links(at, draft)
+                continue
             _, pair = heappop(self._wakes)
             del self._wake_of[pair]
             self._judge(pair, at, draft)
         due, self._due = sorted(self._due), set()
         for pair in due:
             self._judge(pair, now, draft)
+        if self._links_due:
+            self._links_due = False
+            self._look_at_links(now, draft)
         return draft
 
     def _judge(self, pair: Pair, at: datetime, draft: Draft) -> None:
@@ -202,8 +216,31 @@ class Books:
         self.warned[pair] = set(wanted)
         if isinstance(by.parameters, Networking):
             missing = overdue(list(self_tests(facts, by.parameters)), at)
-            key = f"{SELF_TEST_MISSING}/{facts.site_id}"
-            self._flag(key, *follow_tests(self.flags.get(key), missing, facts, by, at), draft)
+            self._follow_tests(facts, missing, by, at, draft)
+
+    def _follow_tests(self, facts: SiteFacts, missing: list[SelfTest], by: Ruling, at: datetime, draft: Draft) -> None:
+        key = missing_key(facts.site_id)
+        flag = self.flags.get(key)
+        after = follow_tests(flag, missing, by, at, key=key, site_no=facts.site_no, site_id=facts.site_id)
+        self._flag(key, *after, draft)
+
+    def _look_at_links(self, at: datetime, draft: Draft) -> None:
+        """The daily tests of the links themselves, which belong to no site."""
+        self._links_at = None
+        for target_id in self.rulings.target_ids:
+            by = self.rulings.in_force(target_id, at)
+            if by is None or not isinstance(by.parameters, Networking):
+                continue
+            asked = by.parameters.links if by.definition.enabled else ()
+            tests = list(link_tests(self._links, asked))
+            late = {test.link_id: test for test in overdue(tests, at)}
+            for link in self._links:
+                key = missing_key(f"link:{link.link_id}")
+                missing = [late[link.link_id]] if link.link_id in late else []
+                after = follow_tests(self.flags.get(key), missing, by, at, key=key, site_no=0, site_id="")
+                self._flag(key, *after, draft)
+            moments = (next_overdue(tests, at), self.rulings.next_start(target_id, at), self._links_at)
+            self._links_at = min((moment for moment in moments if moment is not None), default=None)
 
     def _close(self, pair: Pair, by: Ruling | None, facts: SiteFacts, at: datetime, draft: Draft) -> None:
         """The target is switched off: nothing is asked, nothing stands."""
@@ -227,8 +264,7 @@ class Books:
             finding = warning_finding(FindingKind.CLEARED, ahead, None, facts, by, at)
             draft.ended.append((Warned(site_no, target_id, *ahead), finding))
         if isinstance(by.parameters, Networking):
-            key = f"{SELF_TEST_MISSING}/{facts.site_id}"
-            self._flag(key, *follow_tests(self.flags.get(key), [], facts, by, at), draft)
+            self._follow_tests(facts, [], by, at, draft)
 
     def _expect(self, pair: Pair, at: datetime, verdict: Verdict | None = None) -> None:
         """Look again when something changes by itself after ``at``."""

@@ -126,8 +126,12 @@ class ReportedAlarm(Rule):
 
     def _report(self, kind: FindingKind, alarm: Alarm, rule: AlarmRule) -> Finding:
         device = alarm.device
+        at = self._clocks.at(alarm)
         # A test or a drill is a trouble of its own, so that it never hides the real one behind it.
         mark = "/test" if alarm.test else "/drill" if alarm.drill else ""
+        if alarm.test and alarm.alarm in _LATCHING:
+            # What nobody has reset is no reason for the links not to hear the next test: each day's is one of its own.
+            mark += f"/{at:%Y-%m-%d}"
         return Finding(
             finding_id=finding_id(rule.rule, device.key, kind.value, str(alarm.uid)),
             kind=kind,
@@ -140,7 +144,7 @@ class ReportedAlarm(Rule):
             site_id=device.site_id,
             device_no=device.device_no,
             device_id=device.device_id,
-            at=self._clocks.at(alarm),
+            at=at,
             found_at=alarm.received_at,
             test=alarm.test,
             drill=alarm.drill,

@@ -1,12 +1,12 @@
 """What will end by itself: certificates, ages, inspections, test alarms. Warned of 30, 7 and 1 days ahead, once each.
 
 Test alarms of one site are told of together, and not 30 days ahead: that is when the last one was. One that is a day
-overdue is `self_test_missing`.
+overdue is `self_test_missing`, and so is a daily test of a link itself: that one belongs to no site.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -16,9 +16,9 @@ from detectors.targets.networking import Networking
 from domain.device import DeviceKind
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
 from domain.self_test import SelfTest
-from domain.site_facts import SiteFacts
+from domain.site_facts import LinkFact, SiteFacts
 from domain.target import Evidence, Verdict
-from domain.target_words import EXPIRY_WORDS
+from domain.target_words import EXPIRY_WORDS, LINK_WORDS
 
 EXPIRY_AHEAD: Final = "expiry_ahead"
 SELF_TEST_MISSING: Final = "self_test_missing"
@@ -27,6 +27,8 @@ SELF_TEST: Final = "self_test"
 _EXPIRING: Final = frozenset({"guard", "barrier_inspected", SELF_TEST})
 _SEVERITY: Final = {1: Severity.MAJOR, 7: Severity.MINOR, 30: Severity.ADVICE}
 _OVERDUE: Final = timedelta(days=1)
+#: A link is tested daily, by the system itself.
+LINK_TEST_EVERY: Final = timedelta(days=1)
 
 
 class Ahead(NamedTuple):
@@ -61,6 +63,32 @@ def self_tests(facts: SiteFacts, figures: Networking) -> Iterator[SelfTest]:
                 last_at=last,
                 due_at=due,
             )
+
+
+def link_tests(links: Iterable[LinkFact], link_ids: Iterable[str] | None = None) -> Iterator[SelfTest]:
+    """The schedule of the links' own test alarms: of those that are supervised, and of ``link_ids`` where they are
+    given.
+    """
+    for link in links:
+        # A time in which nobody watched, and so nobody tested, is no fault of the link's.
+        began = max(filter(None, (link.proved_at, link.watched_since)), default=None)
+        if began is None or (link_ids is not None and link.link_id not in link_ids):
+            continue
+        yield SelfTest(
+            site_id="",
+            device_id="",
+            device_no=None,
+            name=link.link_id,
+            place="",
+            link_id=link.link_id,
+            last_at=link.proved_at,
+            due_at=began + LINK_TEST_EVERY,
+        )
+
+
+def missing_key(subject: str) -> str:
+    """``subject``: a site, or ``link:`` and a link."""
+    return f"{SELF_TEST_MISSING}/{subject}"
 
 
 def expiring(verdict: Verdict, facts: SiteFacts, by: Ruling) -> list[Evidence]:
@@ -151,16 +179,17 @@ def overdue(tests: Sequence[SelfTest], at: datetime) -> list[SelfTest]:
 
 
 def follow_tests(
-    flag: Flag | None, missing: Sequence[SelfTest], facts: SiteFacts, by: Ruling, at: datetime
+    flag: Flag | None, missing: Sequence[SelfTest], by: Ruling, at: datetime, *, key: str, site_no: int, site_id: str
 ) -> tuple[Flag | None, Finding | None]:
-    """One flag a site: raised with the first test that is missing, updated as they change, cleared with the last."""
-    key = f"{SELF_TEST_MISSING}/{facts.site_id}"
+    """One flag a site or link: raised with the first test that is missing, updated as they change, cleared with the
+    last. A link has no site.
+    """
     signature = frozenset((SELF_TEST, f"{one.device_id}@{one.link_id}", True) for one in missing)
     if (flag is not None and flag.signature == signature) or (flag is None and not missing):
         return flag, None
     kind = FindingKind.RAISED if flag is None else FindingKind.UPDATED if missing else FindingKind.CLEARED
     since = at if flag is None else flag.since
-    after = Flag(key=key, site_no=facts.site_no, since=since, signature=signature) if missing else None
+    after = Flag(key=key, site_no=site_no, since=since, signature=signature) if missing else None
     detail = {
         "target": by.definition.target_id,
         "tests": [
@@ -170,8 +199,9 @@ def follow_tests(
         ],
     }  # fmt: skip
     if missing:
-        names = sorted({f"{one.name} {one.device_id}".strip() for one in missing})
-        detail |= {"cause_zh": f"联网测试逾期：{'、'.join(names[:5])}", "cause_en": f"overdue: {', '.join(names[:5])}"}
+        named = sorted({_words(one) for one in missing})[:5]
+        zh, en = "、".join(words[0] for words in named), ", ".join(words[1] for words in named)
+        detail |= {"cause_zh": f"联网测试逾期：{zh}", "cause_en": f"overdue: {en}"}
     return after, Finding(
         finding_id=finding_id(SELF_TEST_MISSING, key, kind.value, since.isoformat(), at.isoformat()),
         kind=kind,
@@ -180,11 +210,20 @@ def follow_tests(
         category=Category.COMPLIANCE,
         severity=Severity.MINOR,
         life_safety=False,
-        site_no=facts.site_no,
-        site_id=facts.site_id,
+        site_no=site_no,
+        site_id=site_id,
         device_no=None,
         device_id="",
         at=at,
         found_at=at,
         detail=detail,
     )
+
+
+def _words(one: SelfTest) -> tuple[str, str]:
+    """What is tested, in both languages: a one-key alarm, or a link itself."""
+    if one.device_id:
+        button = f"{one.name} {one.device_id}".strip()
+        return button, button
+    zh, en = LINK_WORDS.get(one.link_id, (one.link_id, one.link_id))
+    return f"{zh}链路", f"link to {en}"

@@ -56,6 +56,8 @@ def compiled(
         ends_s=header.start + header.lasts,
         district=work.district,
         supervised=header.supervised,
+        tested_s=header.tested,
+        limits=header.limits.model_dump(exclude_none=True),
         steps=tuple(sorted(work.steps, key=lambda step: step.at_s)),
         wants=tuple(work.wants),
         quiets=tuple(work.quiets),
@@ -79,6 +81,8 @@ class _Compiler:
         self._away: Way = ()
         if not 0 < header.lasts <= form.LONGEST_S:
             self._wrong(("lasts",), "expected longer than nothing and at most 31d")
+        if header.tested > form.LONGEST_TESTED_S:
+            self._wrong(("tested",), "expected at most 400d")
         self._places = Places(header, self._wrong)
         self.district = self._places.district
         self._addressees = Addressees(self.district.devices, self.district.sites)
@@ -183,6 +187,9 @@ class _Compiler:
                 site, device = self._places.find(said.site, said.device, way)
                 answer = made.AnswerAct(take=named == "take", rule=said.incident, site=site, device=device, by=said.by)
                 self._add(way, answer)
+            case str() if named in ("enable", "disable"):
+                op = made.RegistryOp.ENABLED if named == "enable" else made.RegistryOp.DISABLED
+                self._add(way, made.RegistryAct(op=op, subject=said))
             case "away" | "back" if named == "database":
                 self._database(said == "away", way)
             case str() if named == "restart":
@@ -221,7 +228,7 @@ class _Compiler:
             case form.Barrier():
                 op, word, named, there = said.act, "barrier", said.barrier, self._places.barriers(site)
             case form.Post():
-                op, word, named, there = made.RegistryOp.REPORTED, "post", said.post, self._places.posts(site)
+                op, word, named, there = _post_op(said), "post", said.post, self._places.posts(site)
             case form.Enrolment():
                 if said.boarders > said.pupils:
                     self._wrong((*way, "boarders"), f"expected at most {said.pupils}, which are all of them")
@@ -231,7 +238,7 @@ class _Compiler:
         if named is not None and named not in there:
             self._wrong((*way, word), f"no {word} {named!r} at {site}; there are {', '.join(there)}")
         elif there:
-            present = said.present if isinstance(said, form.Post) else 0
+            present = (said.present or 0) if isinstance(said, form.Post) else 0
             subject = there[0] if named is None else named
             self._add(way, made.RegistryAct(op=made.RegistryOp(op), site=site, subject=subject, count=present))
 
@@ -317,6 +324,7 @@ class _Compiler:
                 severity=said.severity or "",
                 standing=said.standing or "",
                 cause=said.cause or "",
+                proof=said.proof or {},
                 to=said.to or "",
                 test=said.test,
                 drill=said.drill,
@@ -392,3 +400,9 @@ class _Compiler:
 
     def _wrong(self, way: Way, expected: str) -> None:
         self.problems.append(Problem(self._file, self._line(way), way_text(way), expected))
+
+
+def _post_op(said: form.Post) -> made.RegistryOp:
+    if said.reported is None:
+        return made.RegistryOp.REPORTED
+    return made.RegistryOp.REPORTED_AGAIN if said.reported else made.RegistryOp.UNREPORTED

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -16,6 +24,7 @@ from domain.duty import DutyRole
 from domain.early_warning import WarningLevel
 from domain.finding import Severity
 from domain.maintenance import LONGEST_SHELVING, LONGEST_WINDOW, NEVER_HELD
+from domain.metric import METRICS
 from domain.observation import AlarmKind, EventKind
 from domain.school_calendar import DayKind
 from domain.target import Standing
@@ -25,8 +34,8 @@ from simulators.district import DISTRICT_SITES
 from simulators.far_ends import LinkName, Mode, Person
 from simulators.orders import MOST_TIMES
 from simulators.scenarios.happening import CHANGES, DUTY, OPERATOR, HappeningKind
-from simulators.scenarios.script import Process, RegistryOp, ReportStep
-from simulators.scenarios.wording import At, Duration, Limit, Offset, Start, expected, one_of
+from simulators.scenarios.script import TESTED_S, Process, RegistryOp, ReportStep
+from simulators.scenarios.wording import At, Duration, Limit, Offset, Scalar, Start, expected, one_of
 
 RULES = tuple(RULE_WORDS)
 LINKS = (LinkName.POLICE.value, LinkName.EDUCATION.value)
@@ -42,6 +51,7 @@ BARRIER_ACTS = (RegistryOp.REMOVED, RegistryOp.INSTALLED, RegistryOp.PASSES, Reg
 TARGETS = ("guard_staffing", "closed_campus", "networking", "guard_posts")
 MOST_STEPS = 5000
 LONGEST_S = 31 * 86_400.0
+LONGEST_TESTED_S = 400 * 86_400.0
 
 Text = Annotated[str, Field(strict=True, max_length=1000)]
 Identifier = Annotated[str, Field(strict=True, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
@@ -192,6 +202,30 @@ class State(Target):
     state: Annotated[dict[str, Any], Field(min_length=1, description="fields such as {door: open}")]
 
 
+class Reading(Target):
+    """A device says once what it measures. Without a ``device`` it is the site's first one that measures it."""
+
+    metric: Annotated[str, *one_of(METRICS), Field(description="what is measured")]
+    value: Annotated[float, Field(strict=True, description="how much, in the unit of the metric")]
+    unit: Annotated[str, *one_of(dict.fromkeys(one.unit for one in METRICS.values())), Field(description="its unit")]
+
+    @field_validator("value")
+    @classmethod
+    def _plausible(cls, value: float, info: ValidationInfo) -> float:
+        metric = METRICS.get(info.data.get("metric", ""))
+        if metric is not None and not metric.low <= value <= metric.high:
+            raise expected(f"{metric.low:g} to {metric.high:g} {metric.unit}; beyond that no sensor is believed")
+        return value
+
+    @field_validator("unit")
+    @classmethod
+    def _its_own(cls, unit: str, info: ValidationInfo) -> str:
+        metric = METRICS.get(info.data.get("metric", ""))
+        if metric is not None and unit != metric.unit:
+            raise expected(f"{metric.unit}, the unit of {metric.name}", [metric.unit])
+        return unit
+
+
 class Repeat(Target):
     """What the device reported last is sent again, byte for byte."""
 
@@ -243,11 +277,20 @@ class Barrier(Part):
 
 
 class Post(Part):
-    """Somebody reports who stands at a guard post (护学岗). Without ``post`` it is the site's first one."""
+    """Somebody reports who stands at a guard post (护学岗), or the guards stop reporting it, as they do on any other
+    day. Without ``post`` it is the site's first one.
+    """
 
     site: Site | None = None
     post: Annotated[Identifier, Field(description="a post such as post-1")] | None = None
-    present: Annotated[int, Field(strict=True, ge=0, le=1000, description="how many stand there")]
+    present: Annotated[int, Field(strict=True, ge=0, le=1000, description="how many stand there")] | None = None
+    reported: Annotated[bool, Field(strict=True, description="false: nobody reports it from now on")] | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        if (self.present is None) is (self.reported is None):
+            raise expected("either present, how many stand there, or reported, whether the guards report it")
+        return self
 
 
 class Enrolment(Part):
@@ -390,6 +433,9 @@ class Want(Part):
     target: Annotated[str, *one_of(TARGETS), Field(description="a site stands otherwise to this target")] | None = None
     standing: Annotated[str, *one_of(Standing), Field(description="how it stands to the target")] | None = None
     cause: Annotated[str, *one_of(CAUSE_WORDS), Field(description="what keeps it from the target")] | None = None
+    proof: (
+        Annotated[dict[str, Scalar], Field(min_length=1, max_length=20, description="fields of what was found")] | None
+    ) = None
     of: Annotated[Rule, Field(description="the rule of the incident that it belongs to")] | None = None
     site: Site | None = None
     device: Device | None = None
@@ -412,6 +458,8 @@ class Want(Part):
             raise expected("standing and cause only with target")
         if self.target is not None and self.of is not None:
             raise expected("no of here: a target belongs to no incident")
+        if self.proof is not None and not set(kinds) <= {"incident", "change", "target"}:
+            raise expected("proof only with incident, change and target")
         if self.of is not None and self.incident is not None:
             raise expected("no of here: incident names the rule already")
         return self
@@ -449,6 +497,7 @@ class Step(Part):
     alarm: Alarm | None = None
     event: Event | None = None
     state: State | None = None
+    reading: Reading | None = None
     repeat: Repeat | None = None
     clock: Clock | None = None
     battery: Battery | None = None
@@ -457,6 +506,8 @@ class Step(Part):
     barrier: Barrier | None = None
     post: Post | None = None
     enrolment: Enrolment | None = None
+    enable: Annotated[str, *one_of(TARGETS), Field(description="this target counts from now on")] | None = None
+    disable: Annotated[str, *one_of(TARGETS), Field(description="this target counts no more")] | None = None
     acknowledge: Operate | None = None
     reset: Operate | None = None
     close: Operate | None = None
@@ -494,6 +545,15 @@ class Step(Part):
         return self
 
 
+class Limits(Part):
+    """What one device and one site may say in this scenario, instead of what the settings allow."""
+
+    device_rate_per_s: Annotated[float, Field(strict=True, ge=0.1, le=100_000, description="of a device")] | None = None
+    device_burst: Annotated[int, Field(strict=True, ge=10, le=10_000_000, description="its reserve")] | None = None
+    site_rate_per_s: Annotated[float, Field(strict=True, ge=1, le=1_000_000, description="of a site")] | None = None
+    site_burst: Annotated[int, Field(strict=True, ge=100, le=1_000_000_000, description="its reserve")] | None = None
+
+
 class Header(Part):
     """What a scenario is about, and where and when it plays."""
 
@@ -507,6 +567,8 @@ class Header(Part):
     supervised: Annotated[
         bool, Field(strict=True, description="links are sent heartbeats and test alarms; costs time in long scenarios")
     ] = False
+    tested: Annotated[Duration, Field(description="so long ago each one-key alarm was tested")] = TESTED_S
+    limits: Annotated[Limits, Field(description="what a device and a site may say, in this scenario")] = Limits()
 
 
 class Scenario(Header):

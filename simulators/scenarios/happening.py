@@ -72,7 +72,8 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 
     ``rule``, ``site``, ``device``, ``severity``, ``test`` and ``drill`` are those of the incident that it belongs to.
     ``to``: who was told. ``text``: what a reader of the timeline may want to know beside (an error, a value).
-    ``causes``: the requirements that keep a site from a target.
+    ``causes``: the requirements that keep a site from a target. ``proofs``: what was found, by its fields: of an
+    incident one, of a target one for each cause (``requirement``, ``subject`` and what there is to say of it).
     """
 
     at_s: float
@@ -88,6 +89,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     standing: str = ""
     causes: tuple[str, ...] = ()
+    proofs: tuple[Mapping[str, Any], ...] = ()
 
 
 class About(Protocol):
@@ -117,7 +119,14 @@ _LINES = {
 
 
 def of_incident(
-    incident: About, at_s: float, kind: HappeningKind, what: str, *, to: str = "", text: str = ""
+    incident: About,
+    at_s: float,
+    kind: HappeningKind,
+    what: str,
+    *,
+    to: str = "",
+    text: str = "",
+    proofs: tuple[Mapping[str, Any], ...] = (),
 ) -> Happening:
     return Happening(
         at_s=at_s,
@@ -131,6 +140,7 @@ def of_incident(
         test=incident.test,
         drill=incident.drill,
         text=text,
+        proofs=proofs,
     )
 
 
@@ -148,4 +158,5 @@ def of_line(incident: About, at_s: float, *, word: str, actor: str, detail: Mapp
         case _:
             what = recipient if detail.get("channel") == DeliveryChannel.WEBHOOK.value else DUTY
     text = str(detail.get("error", "")) or (actor if kind is HappeningKind.CHANGE else "")
-    return of_incident(incident, at_s, kind, what, to=recipient, text=text)
+    proofs = () if kind is HappeningKind.FAILURE else (detail,)
+    return of_incident(incident, at_s, kind, what, to=recipient, text=text, proofs=proofs)

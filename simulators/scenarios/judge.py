@@ -6,7 +6,8 @@ What no want took may not be where it was to be quiet, and what an operator coul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -149,6 +150,8 @@ class _Judge:
                 return self._telling.word(one.standing)
             case "cause":
                 return ", ".join(map(self._telling.cause, one.causes)) or "-"
+            case "proof":
+                return self._telling.proofs(one.proofs)
             case "severity":
                 return self._telling.severity(one.severity) if one.severity else "-"
             case _:
@@ -227,8 +230,20 @@ def _unlike(want: Want, one: Happening) -> tuple[str, ...]:
     unlike = [field for field, (wanted, got) in pairs.items() if wanted and wanted != got]
     if want.cause and want.cause not in one.causes:
         unlike.append("cause")
+    if want.proof and not any(_proves(want, proof) for proof in one.proofs):
+        unlike.append("proof")
     unlike += [field for field in ("test", "drill") if getattr(want, field) != getattr(one, field)]
     return tuple(unlike)
+
+
+def _proves(want: Want, proof: Mapping[str, Any]) -> bool:
+    """Whether the fields that were wanted are so, of the cause that was wanted. Of a list one is enough."""
+    if want.cause and proof.get("requirement") != want.cause:
+        return False
+    return all(
+        wanted in got if isinstance(got := proof.get(field), list) else got == wanted
+        for field, wanted in want.proof.items()
+    )
 
 
 def _concerns(quiet: Quiet, one: Happening) -> bool:

@@ -40,6 +40,8 @@ def order_of(named: str, said: form.Target, *, site: str, device: str) -> Order:
             return Order(op=op, site=site, device=device, kind=said.kind, active=said.active)
         case form.State():
             return Order(op=op, site=site, device=device, state=said.state)
+        case form.Reading():
+            return Order(op=op, site=site, device=device, metric=said.metric, value=said.value)
         case form.Repeat():
             return Order(op=op, site=site, device=device, times=said.times, over_s=said.over)
         case form.Clock():

@@ -7,7 +7,7 @@ judge compares. ``line`` is the line of the file that said so.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -16,6 +16,9 @@ from simulators.district import District
 from simulators.far_ends import LinkName, Mode, Person
 from simulators.orders import Order
 from simulators.scenarios.happening import HappeningKind
+
+#: So long ago each one-key alarm was tested over both links, and receipted.
+TESTED_S = 10 * 86_400.0
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -184,7 +187,10 @@ class DutyAct(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegistryOp(StrEnum):
-    """What changes in the registry, by the words of the file: of a guard, a barrier, a post, a school."""
+    """What changes in the registry, by the words of the file: of a guard, a barrier, a post, a school, a target.
+
+    ``UNREPORTED``: the guards do not report the post any more, as they do on any other day.
+    """
 
     LEAVES = "leaves"
     RETURNS = "returns"
@@ -197,14 +203,20 @@ class RegistryOp(StrEnum):
     FAILS = "fails"
     LAPSES = "lapses"
     REPORTED = "reported"
+    UNREPORTED = "unreported"
+    REPORTED_AGAIN = "reported_again"
     ENROLLED = "enrolled"
+    ENABLED = "enabled"
+    DISABLED = "disabled"
 
 
 class RegistryAct(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody changes the registry. ``subject``: guard, barrier or post; ``count``: who stands there, or pupils."""
+    """Somebody changes the registry. ``subject``: guard, barrier, post or target; ``count``: who stands there, or
+    pupils. A target has no ``site``.
+    """
 
     op: RegistryOp
-    site: str
+    site: str = ""
     subject: str = ""
     count: int = 0
     boarders: int = 0
@@ -240,8 +252,8 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
     """``times`` happenings that fit, each in [``since_s``, ``by_s``].
 
     ``what``: see `simulators.scenarios.happening`. What is empty, or None for ``severity``, may be anything;
-    ``of`` is the incident's rule; ``standing`` and ``cause`` are of a target. ``test`` and ``drill`` must be as
-    they are here: what is no drill is never marked so.
+    ``of`` is the incident's rule; ``standing`` and ``cause`` are of a target. ``proof``: fields of what was found that
+    have to be so. ``test`` and ``drill`` must be as they are here: what is no drill is never marked so.
     """
 
     kind: HappeningKind
@@ -252,6 +264,7 @@ class Want(msgspec.Struct, frozen=True, kw_only=True):
     severity: str = ""
     standing: str = ""
     cause: str = ""
+    proof: dict[str, Any] = {}
     test: bool = False
     drill: bool = False
     to: str = ""
@@ -279,7 +292,9 @@ class Quiet(msgspec.Struct, frozen=True, kw_only=True):
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
     """``name``: of the file, without its ending. ``steps`` are in the order of their times. Both links answer well and
-    a leader is on duty at the beginning. ``supervised``: links are sent heartbeats and test alarms.
+    a leader is on duty at the beginning. ``supervised``: links are sent heartbeats and test alarms. ``tested_s`` before
+    the beginning each one-key alarm was tested. ``limits``: of fairness, by the names of the settings, where they are
+    not the usual ones.
     """
 
     name: str
@@ -293,3 +308,5 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     wants: tuple[Want, ...]
     quiets: tuple[Quiet, ...]
     supervised: bool = False
+    tested_s: float = TESTED_S
+    limits: dict[str, float] = {}

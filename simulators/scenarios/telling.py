@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 from unicodedata import east_asian_width
 
 from domain.device import DeviceKind
 from domain.early_warning import LEVEL_WORDS
 from domain.finding import Severity
+from domain.metric import METRICS
 from domain.target_words import CAUSE_WORDS, STANDING_WORDS
 from domain.vocabulary import DEVICE_WORDS, SEVERITY_WORDS, rule_words
 from simulators.alarm_lines import Language
@@ -103,6 +104,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "alarm": ("上报报警", "alarm"),
     "event": ("上报事件", "event"),
     "state": ("上报状态", "state"),
+    "reading": ("上报读数", "reading"),
     "repeat": ("重复上报", "repeat"),
     "clock": ("时钟偏差", "clock"),
     "battery": ("电量", "battery"),
@@ -127,6 +129,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     "lapses": ("检查过期", "inspection lapses"),
     "reported": ("护学岗到岗人数", "guard post reported"),
     "enrolled": ("学生数", "enrolment"),
+    "unreported": ("护学岗无人上报", "guard post not reported"),
+    "reported_again": ("护学岗恢复上报", "guard post reported again"),
+    "enabled": ("计入考核", "target counts"),
+    "disabled": ("不计入考核", "target does not count"),
     "nobody": ("无人值班", "nobody"),
     "test": ("【测试】", "[TEST]"),
     "drill": ("【演练】", "[DRILL]"),
@@ -170,6 +176,9 @@ _MODES: dict[Mode, tuple[str, str]] = {
     Mode.WRONG_RECEIPT: ("回执不符", "wrong_receipt"),
     Mode.LOSE: ("应答中断", "lose"),
 }
+
+#: Causes whose proof is shown.
+_MOST_PROOFS = 3
 
 
 class Told(NamedTuple):
@@ -237,7 +246,7 @@ class Telling:
                 return Told(self.word("database"), self.word("away" if act.away else "back"), "")
             case RegistryAct():
                 beside = str(act.count) if act.op in (RegistryOp.REPORTED, RegistryOp.ENROLLED) else ""
-                where = f"{self.place(act.site, '')} {act.subject}".rstrip()
+                where = f"{self.place(act.site, '')} {self.word(act.subject)}".strip()
                 return Told(self.word("registry"), self.word(act.op.value), where, beside)
             case RosterAct():
                 return Told(self.word("roster"), "", "", "、".join(one.person for one in act.people))
@@ -274,6 +283,8 @@ class Telling:
             beside.append(self.word(want.standing))
         if want.cause:
             beside.append(self.cause(want.cause))
+        if want.proof:
+            beside.append(_fields(want.proof))
         if want.times > 1:
             beside.append(self.word("times").format(want.times))
         return Told(
@@ -294,6 +305,10 @@ class Telling:
     def matter(self, name: str) -> str:
         """A word that a quiet may be about."""
         return self.word(name) if name in _WORDS else self.rule(name)
+
+    def proofs(self, proofs: Sequence[Mapping[str, Any]]) -> str:
+        """What was found, as far as a line has room for it."""
+        return "; ".join(map(_fields, proofs[:_MOST_PROOFS])) or "-"
 
     def cause(self, name: str) -> str:
         return CAUSE_WORDS.get(name, (name, name))[self._second]
@@ -329,9 +344,15 @@ class Telling:
             case Op.BATTERY:
                 return f"{order.pct:g} %"
             case Op.STATE:
-                return ", ".join(f"{key}={value}" for key, value in order.state.items())
+                return _fields(order.state)
+            case Op.READING:
+                return f"{order.metric} {order.value:g} {METRICS[order.metric].unit}"
             case _:
                 return ""
+
+
+def _fields(told: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in told.items() if not isinstance(value, dict))
 
 
 def width(text: str) -> int:

@@ -70,6 +70,12 @@ def _limit(value: object) -> Moment:
     raise expected(f"{A_DURATION} after the action, or {A_TIME_OF_DAY}")
 
 
+def _scalar(value: object) -> str | int | float | bool:
+    if isinstance(value, str | int | float | bool):
+        return value
+    raise expected("a text, a number, true or false")
+
+
 def _text_schema(*patterns: str, example: str) -> WithJsonSchema:
     one = patterns[0] if len(patterns) == 1 else None
     schema: dict[str, Any] = {"type": "string", "examples": [example]}
@@ -92,6 +98,12 @@ Limit = Annotated[
     Moment,
     PlainValidator(_limit),
     _text_schema(DURATION_PATTERN, TIME_OF_DAY_PATTERN, DATE_PATTERN, example="1s"),
+]
+
+Scalar = Annotated[
+    str | int | float | bool,
+    PlainValidator(_scalar),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
 ]
 
 

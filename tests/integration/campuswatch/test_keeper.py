@@ -224,6 +224,34 @@ async def test_a_test_that_does_not_come_is_flagged_and_then_costs_the_target(ro
     }
 
 
+async def test_a_links_own_test_that_does_not_come_is_flagged_of_no_site(room: Room, conn: Connection) -> None:
+    """The system tests a link daily: a day overdue is missing."""
+    await room.look()
+    await conn.execute(
+        "INSERT INTO link_state (link_id, watched_since, next_heartbeat_at, next_test_at, alive_since,"
+        " test_receipted_at) VALUES ('police', %(at)s, %(at)s, %(at)s, %(at)s, %(at)s)"
+        " ON CONFLICT (link_id) DO UPDATE SET alive_since = %(at)s, test_receipted_at = %(at)s, watched_since = %(at)s",
+        {"at": NOW},
+    )
+    try:
+        assert await room.look(hours=47) == []
+        [missing] = [one for one in await room.look(hours=1) if one.rule == "self_test_missing"]
+        assert (missing.key, missing.kind) == ("self_test_missing/link:police", FindingKind.RAISED)
+        assert (missing.site_id, missing.at) == ("", NOW + timedelta(days=2))
+        assert [test["link"] for test in missing.detail["tests"]] == ["police"]
+        assert (missing.detail["cause_zh"], missing.detail["cause_en"]) == (
+            "联网测试逾期：公安链路",
+            "overdue: link to police",
+        )
+        room.restart()
+        assert "self_test_missing" not in [one.rule for one in await room.look(minutes=1)]
+        await conn.execute("UPDATE link_state SET test_receipted_at = %s", (room.clock.now(),))
+        found = await room.look(minutes=1)
+        assert [one.kind for one in found if one.rule == "self_test_missing"] == [FindingKind.CLEARED]
+    finally:
+        await conn.execute("DELETE FROM link_state WHERE link_id = 'police'")
+
+
 async def test_a_dead_link_is_one_incident_and_counts_for_every_site(room: Room, conn: Connection) -> None:
     await room.look()
     await conn.execute(

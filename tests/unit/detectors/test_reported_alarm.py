@@ -158,3 +158,12 @@ def test_retained_message_is_the_same_finding_at_every_subscription_and_a_live_o
     retained = {doubtful_message(r, site_no=1, registered=True, retained=True).finding_id for r in (early, late)}
     live = {doubtful_message(r, site_no=1, registered=True, retained=False).finding_id for r in (early, late)}
     assert (len(retained), len(live)) == (1, 2)
+
+
+@pytest.mark.parametrize("kind", sorted(LATCHING))
+def test_a_test_that_nobody_reset_does_not_keep_the_links_from_hearing_the_next_days(kind: AlarmKind) -> None:
+    """Within a day it is the same test once more, and a test is never the real thing."""
+    first, again, tomorrow = _found(*(alarm(hours * 3600, kind, test=True) for hours in (0, 0.1, 24)))
+    assert first.key == again.key != tomorrow.key
+    [real] = _found(alarm(0, kind))
+    assert real.key not in {first.key, tomorrow.key}

@@ -118,3 +118,18 @@ def test_only_what_was_taken_is_a_receipt_or_a_notice() -> None:
         (HappeningKind.RECEIPT, "police", 2.0),
         (HappeningKind.NOTICE, "duty", 1.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "because"),
+    [
+        ("target-networking", "how a site stands to a target"),
+        ("duty-swap", "swap"),
+        ("target-guard-posts", r"line \d+: registry"),
+        ("chattering-site", "limits"),
+        ("self-test-due", "tested"),
+    ],
+)
+def test_what_only_a_rehearsal_can_do_is_refused_with_the_reason(name: str, because: str) -> None:
+    with pytest.raises(NotInRealTime, match=because):
+        refuse_unfit(load(name))

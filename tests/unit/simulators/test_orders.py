@@ -78,6 +78,24 @@ def test_a_report_comes_from_the_first_device_that_usually_makes_it(
     assert payload["active"] is True
 
 
+@pytest.mark.parametrize(
+    ("device", "metric", "speaks"),
+    [
+        ("", "temperature_c", "s001-tmp-01"),
+        ("", "smoke_obscuration_db_m", "s001-smk-01"),
+        ("s001-gw-01", "gas_lel_pct", "s001-gw-01"),
+    ],
+)
+def test_a_reading_is_said_once_by_whoever_is_named_or_measures_it(
+    interventions: Interventions, device: str, metric: str, speaks: str
+) -> None:
+    order = Order(op=Op.READING, site="s001", device=device, metric=metric, value=12.5)
+    (message,), _ = interventions.apply(order, START_S)
+    assert message.topic == f"campus/v1/s001/{speaks}/reading"
+    assert told(message)["values"] == {metric: 12.5}
+    assert not message.urgent
+
+
 def test_every_kind_of_report_has_a_device_that_makes_it_but_gas(interventions: Interventions) -> None:
     """No school of the district has a gas detector."""
     orders = [Order(op=op, site="s001", kind=kind) for op, kinds in KINDS.items() for kind in kinds]
@@ -267,6 +285,9 @@ def test_what_makes_no_difference_any_more_is_forgotten() -> None:
         ({"op": "drift", "site": "s001", "device": "s001-smk-01"}, "temperature"),
         ({"op": "clock", "site": "s001", "device": "s001-cam-99"}, "s001-cam-59"),
         ({"op": "heat", "site": "s001", "to_c": 9000}, "to_c"),
+        ({"op": "reading", "site": "s001", "metric": "smell", "value": 1}, "gas_lel_pct"),
+        ({"op": "reading", "site": "s001", "metric": "gas_lel_pct", "value": 101}, "0 to 100 %LEL"),
+        ({"op": "reading", "site": "s001", "metric": "gas_lel_pct", "value": 10}, "gas detector"),
     ],
 )
 def test_a_refused_order_names_what_is_wrong(

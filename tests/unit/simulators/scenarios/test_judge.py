@@ -203,3 +203,21 @@ def test_the_order_in_which_happenings_are_told_makes_no_difference(happenings: 
     wanted = script("want: {incident: one_key_alarm, times: 3, by: 1s}", "quiet: {until: 30s}")
     expected = english(wanted, *sorted(happenings, key=lambda one: one.at_s))
     assert english(wanted, *happenings) == expected
+
+
+def test_what_was_found_has_to_be_as_it_was_wanted() -> None:
+    wanted = script("want: {incident: one_key_alarm, proof: {value: 25, sites: s002}, by: 1s}")
+    assert english(wanted, incident(0.1, proofs=({"value": 25.0, "sites": ["s001", "s002"], "more": 1},))).ok
+    for wrong in ({"value": 24, "sites": ["s002"]}, {"value": 25, "sites": ["s001"]}, {"value": 25}, {}):
+        assert not english(wanted, incident(0.1, proofs=(wrong,))).ok
+    [text] = texts(wanted, incident(0.1, proofs=({"value": 24},)))
+    assert text.endswith("one came with value=24")
+
+
+def test_a_proof_is_of_the_cause_that_was_wanted() -> None:
+    wanted = script("want: {target: networking, cause: receipt, proof: {subject: s001-btn-01@police}, by: 1s}")
+    causes = ({"requirement": "heartbeat", "subject": "s001-btn-01@police"}, {"requirement": "receipt", "subject": "x"})
+    about = {"rule": "", "severity": "", "device": "", "standing": "dropped", "causes": ("heartbeat", "receipt")}
+    assert not english(wanted, happening(0.1, "target", "networking", proofs=causes, **about)).ok
+    right = ({"requirement": "receipt", "subject": "s001-btn-01@police"},)
+    assert english(wanted, happening(0.1, "target", "networking", proofs=right, **about)).ok

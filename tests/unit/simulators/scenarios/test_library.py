@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from detectors.documents.shipped import shipped
 from simulators.orders import Op, Order
+from simulators.scenarios.format import TARGETS
+from simulators.scenarios.happening import HappeningKind
 from simulators.scenarios.reading import LIBRARY, library, load, schema
+from simulators.scenarios.script import Want
 from simulators.scenarios.source import parse
 from tests.unit.simulators.scenarios.texts import HEAD
 
@@ -109,3 +115,37 @@ def test_an_editor_finds_in_the_schema_what_each_action_is_for() -> None:
         found = definitions[name]
         text = found.get("description") or found["anyOf"][0]["description"]
         assert text
+
+
+#: What the control room finds by itself beside the rules that ship as documents.
+FOUND = ("doubtful_alarm", "target_dropped", "expiry_ahead", "self_test_missing", "link_silent")
+ENDS = {"returned", "reset", "closed"}
+
+
+@cache
+def wants_of(name: str) -> Sequence[Want]:
+    return load(name).wants
+
+
+@pytest.mark.parametrize("rule", sorted({*shipped(), *FOUND}))
+def test_a_shipped_rule_is_raised_with_its_proof_and_ends_in_one_scenario(rule: str) -> None:
+    """A rule without both directions has nobody who would notice that one of them is gone."""
+    for name in NAMES:
+        wants = wants_of(name)
+        raised = [one for one in wants if one.kind is HappeningKind.INCIDENT and one.what == rule]
+        ended = [one for one in wants if one.kind is HappeningKind.CHANGE and one.of == rule and one.what in ENDS]
+        proved = [one for one in raised if one.device or one.site or one.proof]
+        if proved and ended and min(one.line for one in proved) < max(one.line for one in ended):
+            return
+    pytest.fail(f"no scenario has {rule} raised, with device, site or proof, and over again")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_drops_with_its_cause_and_is_met_again_in_one_scenario(target: str) -> None:
+    for name in NAMES:
+        wants = [one for one in wants_of(name) if one.kind is HappeningKind.TARGET and one.what == target]
+        dropped = [one.line for one in wants if one.standing == "dropped" and one.cause]
+        met = [one.line for one in wants if one.standing == "compliant"]
+        if dropped and met and min(dropped) < max(met):
+            return
+    pytest.fail(f"no scenario has a site drop from {target}, with its cause, and meet it again")

@@ -50,8 +50,8 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one() -> None:
     [(line, field, expected)] = problems_of(ONE_STEP, HEAD.replace("sites: 2", "site: 2"))
     assert (line, field) == (4, "site")
     assert expected == (
-        "unknown; expected one of title, about, seed, sites, devices, start, lasts, supervised, steps;"
-        " did you mean sites?"
+        "unknown; expected one of title, about, seed, sites, devices, start, lasts, supervised, tested,"
+        " limits, steps; did you mean sites?"
     )
     [(_, _, expected)] = problems_of("  - press: {divice: s001-btn-01}\n")
     assert expected == "unknown; expected one of site, device, test, drill, links; did you mean device?"
@@ -94,6 +94,36 @@ def test_a_wrong_word_is_told_with_those_that_are_right() -> None:
             "want: {incident: tamper, of: tamper, by: 1s}",
             "want",
             "expected no of here: incident names the rule already",
+        ),
+        (
+            "reading: {device: s001-gw-01, metric: gas_lel_pct, value: 25, unit: ppm}",
+            "reading.unit",
+            "expected %LEL, the unit of gas_lel_pct; got ppm",
+        ),
+        (
+            "reading: {device: s001-gw-01, metric: gas_lel_pct, value: 125, unit: '%LEL'}",
+            "reading.value",
+            "expected 0 to 100 %LEL; beyond that no sensor is believed; got 125",
+        ),
+        (
+            "reading: {metric: gas_lel_pct, value: 25, unit: '%LEL'}",
+            "reading",
+            "s001 has no gas detector; name who reports it, such as s001-gw-01",
+        ),
+        (
+            "post: {present: 1, reported: true}",
+            "post",
+            "expected either present, how many stand there, or reported, whether the guards report it",
+        ),
+        (
+            "want: {receipt: police, proof: {a: 1}, by: 1s}",
+            "want",
+            "expected proof only with incident, change and target",
+        ),
+        (
+            "want: {incident: tamper, proof: {a: [1]}, by: 1s}",
+            "want.proof.a",
+            "expected a text, a number, true or false",
         ),
         ("{}", "", "expected one action, want or quiet a step; here is none"),
         ("{press: , cut: s001}", "", "expected one action, want or quiet a step; here are cut, press"),
