@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -62,7 +63,7 @@ class Story:
                     site=one.site_id,
                     standing=one.standing,
                     causes=tuple(sorted({cause["requirement"] for cause in one.causes})),
-                    proofs=tuple({**cause.get("detail", {}), **cause} for cause in one.causes),
+                    proofs=tuple(map(_proof, one.causes)),
                 )
             )
 
@@ -108,6 +109,11 @@ class Story:
             )
         # Of one moment: whom it is about, by name, so that two runs tell it alike; what befell one of them as it came.
         return sorted(found, key=lambda one: (one.at_s, _RANK[one.kind], one.rule, one.site, one.device, one.to))
+
+
+def _proof(cause: Mapping[str, Any]) -> dict[str, Any]:
+    """Without its times and words: when a device was registered is the database's own time."""
+    return {**cause.get("detail", {}), **{name: cause[name] for name in ("requirement", "subject", "known")}}
 
 
 class Overheard:
