@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import (
@@ -178,9 +179,25 @@ async def _on_invalid_field(_request: Request, error: Exception) -> Response:
     return invalid([FieldError(field=error.field, message=error.message)])
 
 
-async def _on_http_error(_request: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400 and error.__cause__ is not None:  # FastAPI could not read the body, as UTF-8 or at all
+        return invalid([FieldError(field="body", message=str(error.detail))])
+    if error.status_code == 405 and request.url.path.startswith("/api/"):
+        return problem_response(405, "This path has other methods; see `Allow`.", headers={"Allow": _allowed(request)})
     return problem_response(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes under this path; Starlette names those of the first."""
+    document = request.app.openapi()
+    methods = {
+        method.upper()
+        for path, operations in document["paths"].items()
+        if compile_path(path)[0].match(request.url.path)
+        for method in operations
+    }
+    return ", ".join(sorted(methods))
 
 
 async def _on_unavailable(request: Request, error: Exception) -> Response:

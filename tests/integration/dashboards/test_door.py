@@ -110,3 +110,16 @@ async def test_a_method_that_a_route_does_not_know_is_a_problem(
     assert response.status_code == 405
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["allow"]
+
+
+async def test_what_is_allowed_under_a_path_are_the_methods_of_all_its_routes(client: httpx.AsyncClient) -> None:
+    response = await client.options("/barriers/s001/b1")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "DELETE, PUT"
+
+
+async def test_a_body_that_is_no_text_is_a_field_that_is_wrong(client: httpx.AsyncClient) -> None:
+    path = "/incidents/1b1f6bd2-4049-4d6e-a513-bd46f5831473/notes"
+    response = await client.post(path, content=b"\xff\xfe", headers={"content-type": "application/json"})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["field"] == "body"
