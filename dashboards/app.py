@@ -6,17 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
 from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer, Responder, RuleKeeper
+from dashboards.entry import Entry, install_entry
 from dashboards.guard import Guard
+from dashboards.identities import Identities
 from dashboards.journals import Journals
 from dashboards.liaison import Liaison
 from dashboards.metrics import RequestTiming, WebMetrics
 from dashboards.openapi import DESCRIPTION, TAGS, install_openapi
 from dashboards.pages import Pages
+from dashboards.permissions import declared
 from dashboards.problems import LastResort, install_problem_handlers
 from dashboards.reader import Reader
 from dashboards.routes import API_PREFIX
@@ -41,6 +44,7 @@ from dashboards.routes.report_clocks import clock_routes
 from dashboards.routes.reports import report_routes
 from dashboards.routes.response import response_routes
 from dashboards.routes.rules import rule_routes
+from dashboards.routes.session import session_routes
 from dashboards.routes.sites import site_routes
 from dashboards.routes.stream import stream_routes
 from dashboards.routes.targets import target_routes
@@ -49,6 +53,7 @@ from dashboards.routes.warnings import warning_routes
 from dashboards.routes.windows import window_routes
 from dashboards.services import Services
 from dashboards.settings import WebSettings
+from dashboards.sign_in import SignIn
 from dashboards.stream import Stream
 from domain.attachment import MOST_BYTES
 from domain.clock import Clock
@@ -90,6 +95,13 @@ def create_app(
     metrics = WebMetrics(CollectorRegistry() if registry is None else registry)
     reader = Reader(pool, timeout_s=settings.database_timeout_s)
     known = Journals(journals)
+    identities = (
+        Identities(reader=reader, clock=clock, dsn=settings.dsn, idle=settings.session_idle)
+        if settings.sign_in
+        else None
+    )
+    entry = Entry(identities, reader=reader, clock=clock, metrics=metrics)
+    sign_in = SignIn(reader=reader, clock=clock, metrics=metrics, lasts=settings.session_lasts)
     stream = Stream(reader=reader, settings=settings, clock=clock, metrics=metrics, journals=known)
     services = Services(
         reader=reader,
@@ -104,17 +116,22 @@ def create_app(
         settings=settings,
         clock=clock,
         version=version,
+        identities=identities,
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        running = asyncio.create_task(stream.run(), name="stream")
+        running = [asyncio.create_task(stream.run(), name="stream")]
+        if identities is not None:
+            running.append(asyncio.create_task(identities.run(), name="identities"))
         try:
             yield
         finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+            for task in running:
+                task.cancel()
+            for task in running:
+                with suppress(asyncio.CancelledError):
+                    await task
 
     app = FastAPI(
         title="campuswatch",
@@ -129,6 +146,7 @@ def create_app(
         lifespan=lifespan,
     )
     for routes in (
+        session_routes(services, sign_in),
         wall_routes(services),
         site_routes(services),
         device_routes(services),
@@ -154,15 +172,14 @@ def create_app(
         health_routes(services),
         stream_routes(services),
         metrics_routes(services),
+        *([] if liaison is None else [make(services, liaison) for make in (link_routes, clock_routes, warning_routes)]),
+        *([] if rules is None else [rule_routes(services, rules)]),
     ):
-        app.include_router(routes)
-    if liaison is not None:
-        for with_liaison in (link_routes, clock_routes, warning_routes):
-            app.include_router(with_liaison(services, liaison))
-    if rules is not None:
-        app.include_router(rule_routes(services, rules))
+        declared(routes.routes)
+        app.include_router(routes, dependencies=[Depends(entry)])
     app.router.default = Pages(settings.static_dir)
     install_problem_handlers(app)
+    install_entry(app)
     install_openapi(app)
     # The one added last is the outermost.
     app.add_middleware(LastResort)

@@ -33,6 +33,15 @@ class WebMetrics:
         self.database_up = Gauge(
             "campuswatch_web_database_up", "1 while the stream reaches the database", registry=registry
         )
+        self.sign_ins = Counter(
+            "campuswatch_web_sign_ins", "Tries to sign in: ok, wrong, held", ["outcome"], registry=registry
+        )
+        self.refusals = Counter(
+            "campuswatch_web_refusals",
+            "Requests of nobody, without the permission, at another's site, before the password was changed",
+            ["reason"],
+            registry=registry,
+        )
         self.requests = Histogram(
             "campuswatch_web_request_seconds",
             "Time to answer a request",

@@ -21,6 +21,7 @@ Times are RFC 3339 in UTC. Lists come in pages: `next_cursor` of one is `cursor`
 """
 
 TAGS = [
+    {"name": "session", "description": "Signing in, and who one is."},
     {"name": "wall", "description": "All sites at one glance."},
     {"name": "stream", "description": "The wall and the queue as they change."},
     {"name": "incidents", "description": "What people handle. States follow ISA-18.2 / IEC 62682."},

@@ -1,12 +1,21 @@
-"""Who asks for something, from where, and whether it is the same request again."""
+"""Who asks for something, from where, and whether it is the same request again.
+
+Who is signed in is known from `dashboards.entry` on until the answer is sent, without being handed through: `current`.
+A name that a client gives for itself counts only where signing in is switched off.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from contextvars import ContextVar
 from typing import Annotated
 
 import msgspec
-from fastapi import Header, Request
+from fastapi import Depends, Header, Query, Request
+from starlette.requests import HTTPConnection
+
+from dashboards.problems import InvalidField
+from domain.access import Principal, Sites
 
 IdempotencyKey = Annotated[
     str | None,
@@ -16,6 +25,32 @@ IdempotencyKey = Annotated[
         " answered alike, for a week.",
     ),
 ]
+
+_current: ContextVar[Principal | None] = ContextVar("principal", default=None)
+
+
+def current() -> Principal | None:
+    """Who asks; None where nobody has to sign in."""
+    return _current.get()
+
+
+def enter(principal: Principal | None) -> None:
+    """From here on until the answer it is ``principal`` who asks."""
+    _current.set(principal)
+
+
+def sites() -> Sites:
+    """The sites that whoever asks may see; None = every site. What lists sites, or what belongs to them, is cut to
+    these in the database.
+    """
+    principal = _current.get()
+    return None if principal is None else principal.sites
+
+
+def signed_in(given: object) -> object:
+    """The name of who is signed in, whatever ``given`` says."""
+    principal = _current.get()
+    return given if principal is None else principal.name
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,13 +66,40 @@ async def who(request: Request, actor: str, *, workstation: str = "", key: str |
     """``actor`` as the client of ``request``: its address (behind a proxy on this machine the one that it forwards) and
     the workstation that it names.
     """
-    address = request.client.host if request.client is not None else ""
+    origin = origin_of(request, workstation)
+    principal = _current.get()
+    name = actor if principal is None else principal.name
     if key is None:
-        return Who(actor=actor, origin=_origin(address, workstation))
-    asked = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
+        return Who(actor=name, origin=origin)
+    asked = hashlib.sha256(f"{name}\n{request.method} {request.url.path}?{request.url.query}\n".encode())
     asked.update(await request.body())
-    return Who(actor=actor, origin=_origin(address, workstation), key=key, fingerprint=asked.digest())
+    return Who(actor=name, origin=origin, key=key, fingerprint=asked.digest())
 
 
-def _origin(address: str, workstation: str) -> str:
-    return " ".join(part for part in (address[:64], workstation) if part)
+def origin_of(request: HTTPConnection, workstation: str = "") -> str:
+    """From where, for the audit: address, workstation, and the token where it is a program."""
+    principal = _current.get()
+    token = f"token:{principal.token}" if principal is not None and principal.token else ""
+    return " ".join(part for part in (address_of(request), workstation, token) if part)
+
+
+def address_of(request: HTTPConnection) -> str:
+    return request.client.host[:64] if request.client is not None else ""
+
+
+async def by_whom(
+    actor: Annotated[
+        str | None, Query(max_length=64, description="Only where signing in is switched off: who does it.")
+    ] = None,
+) -> str:
+    """Who does it, as it will stand in the audit.
+
+    :raises InvalidField: nobody is signed in, and nobody is named.
+    """
+    name = signed_in(actor)
+    if not isinstance(name, str) or not name.strip() or "\x00" in name:
+        raise InvalidField("actor", "expected who does it")
+    return name.strip()
+
+
+ByWhom = Annotated[str, Depends(by_whom)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import (
+    AccountError,
     AttachmentRefused,
     DefinitionRefused,
     DutyError,
@@ -23,14 +25,17 @@ from domain.errors import (
     KeyReused,
     LinkError,
     LinkRefused,
+    PasswordRefused,
     RegistryError,
     ReportRefused,
     ResponsePlanError,
     RuleConflict,
     RuleRefused,
     SignatureRefused,
+    SignInRefused,
     StorageError,
     StorageUnavailable,
+    UnknownAccount,
     UnknownAttachment,
     UnknownDelivery,
     UnknownDevice,
@@ -94,8 +99,8 @@ class InvalidField(Exception):
 
 
 _MEANINGS = {
-    401: "It is not signed with the secret of this link.",
-    403: "The page that sent this request is not one of ours (Origin).",
+    401: "Nobody has signed in, or what should prove it (a password, the secret of a link) is wrong.",
+    403: "Whoever is signed in may not do this, or the page that asks is not one of ours (Origin, CSRF).",
     404: "There is none.",
     409: "The state does not allow it; `detail` says what is possible.",
     412: "It was changed meanwhile; `detail` says at which version it is.",
@@ -103,6 +108,7 @@ _MEANINGS = {
     422: "The input is invalid; `errors` says which field and why.",
     428: "A change says in `If-Match` which version it changes.",
     426: "Only WebSocket is spoken here.",
+    429: "Too many tries failed; `Retry-After` says when the next may be made.",
     503: "The database is away; try again after `Retry-After` seconds.",
 }
 
@@ -273,6 +279,18 @@ async def _on_link_refused(_request: Request, error: Exception) -> Response:
     return problem_response(410, str(error), name="link-refused")
 
 
+async def _on_account_error(_request: Request, error: Exception) -> Response:
+    return problem_response(409, str(error), name="account-refused")
+
+
+async def _on_sign_in_refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, SignInRefused)
+    if error.wait_s > 0:
+        headers = {"retry-after": str(ceil(error.wait_s))}
+        return problem_response(429, str(error), name="sign-in-held", headers=headers)
+    return problem_response(401, str(error), name="sign-in-refused")
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     # Starlette looks along the classes of an error: the nearest wins.
     for kind, handler in (
@@ -310,6 +328,10 @@ def install_problem_handlers(app: FastAPI) -> None:
         (ReportRefused, _on_report_refused),
         (UnknownWarning, _on_unknown),
         (WarningRefused, _on_report_refused),
+        (UnknownAccount, _on_unknown),
+        (PasswordRefused, _on_refused_field("password")),
+        (AccountError, _on_account_error),
+        (SignInRefused, _on_sign_in_refused),
     ):
         app.add_exception_handler(kind, handler)
 

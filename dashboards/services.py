@@ -8,6 +8,7 @@ import msgspec
 from fastapi import Response
 
 from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer, Responder
+from dashboards.identities import Identities
 from dashboards.journals import Journals
 from dashboards.metrics import WebMetrics
 from dashboards.reader import Reader
@@ -30,6 +31,7 @@ class Services:
     settings: WebSettings
     clock: Clock
     version: str
+    identities: Identities | None  # None: nobody has to sign in
 
 
 def json_reply(value: object) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -26,3 +27,8 @@ class WebSettings:
     database_timeout_s: float = 5.0
     #: The same for the stream, which then tells its viewers.
     stream_timeout_s: float = 2.0
+    #: Without it nobody has to sign in, everybody may do everything, and clients name themselves.
+    sign_in: bool = True
+    #: A session that nobody uses ends after this long; a wall that shows the stream uses it.
+    session_idle: timedelta = timedelta(hours=12)
+    session_lasts: timedelta = timedelta(days=30)

@@ -48,6 +48,11 @@
     │   └── ReportRefused
     ├── WarningRefused         an early warning cannot be issued so
     ├── UnknownWarning
+    ├── AccountError           a change of accounts is refused
+    │   ├── UnknownAccount
+    │   ├── AccountRefused         what it asks for cannot be
+    │   └── PasswordRefused        too short, too well known, or the old one is wrong
+    ├── SignInRefused          account or password is wrong, or it has to wait
     ├── SpoolTaken             another process works on this spool
     ├── SpoolFull              the spool on local disk takes no more
     └── EmbeddedError          the embedded broker or database did not start
@@ -280,6 +285,33 @@ class WarningRefused(CampuswatchError):
 
 class UnknownWarning(CampuswatchError):
     """No early warning with this id exists, or not for this site."""
+
+
+class AccountError(CampuswatchError):
+    """A change of accounts is refused."""
+
+
+class UnknownAccount(AccountError):
+    """No account or token goes by this name."""
+
+
+class AccountRefused(AccountError):
+    """The account cannot be so."""
+
+
+class PasswordRefused(AccountError):
+    """The password is refused."""
+
+
+class SignInRefused(CampuswatchError):
+    """Account or password is wrong.
+
+    ``wait_s`` > 0: nothing was looked at; another try may be made after so many seconds.
+    """
+
+    def __init__(self, message: str | None = None, *, wait_s: float = 0.0) -> None:
+        self.wait_s = wait_s
+        super().__init__(message)
 
 
 class SpoolTaken(CampuswatchError):

@@ -252,3 +252,10 @@ async def deliveries(conn: Connection, incident_id: UUID) -> list[DeliveryView]:
             answer_note,
         ) in await cursor.fetchall()
     ]
+
+
+async def site_of_incident(conn: Connection, incident_id: UUID) -> str | None:
+    """The site that it is at; "" = at none. None: there is no such incident."""
+    cursor = await conn.execute("SELECT site_id FROM incident WHERE incident_id = %s", (incident_id,))
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])

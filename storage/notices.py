@@ -27,6 +27,7 @@ class NoticeChannel(StrEnum):
     CONDITION = "campuswatch_condition"  # doors or barriers stand otherwise -> keeper of the targets
     TARGET = "campuswatch_target"  # a target has a new version (payload: target_id) -> keeper of the targets
     PATROL = "campuswatch_patrol"  # people taught the patrol something -> patrol
+    ACCOUNT = "campuswatch_account"  # an account, session or token changed (payload: account_id) -> web
     COMPLIANCE = "campuswatch_compliance"  # a site stands otherwise to a target -> web
 
 

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from dashboards.people import IdempotencyKey, who
+from dashboards.people import ByWhom, IdempotencyKey, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import Actor, IncidentId, Text
+from dashboards.schemas import IncidentId, Text
 from dashboards.schemas.actions import VerificationReasonsReply
 from dashboards.schemas.incidents import AttachmentReply
 from dashboards.services import Services, json_reply
@@ -42,7 +42,7 @@ def attachment_routes(services: Services) -> APIRouter:
     async def attach_file(
         request: Request,
         incident_id: IncidentId,
-        actor: Annotated[Actor, Query(description="Who does it.")],
+        actor: ByWhom,
         name: Annotated[Text, Query(min_length=1, max_length=200, description="Name of the file.")],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:

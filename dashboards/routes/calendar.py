@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Path, Response
 
+from dashboards.people import ByWhom
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.register import Rows, shown
 from dashboards.routes import API_PREFIX
@@ -22,7 +23,7 @@ from dashboards.schemas.calendar import (
     EnrolmentBody,
     EnrolmentReply,
 )
-from dashboards.schemas.registry import AsOf, ByWhom, Removed, SeenVersion
+from dashboards.schemas.registry import AsOf, Removed, SeenVersion
 from dashboards.services import Services, json_reply
 from domain.bells import SiteBells
 from domain.errors import EditConflict

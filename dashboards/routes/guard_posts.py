@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
 from dashboards.paging import Cursor, Limit
+from dashboards.people import ByWhom
 from dashboards.problems import problem_responses
 from dashboards.register import Rows, before, bounded, numbered, said_at, shown
 from dashboards.routes import API_PREFIX
@@ -21,7 +22,7 @@ from dashboards.schemas.guard_posts import (
     PostReportBody,
     PostReportReply,
 )
-from dashboards.schemas.registry import AsOf, ByWhom, OfSite, Removed, SeenVersion, Since, Until
+from dashboards.schemas.registry import AsOf, OfSite, Removed, SeenVersion, Since, Until
 from dashboards.services import Services, json_reply
 from domain.guard import GuardPost, PostReport
 from domain.privacy import is_masked

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime
 
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
+from dashboards.people import ByWhom
 from dashboards.problems import problem_responses
 from dashboards.register import Rows, before, bounded, numbered, said_at, shown
 from dashboards.routes import API_PREFIX
@@ -27,7 +28,7 @@ from dashboards.schemas.guards import (
     ShiftReply,
     ShiftsBody,
 )
-from dashboards.schemas.registry import AsOf, ByWhom, OfSite, Removed, SeenVersion, Since, Until
+from dashboards.schemas.registry import AsOf, OfSite, Removed, SeenVersion, Since, Until
 from dashboards.services import Services, json_reply
 from domain.errors import UnknownEntry
 from domain.guard import Guard, GuardCheckIn, GuardShift

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from dashboards.paging import Cursor, Limit
+from dashboards.people import ByWhom
 from dashboards.problems import problem_responses
 from dashboards.register import Rows, before, numbered, removed
 from dashboards.routes import API_PREFIX
@@ -19,7 +20,7 @@ from dashboards.schemas.premises import (
     InspectionBody,
     InspectionReply,
 )
-from dashboards.schemas.registry import AsOf, ByWhom, OfSite, Removed, SeenVersion
+from dashboards.schemas.registry import AsOf, OfSite, Removed, SeenVersion
 from dashboards.services import Services
 from domain.premises import Barrier, Gate, Inspection
 from storage.pool import Connection

@@ -12,8 +12,10 @@ from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
+
+from dashboards.people import signed_in
 
 Item = TypeVar("Item")
 EXAMPLE_AT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
@@ -25,12 +27,26 @@ def storable(text: str) -> str:
     return text
 
 
+def named(name: str) -> str:
+    name = name.strip()
+    if not 0 < len(name) <= 64:
+        raise PydanticCustomError("no_name", "expected who does it, in 1 to 64 characters")
+    return name
+
+
 Text = Annotated[str, AfterValidator(storable)]
+#: Whoever is signed in, whatever a client says; see `dashboards.people`.
 Actor = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    BeforeValidator(signed_in),
+    AfterValidator(named),
     AfterValidator(storable),
-    Field(description="Who does it, as it will stand in the timeline.", examples=["值班员 张伟"]),
+    Field(
+        default="",
+        validate_default=True,
+        description="Only where signing in is switched off: who does it, as it will stand in the timeline.",
+        examples=["值班员 张伟"],
+    ),
 ]
 Workstation = Annotated[
     str,

@@ -28,10 +28,6 @@ OfSite = Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,32}$", description="
 AsOf = Annotated[AwareDatetime | None, Query(description="As it was registered at this time; without it now.")]
 Since = Annotated[AwareDatetime, Query(description="At this time or later.")]
 Until = Annotated[AwareDatetime, Query(description="Before this time.")]
-ByWhom = Annotated[
-    str,
-    Query(min_length=1, max_length=64, pattern=NO_NUL, description="Who does it, as it will stand in the audit."),
-]
 SeenVersion = Annotated[int, Query(ge=1, le=2**63 - 1, description="`version` of what you saw; 409 if it is another.")]
 
 

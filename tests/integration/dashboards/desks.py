@@ -94,4 +94,4 @@ def responder(pool: Pool, clock: SetClock) -> ResponderDesk:
 
 
 def web_settings(dsn: str) -> WebSettings:
-    return WebSettings(dsn=dsn, link_ids=("police", "education"), hosts=("wall.example",))
+    return WebSettings(dsn=dsn, link_ids=("police", "education"), hosts=("wall.example",), sign_in=False)

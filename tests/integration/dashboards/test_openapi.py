@@ -48,6 +48,10 @@ def _references(node: Any) -> Iterator[str]:
 
 def test_every_path_of_the_contract_is_there(document: dict[str, Any]) -> None:
     assert {(method.upper(), path.removeprefix("/api/v1")) for path, method, _ in _operations(document)} == {
+        ("GET", "/session"),
+        ("POST", "/session"),
+        ("DELETE", "/session"),
+        ("POST", "/session/password"),
         ("GET", "/wall"),
         ("GET", "/ledger"),
         ("GET", "/audit"),

@@ -1,0 +1,58 @@
+"""The JSON of signing in as pydantic models; see `dashboards.schemas`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from dashboards.schemas import Reply
+from domain.access import Permission, Role
+from domain.account import LONGEST
+
+Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
+
+
+class SignInBody(BaseModel):
+    """Account and password, as somebody types them."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"account": "zhangwei", "password": "four-words-or-so"}]}
+    )
+
+    account: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    password: Password
+
+
+class PasswordBody(BaseModel):
+    """One's own password, and the one that is to take its place."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"old": "abcd-efgh", "new": "long enough"}]}
+    )
+
+    old: Password
+    new: Password
+
+
+class SignedInReply(Reply):
+    """Who is signed in. ``name`` stands in timelines and in the audit."""
+
+    account: str
+    name: str
+    role: Role
+    permissions: list[Permission]
+    sites: list[str] | None = Field(description="null: every site.")
+    must_change: bool = Field(description="The password was made by somebody else: nothing else may be done before.")
+    language: Literal["zh", "en"]
+
+
+class SessionReply(Reply):
+    """Who asks, and what a page needs to ask for more."""
+
+    sign_in: Literal["required", "off"] = Field(description="`off`: nobody has to, and clients name themselves.")
+    account: SignedInReply | None = Field(description="null: nobody is signed in.")
+    csrf: str = Field(description="For `X-CSRF-Token`, with every change that a session makes.")
+    provider: str | None = Field(description="Where to sign in with an OpenID Connect provider; null: there is none.")
+    until: datetime | None = Field(default=None, description="When the session ends at the latest.")

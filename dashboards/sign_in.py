@@ -1,0 +1,164 @@
+"""Signing in with a password: counted, bounded, written down. What was wrong is told by no word and by no time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from dashboards.metrics import WebMetrics
+from dashboards.passwords import Passwords, csrf_token, kept, new_session, outdated
+from dashboards.reader import Reader
+from domain.account import Account, account_key, check_password
+from domain.clock import Clock
+from domain.errors import PasswordRefused, SignInRefused
+from domain.lockout import BOUNDS, Count, counts_of, held_until, network_of
+from storage.accounts import account_and_hash, rehash, set_password
+from storage.audit_trail import append
+from storage.pool import Connection
+from storage.sessions import begin_session, end_session
+from storage.sign_ins import at_home, count_failure, failures, take_back
+
+log = structlog.get_logger("campuswatch.web.sign_in")
+
+_WRONG = "account or password is wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """Where somebody sits who signs in."""
+
+    address: str
+    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """``session`` goes into the cookie, ``csrf`` to the page."""
+
+    account: Account
+    session: str
+    csrf: str
+    lasts: timedelta
+
+
+class SignIn:
+    """:param lasts: how long a session lasts at most."""
+
+    def __init__(self, *, reader: Reader, clock: Clock, metrics: WebMetrics, lasts: timedelta) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._metrics = metrics
+        self._lasts = lasts
+        self._passwords = Passwords()
+
+    async def sign_in(self, written: str, password: str, where: From) -> SignedIn:
+        """:raises SignInRefused: account or password is wrong, or it is too early for another try."""
+        account = await self._check(written, password, where)
+        if account.one_time_until is not None and account.one_time_until <= self._clock.now():
+            raise SignInRefused("this one-time password is too old; have another one made")
+        return await self.begin(account, where, how="password")
+
+    async def begin(self, account: Account, where: From, *, how: str) -> SignedIn:
+        """A session of somebody who has proved who it is."""
+        session, now = new_session(), self._clock.now()
+        await self._reader.read(
+            lambda conn: begin_session(
+                conn,
+                kept(session),
+                account.account_id,
+                at=now,
+                expires_at=now + self._lasts,
+                address=network_of(where.address),
+                agent=where.agent,
+                actor=account.name,
+                origin=where.address,
+                how=how,
+            )
+        )
+        self._metrics.sign_ins.labels("ok").inc()
+        log.info("signed in", account=account.account_id, by=how)
+        return SignedIn(account, session, csrf_token(session), self._lasts)
+
+    async def sign_out(self, session: str, *, actor: str, origin: str) -> None:
+        now = self._clock.now()
+        await self._reader.read(lambda conn: end_session(conn, kept(session), at=now, actor=actor, origin=origin))
+
+    async def change_password(self, account_id: str, old: str, new: str, *, session: bytes, where: From) -> None:
+        """One's own. Every other session of the account ends.
+
+        :raises SignInRefused: the old one is wrong. :raises PasswordRefused: the new one is the old one, or too easy.
+        """
+        account = await self._check(account_id, old, where)
+        check_password(new, account)
+        if new == old:
+            raise PasswordRefused("the new password is the old one")
+        password_hash, now = await self._passwords.hashed(new), self._clock.now()
+        await self._reader.read(
+            lambda conn: set_password(
+                conn,
+                account_id,
+                password_hash,
+                one_time_until=None,
+                actor=account.name,
+                at=now,
+                origin=where.address,
+                keep=session,
+            )
+        )
+
+    async def _check(self, written: str, password: str, where: From) -> Account:
+        """The account, whose password it is. Each try is counted before it is looked at, so that a thousand at once are
+        a thousand; the right one is taken back.
+        """
+        key, address = account_key(written), network_of(where.address)
+        known = await self._reader.read(lambda conn: account_and_hash(conn, key))
+        keys = counts_of(key, address, known=known is not None)
+        await self._reader.read(lambda conn: self._count(conn, keys, key, address, where))
+        account, password_hash = known if known is not None else (None, None)
+        right = await self._passwords.matches(password_hash, password)
+        if account is None or not right or account.disabled_at is not None:
+            self._metrics.sign_ins.labels("wrong").inc()
+            if account is not None:
+                await self._reader.read(lambda conn: self._tell(conn, account, keys, where))
+            raise SignInRefused(_WRONG)
+        await self._reader.read(lambda conn: take_back(conn, keys))
+        if password_hash and outdated(password_hash):
+            newer = await self._passwords.hashed(password)
+            await self._reader.read(lambda conn: rehash(conn, account.account_id, password_hash, newer))
+        return account
+
+    async def _count(self, conn: Connection, keys: Mapping[Count, str], key: str, address: str, where: From) -> None:
+        """:raises SignInRefused: it is too early."""
+        now = self._clock.now()
+        async with conn.transaction():
+            found = await failures(conn, keys)
+            until = held_until(found, at_home=await at_home(conn, key, address, now=now), now=now)
+            if until is None:
+                await count_failure(conn, keys, now=now)
+                return
+        self._metrics.sign_ins.labels("held").inc()
+        wait_s = (until - now).total_seconds()
+        raise SignInRefused(f"too many failed; try again in {wait_s:.0f} s", wait_s=wait_s)
+
+    async def _tell(self, conn: Connection, account: Account, keys: Mapping[Count, str], where: From) -> None:
+        """A refusal is in the audit, and so is that from now on there is a wait. Nothing is while it lasts: whoever
+        guesses does not fill the audit.
+        """
+        now = self._clock.now()
+        async with conn.transaction():
+            counted = await failures(conn, keys)
+            held = [count.value for count, failed in counted.items() if failed.failures >= BOUNDS[count].free]
+            await append(
+                conn,
+                at=now,
+                actor="system",
+                origin=where.address,
+                action="session.locked" if held else "session.refused",
+                subject=account.account_id,
+                detail={"counts": held} if held else {},
+            )
+        if held:
+            log.warning("signing in is held up", account=account.account_id, address=where.address, counts=held)
