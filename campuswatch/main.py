@@ -161,6 +161,7 @@ def main() -> None:
     from campuswatch.commands.silence import silence
     from campuswatch.commands.sim import sim
     from campuswatch.commands.targets import targets
+    from campuswatch.commands.users import users
 
     program.add_command(audit)
     program.add_command(devices)
@@ -172,4 +173,5 @@ def main() -> None:
     program.add_command(silence)
     program.add_command(sim)
     program.add_command(targets)
+    program.add_command(users)
     program()

@@ -256,11 +256,17 @@ class PatrolSettings(_Part):
 
 
 class WebSettings(_Part):
-    """``allowed_hosts``: further names under which browsers reach the page, behind a reverse proxy."""
+    """``allowed_hosts``: further names under which browsers reach the page, behind a reverse proxy. ``sign_in``:
+    whether people have to (docs/users.md). A session that nobody uses ends after ``session_idle_hours``, any after
+    ``session_days``.
+    """
 
     host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65_535)
     allowed_hosts: tuple[str, ...] = ()
+    sign_in: Literal["required", "off"] = "off"
+    session_idle_hours: float = Field(12.0, gt=0, le=24 * 30)
+    session_days: float = Field(30.0, gt=0, le=366)
 
 
 class MetricsSettings(_Part):

@@ -15,7 +15,6 @@ can be signed out in it either, whoever was known lately is known still: an outa
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -68,7 +67,7 @@ class Identity:
 @dataclass(slots=True)
 class _Known:
     identity: Identity
-    until: float  # in seconds since 1970
+    until: float  # in seconds since 1970, as is the next
     looked_s: float
     outdated: bool = False
 
@@ -106,12 +105,12 @@ class Identities:
     async def holder(self, credential: Credential) -> Identity | None:
         hash_ = kept(credential.secret)
         known = self._known.get(hash_)
-        now_s = time.monotonic()
+        now_s = self._clock.now().timestamp()
         if known is not None:
             age_s = now_s - known.looked_s
-            if known.until <= self._clock.now().timestamp():
+            if known.until <= now_s:
                 known = self._known.pop(hash_)
-            elif not known.outdated and age_s < (KEEP_S if self._hearing else UNSURE_S):
+            elif not known.outdated and 0 <= age_s < (KEEP_S if self._hearing else UNSURE_S):
                 self._known.move_to_end(hash_)
                 return known.identity
         turn = self._turn
@@ -127,7 +126,7 @@ class Identities:
         principal = found.account.principal(scope=found.permissions, token=found.token)
         identity = Identity(principal, credential, hash_)
         if turn == self._turn:
-            self._known[hash_] = _Known(identity, found.until.timestamp(), time.monotonic())
+            self._known[hash_] = _Known(identity, found.until.timestamp(), now_s)
             self._known.move_to_end(hash_)
             if len(self._known) > MOST_KNOWN:
                 self._known.popitem(last=False)

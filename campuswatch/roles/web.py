@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -106,7 +107,15 @@ async def run(around: Surroundings) -> None:
                 channels=channels,
                 voice_secret=told.voice.secret.get_secret_value() if told.voice else None,
             ),
-            settings=WebSettings(dsn=dsn, link_ids=link_ids, hosts=settings.web.allowed_hosts, zone=around.zone),
+            settings=WebSettings(
+                dsn=dsn,
+                link_ids=link_ids,
+                hosts=settings.web.allowed_hosts,
+                zone=around.zone,
+                sign_in=settings.web.sign_in == "required",
+                session_idle=timedelta(hours=settings.web.session_idle_hours),
+                session_lasts=timedelta(days=settings.web.session_days),
+            ),
             clock=around.clock,
             version=installed_version(),
             registry=around.metrics,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -95,3 +96,8 @@ def responder(pool: Pool, clock: SetClock) -> ResponderDesk:
 
 def web_settings(dsn: str) -> WebSettings:
     return WebSettings(dsn=dsn, link_ids=("police", "education"), hosts=("wall.example",), sign_in=False)
+
+
+def signed_in_settings(dsn: str) -> WebSettings:
+    """As `web_settings`, and people have to sign in."""
+    return dataclasses.replace(web_settings(dsn), sign_in=True)
