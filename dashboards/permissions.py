@@ -59,6 +59,9 @@ RULES: dict[str, Rule] = {
     "list_sites": Rule(Permission.SEE, Reach.WITHIN),
     "get_site": Rule(Permission.SEE, Reach.SITE),
     "list_devices": Rule(Permission.SEE, Reach.SITE),
+    "get_device": Rule(Permission.SEE, Reach.SITE),
+    "get_device_past": Rule(Permission.SEE, Reach.SITE),
+    "list_all_devices": Rule(Permission.SEE, Reach.WITHIN),
     # incidents
     "list_incidents": Rule(Permission.SEE, Reach.WITHIN),
     "get_incident": Rule(Permission.SEE, Reach.INCIDENT),
@@ -163,6 +166,7 @@ RULES: dict[str, Rule] = {
     "issue_warning": Rule(Permission.WARN, Reach.DISTRICT),
     "cancel_warning": Rule(Permission.WARN, Reach.DISTRICT),
     "read_warning": Rule(Permission.READ_WARNING, Reach.WITHIN),
+    "list_deliveries": Rule(Permission.SEE, Reach.DISTRICT),
     "list_links": Rule(Permission.SEE, Reach.DISTRICT),
     # rules
     "list_rules": Rule(Permission.SEE, Reach.DISTRICT),
