@@ -116,7 +116,10 @@ class Outages:
             if first_s - area.joined_s <= self.area_window_s:
                 self._join(number, area, fresh)
                 area.told_s = now_s
-                return [self._of_area(FindingKind.UPDATED, number, area, self.sites, now_s)]
+                return [
+                    self._of_area(FindingKind.UPDATED, number, area, self.sites, now_s),
+                    *self._beside(area, now_s),
+                ]
         alone = [one for one in self.sites.values() if one.told and one not in fresh and not one.area]
         beside = [one for one in alone if first_s - one.found_s <= self.area_window_s]
         if len(fresh) + len(beside) < 2:
@@ -131,7 +134,17 @@ class Outages:
         for one in beside:
             area.sites[one.site_no] = one.site_id
         self._join(number, area, fresh)
-        return [self._of_area(FindingKind.RAISED, number, area, self.sites, now_s)]
+        return [self._of_area(FindingKind.RAISED, number, area, self.sites, now_s), *self._beside(area, now_s)]
+
+    def _beside(self, area: Area, now_s: float) -> list[Finding]:
+        """What has an incident of its own says, as the area grows, which sites fell silent with it."""
+        return [
+            self._of_site(
+                FindingKind.UPDATED, one, now_s, {**_account([one]), "silent_sites": sorted(area.sites.values())}
+            )
+            for one in sorted(self.sites.values(), key=lambda one: one.site_no)
+            if one.told and not one.area and one.site_no in area.sites
+        ]
 
     def _join(self, number: int, area: Area, outages: list[Outage]) -> None:
         for outage in outages:

@@ -154,6 +154,19 @@ def test_an_area_grows_as_further_sites_join_and_ends_with_the_last() -> None:
     assert power.standing() == set()
 
 
+def test_a_site_told_before_its_neighbours_says_which_fell_silent_with_it_as_the_power_cut_grows() -> None:
+    power = Power([one for number in range(1, 5) for one in star(number, 12)])
+    for number, since_s in enumerate((300, 390, 395, 600), 1):
+        power.cut(-number, since_s, 1500)
+    found = power.run(1500)
+    assert told(found) == [("site_silent", "s001"), ("area_silent", "")]
+    own = [one for one in found if one.rule == "site_silent" and one.kind is FindingKind.UPDATED]
+    assert [one.detail["silent_sites"] for one in own] == [["s001", "s002", "s003"], ["s001", "s002", "s003", "s004"]]
+    assert [(one.site_id, one.detail["devices"]) for one in own] == [("s001", 12)] * 2
+    power.run(2200)
+    assert power.standing() == set()
+
+
 def test_sites_that_fall_silent_at_different_times_have_nothing_to_do_with_each_other() -> None:
     power = Power([*star(1, 12), *star(2, 12)])
     power.cut(-1, 300, 2000)
