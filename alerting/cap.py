@@ -123,7 +123,7 @@ def _info(
     info = SubElement(alert, "info")
     _add(info, "language", "en-US" if english else "zh-CN")
     _add(info, "category", "Safety" if report or rule == "gas_alarm" else _CATEGORIES[category])
-    what = ("事件报告", "Incident report") if report else rule_words(rule or "alarm")
+    what = ("事件报告", "Incident report") if report else rule_words(rule or "alarm", {"rule_title": data.get("title")})
     _add(info, "event", what[english])
     _add(info, "responseType", "AllClear" if over else "Monitor" if report else "Assess")
     _add(info, "urgency", "Past" if over else "Immediate" if data.get("life_safety") else "Expected")

@@ -133,6 +133,7 @@ class Desk:
             at=now,
             call=Call(id=str(would_be_id), at=finding.at),
             references=_first_call(case, but=would_be_id),
+            detail=finding.detail,
         )
         return tuple(
             Delivery(
@@ -375,6 +376,7 @@ class Desk:
             at=now,
             call=call,
             references=[Call(id=call_id, at=at) for call_id, at in calls],
+            detail=incident.detail,
         )
         await outbox.queue_deliveries(
             conn,

@@ -316,6 +316,7 @@ class Escalator:
             zone=self._desk.zone,
             round_no=response.round + 1,
             topic=_beside(incident, place, person.language),
+            found=incident.detail,
         )
         body: dict[str, object] = {"title": words.title, "text": words.text, "language": person.language}
         if person.officer_no is not None:

@@ -5,7 +5,7 @@ The body is documented in docs/links.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -39,10 +39,13 @@ def subject_text(
     drill: bool,
     place: Place,
     notice: Notice = Notice.RAISED,
+    detail: Mapping[str, Any] | None = None,
 ) -> tuple[str, str]:
-    """One line: mark, what, where. Chinese and English."""
+    """One line: mark, what, where. Chinese and English. ``detail``: of the finding, which has the title of a rule that
+    people have added.
+    """
     mark_zh, mark_en = ("【测试】", "[TEST] ") if test else ("【演练】", "[DRILL] ") if drill else ("", "")
-    what_zh, what_en = rule_words(rule)
+    what_zh, what_en = rule_words(rule, detail)
     grave_zh, grave_en = SEVERITY_WORDS[severity]
     nowhere_zh, nowhere_en = ("未登记学校", "unregistered site")
     if rule in HOUSE_RULES:
@@ -103,12 +106,17 @@ def webhook_body(
     at: datetime,
     call: Call | None = None,
     references: Sequence[Call] = (),
+    detail: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The body of a delivery to police or education. ``number`` is None where the database has not given one yet.
-    ``call`` names what is said now, ``references`` what was said before of the same incident.
+    ``call`` names what is said now, ``references`` what was said before of the same incident. ``detail``: as with
+    `subject_text`.
     """
     call = call or Call(id=str(incident_id), at=raised_at)
-    zh, en = subject_text(rule=rule, severity=severity, test=test, drill=drill, place=place, notice=notice)
+    zh, en = subject_text(
+        rule=rule, severity=severity, test=test, drill=drill, place=place, notice=notice, detail=detail
+    )
+    title_zh, title_en = rule_words(rule, detail)
     device = place.device
     return {
         "type": f"incident.{notice.value}",
@@ -117,6 +125,7 @@ def webhook_body(
             "incident_id": str(incident_id),
             "number": number,
             "rule": rule,
+            "title": {"zh": title_zh, "en": title_en},
             "category": category,
             "severity": severity.value,
             "life_safety": life_safety,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -48,6 +48,11 @@ class Matter(NamedTuple):
     subject: str
     number: int | None
     began_at: datetime
+    detail: Mapping[str, Any] = {}
+
+    @property
+    def words(self) -> tuple[str, str]:
+        return (self.subject, self.subject) if self.subject else rule_words(self.rule, self.detail)
 
 
 def draft(
@@ -55,7 +60,7 @@ def draft(
 ) -> str:
     """The text of a report as a person begins to edit it; 〔…〕 is for him to fill in."""
     site = place.site
-    what = matter.subject or rule_words(matter.rule)[0]
+    what = matter.words[0]
     number = f"（事件{matter.number}号）" if matter.number is not None else ""
     where = " ".join(filter(None, (site.name if site else "", place.device.place if place.device else "")))
     parts = [

@@ -197,7 +197,8 @@ class Reporter:
     ) -> None:
         what = (clock.subject, clock.subject)
         if clock.incident_id is not None:
-            what = rule_words((await get_incident(conn, clock.incident_id)).rule)
+            incident = await get_incident(conn, clock.incident_id)
+            what = rule_words(incident.rule, incident.detail)
         site = self._gazetteer.place(clock.site_id, "").site if clock.site_id else None
         number = f"#{clock.number}" if clock.number is not None else ""
         due = f"{clock.due_at.astimezone(self._zone):%H:%M}"

@@ -22,7 +22,6 @@ from domain.report import (
     ReportKind,
     may_follow,
 )
-from domain.vocabulary import rule_words
 from storage import reports as store
 from storage.audit_trail import append
 from storage.deliveries import queue_deliveries
@@ -212,14 +211,14 @@ class ReportDesk:
             return Matter("", clock.subject, None, clock.started_at), place, []
         incident = await get_incident(conn, clock.incident_id)
         lines = [Line(one.at, one.kind, one.actor, one.detail) for one in await timeline(conn, clock.incident_id)]
-        matter = Matter(incident.rule, clock.subject, incident.number, incident.raised_at)
+        matter = Matter(incident.rule, clock.subject, incident.number, incident.raised_at, incident.detail)
         return matter, self._gazetteer.place(incident.site_id, incident.device_id), lines
 
     async def _delivery(
         self, conn: Connection, clock: ReportClock, report: Report, link_id: str, *, actor: str, now: datetime
     ) -> Delivery:
         matter, place, _ = await self._told(conn, clock)
-        what = [matter.subject, matter.subject] if matter.subject else rule_words(matter.rule)
+        what = matter.words
         words, name = REPORT_WORDS[report.kind], place.site.name if place.site else ""
         sent = [one for one in await store.reports_of(conn, clock.clock_id) if one.approved_at is not None]
         body = {

@@ -7,9 +7,10 @@ often it is told), ``name`` (whose message it is).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerting.message import detail_text, subject_text
@@ -72,10 +73,11 @@ def call(
     zone: ZoneInfo,
     round_no: int,
     topic: str = "",
+    found: Mapping[str, Any] | None = None,
 ) -> Words:
-    """What somebody is told of an incident, in the round ``round_no`` (from 1)."""
+    """What somebody is told of an incident, in the round ``round_no`` (from 1). ``found``: the finding's detail."""
     english = language == "en"
-    subject = subject_text(rule=rule, severity=severity, test=test, drill=drill, place=place)[english]
+    subject = subject_text(rule=rule, severity=severity, test=test, drill=drill, place=place, detail=found)[english]
     detail = detail_text(place, raised_at, zone=zone)[english]
     return told(
         Template.CALL if round_no == 1 else Template.AGAIN,

@@ -11,15 +11,17 @@ import structlog
 
 from campuswatch.rulebook import document_of
 from dashboards.people import Who
+from detectors.documents.checking import Fault
 from detectors.documents.form import RuleDocument
-from detectors.documents.reading import enabled, read_said
+from detectors.documents.reading import enabled, read_said, unlocated
+from detectors.documents.registered import Registered, strangers
 from detectors.documents.schema import schema
 from detectors.documents.shipped import shipped
 from domain.clock import Clock
 from domain.errors import RuleRefused, UnknownRule
 from domain.markup import nearest
 from storage.pool import Connection, Pool, wrapped_errors
-from storage.rules import RuleVersion, newest_versions, put_rule, rule_versions
+from storage.rules import RuleVersion, device_keys, load_site_facts, newest_versions, put_rule, rule_versions
 
 log = structlog.get_logger("campuswatch.rules")
 
@@ -77,6 +79,20 @@ async def change(
     )
 
 
+async def strangers_of(conn: Connection, document: RuleDocument) -> list[Fault]:
+    """What the rule watches and nobody has registered."""
+    watch = document.header.watch
+    if watch.sites is None and watch.townships is None and watch.devices is None:
+        return []
+    facts = await load_site_facts(conn)
+    known = Registered(
+        sites={site_id for _, site_id, _, _ in facts},
+        townships={township for *_, township in facts},
+        devices=set() if watch.devices is None else set(await device_keys(conn)),
+    )
+    return list(strangers(watch, known))
+
+
 class WebRules:
     """`dashboards.desk.RuleKeeper`."""
 
@@ -103,6 +119,8 @@ class WebRules:
         if document.name != rule:
             raise RuleRefused([f"rule: expected {rule}, as the address has it; got {document.name}"])
         async with wrapped_errors(), self._pool.connection() as conn:
+            if wrong := await strangers_of(conn, document):
+                raise RuleRefused(unlocated(wrong))
             return await self._change(conn, document, expected, reason, by)
 
     async def switch(self, rule: str, on: bool, *, expected: int, reason: str, by: Who) -> RuleVersion:

@@ -31,20 +31,20 @@ def chosen(watch: Watch, grounds: Grounds) -> Fits | None:
         townships = frozenset(watch.townships)
         tests.append(lambda device: grounds.site(device.site_no).township in townships)
     if watch.places is not None:
-        places = _pattern(watch.places)
+        places = pattern(watch.places)
         tests.append(lambda device: places(grounds.spot(device.device_no).place))
     if watch.names is not None:
-        names = _pattern(watch.names)
+        names = pattern(watch.names)
         tests.append(lambda device: names(grounds.spot(device.device_no).name))
     if watch.devices is not None:
-        devices = _pattern(watch.devices)
+        devices = pattern(watch.devices)
         tests.append(lambda device: devices(device.key))
     if not tests:
         return None
     return lambda device: all(test(device) for test in tests)
 
 
-def _pattern(patterns: Sequence[str]) -> Callable[[str], bool]:
+def pattern(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Only * stands for something else than itself."""
     found = re.compile("|".join(translate(one.replace("[", "[[]").replace("?", "[?]")) for one in patterns))
     return lambda text: found.match(text) is not None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from domain.device import DeviceKind
 from domain.finding import Severity
 
@@ -74,6 +77,12 @@ HOUSE_RULES = frozenset({"ledger_difference", "journal_filling", "session_forgot
 AREA_RULES = frozenset({"area_silent"})
 
 
-def rule_words(rule: str) -> tuple[str, str]:
-    """Chinese and English words for a rule."""
-    return RULE_WORDS.get(rule, (rule, rule))
+def rule_words(rule: str, detail: Mapping[str, Any] | None = None) -> tuple[str, str]:
+    """Chinese and English words for a rule. ``detail``: of its finding, which has the title of a rule that people have
+    added (``rule_title``).
+    """
+    if rule in RULE_WORDS:
+        return RULE_WORDS[rule]
+    title = (detail or {}).get("rule_title")
+    words = (title.get("zh"), title.get("en")) if isinstance(title, Mapping) else ("", "")
+    return str(words[0] or rule), str(words[1] or rule)

@@ -97,6 +97,15 @@ async def load_site_facts(conn: Connection) -> list[tuple[int, str, SiteKind, st
     return [(number, site_id, SiteKind(kind), township) for number, site_id, kind, township in await cursor.fetchall()]
 
 
+async def device_keys(conn: Connection) -> list[str]:
+    """All devices in service as rules name them: site_id/device_id."""
+    cursor = await conn.execute(
+        "SELECT s.site_id || '/' || d.device_id FROM device AS d JOIN site AS s USING (site_no)"
+        " WHERE d.retired_at IS NULL ORDER BY 1"
+    )
+    return [key for (key,) in await cursor.fetchall()]
+
+
 async def load_spots(conn: Connection) -> list[tuple[int, str, str]]:
     """Of each device in service: its number, place and name, where it has one of them."""
     cursor = await conn.execute(

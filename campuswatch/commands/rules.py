@@ -96,20 +96,31 @@ def check_command(files: tuple[Path, ...]) -> None:
 @click.pass_obj
 def import_command(session: Session, files: tuple[Path, ...], reason: str, dry_run: bool) -> None:
     """Put the rules of FILES into force, all or none. What is as it was gets no new version."""
-    documents = [_read(file) for file in files]
+    documents = [(file, _read(file)) for file in files]
     told = _ask(session, lambda conn: _import(conn, documents, reason, dry_run))
     click.echo("\n".join(told))
     if dry_run:
         click.echo("Dry run: nothing was changed.")
 
 
-async def _import(conn: Connection, documents: list[RuleDocument], reason: str, dry_run: bool) -> list[str]:
-    from campuswatch.rulekeeper import all_rules, change
+async def _import(
+    conn: Connection, documents: list[tuple[Path, RuleDocument]], reason: str, dry_run: bool
+) -> list[str]:
+    from campuswatch.rulekeeper import all_rules, change, strangers_of
+    from detectors.documents.reading import located
 
     told: list[str] = []
+    wrong = [
+        problem
+        for file, document in documents
+        if (strange := await strangers_of(conn, document))
+        for problem in located(file.read_text("utf-8-sig"), str(file), strange)
+    ]
+    if wrong:
+        raise RuleRefused(wrong)
     async with conn.transaction():
         newest = {one.rule: one for one in await all_rules(conn)}
-        for document in documents:
+        for _, document in documents:
             before = newest.get(document.name)
             said = msgspec.json.decode(msgspec.json.encode(document.said))
             if before is not None and before.enabled and before.document == said:

@@ -45,13 +45,24 @@ def read_text(text: str, file: str, *, ships: bool = False) -> RuleDocument:
     return _accepted(document, [str(one) for one in sorted(problems, key=lambda one: (one.line, one.field))])
 
 
+def located(text: str, file: str, wrong: Sequence[Fault]) -> list[str]:
+    """Faults of a text that was read, with their lines."""
+    root, _ = parse(text, file, "a rule")
+    return [str(Problem(file, root.line_of(way), way_text(way), what)) for way, what in wrong]
+
+
+def unlocated(wrong: Sequence[Fault]) -> list[str]:
+    """Faults of what JSON said."""
+    return [": ".join(filter(None, (way_text(way), what))) for way, what in wrong]
+
+
 def read_said(said: Any) -> RuleDocument:
     """The rule of what JSON says.
 
     :raises RuleRefused: likewise, without lines.
     """
     document, wrong = _document(said, False)
-    return _accepted(document, [": ".join(filter(None, (way_text(way), what))) for way, what in wrong])
+    return _accepted(document, unlocated(wrong))
 
 
 def enabled(document: RuleDocument, on: bool) -> RuleDocument:

@@ -30,6 +30,7 @@ from detectors.watching import chosen, watched_kinds
 from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
 from domain.observation import Alarm, AlarmKind
+from domain.vocabulary import RULE_WORDS
 
 #: An alarm that took longer to reach us is not raised as if it were now.
 LATE_AFTER = timedelta(minutes=15)
@@ -45,6 +46,8 @@ class AlarmRule(NamedTuple):
     watched: Callable[[RegisteredDevice], bool] | None = None
     hours: tuple[tuple[Time, bool], ...] = ()
     unless: Mapping[str, Any] = {}
+    #: Of a rule that people have added: what it is called, for the finding's detail.
+    title: Mapping[str, Any] = {}
 
     def counts(self, alarm: Alarm, at_s: float) -> bool:
         device = alarm.device
@@ -87,6 +90,7 @@ def _rule(document: RuleDocument, leaf: AlarmReported, grounds: Grounds) -> Alar
             if isinstance(time, Schedule | Weekly)
         ),
         leaf.unless,
+        {} if document.name in RULE_WORDS else {"rule_title": {"zh": header.title.zh, "en": header.title.en}},
     )
 
 
@@ -148,5 +152,5 @@ class ReportedAlarm(Rule):
             found_at=alarm.received_at,
             test=alarm.test,
             drill=alarm.drill,
-            detail=alarm.detail or {},
+            detail={**(alarm.detail or {}), **rule.title} if rule.title else alarm.detail or {},
         )

@@ -165,6 +165,37 @@ async def test_a_rule_is_written_changed_and_switched_off_over_the_api(client: h
     assert on.json()["enabled"]
 
 
+async def test_a_rule_that_names_what_is_not_registered_is_refused_with_the_field(
+    client: httpx.AsyncClient, conn: Connection
+) -> None:
+    await conn.execute(
+        "INSERT INTO site (site_id, name, kind, township) VALUES ('s001', '一小', 'primary', '锦河街道')"
+    )
+    await conn.execute(
+        "INSERT INTO device (site_no, device_id, kind, heartbeat_s) SELECT site_no, 's001-tmp-01', 'temperature', 30"
+        " FROM site"
+    )
+    watch = {
+        "sites": ["s001", "s002"],
+        "townships": ["锦河"],
+        "devices": ["s001/s001-tmp-*", "s001/s001-tmp-02", "s9/*"],
+    }
+    body = {"actor": "张伟", "reason": "试用", "document": {**warm().said, "watch": watch}}
+    refused = await client.put("/rules/warm", json=body, headers={"If-Match": '"0"'})
+    assert refused.status_code == 422
+    assert {one["field"]: one["message"] for one in refused.json()["errors"]} == {
+        "watch.sites[2]": "s002 is not registered; did you mean s001?",
+        "watch.townships[1]": "锦河 is not registered; did you mean 锦河街道?",
+        "watch.devices[2]": "s001/s001-tmp-02 is not registered; did you mean s001/s001-tmp-01?",
+        "watch.devices[3]": "s9/* fits no registered device, such as s001/s001-tmp-01",
+    }
+    body["document"] = {
+        **warm().said,
+        "watch": {"sites": ["s001"], "devices": ["s001/s001-tmp-01"], "places": ["*机房*"]},
+    }
+    assert (await client.put("/rules/warm", json=body, headers={"If-Match": '"0"'})).status_code == 200
+
+
 async def test_what_must_not_be_is_refused_over_the_api(client: httpx.AsyncClient) -> None:
     off = {"actor": "张伟", "reason": "太吵"}
     answer = await client.post("/rules/smoke_alarm/disable", json=off, headers={"If-Match": '"0"'})
@@ -347,6 +378,11 @@ def test_rules_go_out_and_in_by_the_command_line(plain_database: str, tmp_path: 
     assert run("import", str(file), "--reason", "试用")[1] == "warm: as it was, version 1\n"
     file.write_text(WARM.replace("above: 38", "above: 39"), "utf-8")
     assert run("import", str(file), "--reason", "试用")[1] == "warm: changed, version 2\n"
+    file.write_text(WARM + "watch:\n  townships: [无名镇]\n  sites:\n    - s999\n", "utf-8")
+    assert run("import", str(file), "--reason", "试用") == (
+        1,
+        f"{file}:9: watch.sites[1]: s999 is not registered\n{file}:7: watch.townships[1]: 无名镇 is not registered",
+    )
     assert run("disable", "warm", "--reason", "太吵")[1] == "warm: off, version 3\n"
     assert "cannot be switched off" in run("disable", "one_key_alarm", "--reason", "x")[1]
     assert run("enable", "warm", "--reason", "好了")[1] == "warm: on, version 4\n"

@@ -170,3 +170,9 @@ def test_heartbeats_and_tests_of_the_link_are_valid_too() -> None:
     beat, trial = heartbeat("police", NOW, every_s=30.0), trial_alarm("police", NOW)
     assert valid(cap_document(beat.body, beat.webhook_id, PRIVATE, ZONE)).findtext(f"{NS}status") == "System"
     assert valid(cap_document(trial.body, trial.webhook_id, PRIVATE, ZONE)).findtext(f"{NS}status") == "Test"
+
+
+def test_a_rule_that_people_added_is_an_event_of_its_title_in_both_languages() -> None:
+    titled = body("warm", detail={"rule_title": {"zh": "机房偏热", "en": "Server room is warm"}})
+    alert = valid(cap_document(titled, "msg_1", PRIVATE, ZONE))
+    assert [one.text for one in alert.iter(f"{NS}event")] == ["机房偏热", "Server room is warm"]

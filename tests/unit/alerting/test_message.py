@@ -8,9 +8,11 @@ import pytest
 
 from alerting.message import detail_text, subject_text, webhook_body
 from alerting.place import Place
+from alerting.templates import call
 from domain.delivery import Notice
 from domain.device import Device, DeviceKind
 from domain.finding import Severity
+from domain.response import Grade
 from tests.unit.alerting.findings import BUTTON, NOW, SITE, finding
 
 HERE = Place(site=SITE, device=BUTTON)
@@ -65,6 +67,30 @@ def test_a_real_alarm_bears_no_mark(notice: Notice) -> None:
 def test_an_unknown_place_and_an_unknown_rule_are_told_as_such() -> None:
     zh, en = _subject("brand_new", place=Place())
     assert (zh, en) == ("【紧急】brand_new 未登记学校", "brand_new (critical) at unregistered site")
+
+
+WARM = {"rule_title": {"zh": "机房偏热", "en": "Server room is warm"}, "temperature_c": 39.0}
+
+
+def test_a_rule_that_people_added_is_told_by_its_title_and_none_that_ships() -> None:
+    for rule, zh, en in (("warm", "机房偏热", "Server room is warm"), ("smoke_alarm", "烟雾报警", "Smoke alarm")):
+        told = subject_text(
+            rule=rule, severity=Severity.MINOR, test=False, drill=False, place=Place(site=SITE), detail=WARM
+        )
+        assert (told[0].split()[0].partition("】")[2], told[1].partition(" (")[0]) == (zh, en)
+    strange = subject_text(
+        rule="warm", severity=Severity.MINOR, test=False, drill=False, place=Place(), detail={"rule_title": "x"}
+    )
+    assert strange[1].startswith("warm (")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_whoever_is_called_hears_the_title_too(language: str) -> None:
+    words = call(
+        language, rule="warm", severity=Severity.MAJOR, drill=False, test=False, number=7, grade=Grade.IV, place=HERE,
+        raised_at=NOW, zone=ZoneInfo("Asia/Shanghai"), round_no=1, found=WARM,
+    )  # fmt: skip
+    assert WARM["rule_title"][language] in words.title  # type: ignore[index]
 
 
 def test_a_site_without_an_english_name_is_called_by_its_own() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from detectors.documents.reading import read_said
 from detectors.engine import Engine
 from detectors.grounds import Grounds
+from detectors.lives import Heard
 from detectors.rules import alarm_rules
 from detectors.rules.doubtful_alarm import doubtful_message
-from detectors.rules.reported_alarm import LATE_AFTER, alarm_table
+from detectors.rules.reported_alarm import LATE_AFTER, ReportedAlarm, alarm_table
 from domain.finding import Category, Finding, FindingKind, Severity
 from domain.observation import Alarm, AlarmKind
 from domain.quarantine import Reason, Rejected
@@ -167,3 +169,24 @@ def test_a_test_that_nobody_reset_does_not_keep_the_links_from_hearing_the_next_
     assert first.key == again.key != tomorrow.key
     [real] = _found(alarm(0, kind))
     assert real.key not in {first.key, tomorrow.key}
+
+
+def test_an_alarm_of_a_rule_that_people_added_has_its_title_whatever_the_device_says() -> None:
+    document = read_said(
+        {
+            "rule": "canteen_intruder",
+            "title": {"zh": "食堂入侵", "en": "Intruder in the canteen"},
+            "category": "intrusion",
+            "severity": "major",
+            "when": {"alarm": "intrusion"},
+        }
+    )
+    rule = ReportedAlarm()
+    rule.use([document], Grounds())
+    said = msgspec.structs.replace(alarm(0, AlarmKind.INTRUSION), detail={"rule_title": "x", "zone": 3})
+    found = rule._observe(said, Heard.NEWS)
+    titles = {one.rule: one.detail for one in found}
+    assert titles["canteen_intruder"] == {
+        "rule_title": {"zh": "食堂入侵", "en": "Intruder in the canteen"},
+        "zone": 3,
+    }
