@@ -137,7 +137,8 @@ class LinkSettings(_Part):
 
     ``cap`` sends CAP 1.2 documents: from ``sender``, Private for ``addresses`` (the link's id where there are none), or
     Restricted by ``restriction``. ``mqtt`` says them on ``topic`` of another broker and hears replies on
-    ``topic/replies``; ``ca`` is the certificate of who has signed that broker's.
+    ``topic/replies``. ``ca``: the certificate of who has signed the other side's; ``certificate`` with its ``key``:
+    ours, where the other side wants to see one.
     """
 
     kind: Literal["webhook", "cap", "mqtt"] = "webhook"
@@ -152,7 +153,16 @@ class LinkSettings(_Part):
     username: str | None = None
     password: SecretStr | None = None
     ca: FilePath | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = Field(None, validate_default=True)
     reply_s: float = Field(2.0, ge=0, le=10)
+
+    @field_validator("key")
+    @classmethod
+    def _both(cls, key: FilePath | None, given: ValidationInfo) -> FilePath | None:
+        if (key is None) != (given.data.get("certificate") is None):
+            raise ValueError("expected certificate and key together")
+        return key
 
     @field_validator("url")
     @classmethod

@@ -35,6 +35,7 @@ log = structlog.get_logger("alerting.mqtt")
 CONNECT_S, ACKNOWLEDGED_S = 3.0, 10.0
 KEEPALIVE_S, PING_S = 15, 5.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 10.0
+GOODBYE_S = 1.0
 #: Of one reply; and replies that wait to be written down before reading stops being worth it.
 _MOST_BYTES, _MOST_AT_ONCE = 64 * 1024, 100
 
@@ -101,7 +102,8 @@ class MqttLink:
         self._reply_s = reply_s
         self._on_reply = on_reply
         self._line: _Line | None = None
-        self._up = asyncio.Event()
+        self._up, self._still = asyncio.Event(), asyncio.Event()  # still: no connection is just being made
+        self._trouble = ""  # why the last try to connect failed
         self._replies: dict[str, asyncio.Future[Receipt]] = {}
         self._writing: set[asyncio.Task[None]] = set()
         self._keeping: asyncio.Task[None] | None = None
@@ -113,6 +115,9 @@ class MqttLink:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        with suppress(TimeoutError):  # a connection that is half made cannot be closed well
+            async with asyncio.timeout(GOODBYE_S):
+                await self._still.wait()
         for task in (*self._writing, *filter(None, [self._keeping])):
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -141,7 +146,8 @@ class MqttLink:
             async with asyncio.timeout(CONNECT_S):
                 await self._up.wait()
         except TimeoutError as error:
-            raise TemporaryFailure(f"the broker {self._broker} is not reached") from error
+            why = f": {self._trouble}" if self._trouble else ""
+            raise TemporaryFailure(f"the broker {self._broker} is not reached{why}") from error
         line = self._line
         if line is None:
             raise TemporaryFailure(f"the broker {self._broker} has just gone")
@@ -157,22 +163,25 @@ class MqttLink:
         """Be connected, until cancelled. A slip of ours ends the connection and not the link: nobody would miss it
         before an alarm did not leave.
         """
-        wait_s, said = FIRST_WAIT_S, False
+        wait_s = FIRST_WAIT_S
         while True:
+            self._still.clear()
             try:
                 async with asyncio.timeout(CONNECT_S):
                     line = await self._connect()
             except Exception as error:
-                if not said:
-                    slip = not isinstance(error, OSError | TimeoutError | NotMqtt)
-                    why = str(error) or type(error).__name__
-                    log.warning("broker of a link away", link=self.link_id, error=why, exc_info=slip)
-                said = True
+                trouble = _reason(error)
+                if trouble != self._trouble:
+                    slip = not isinstance(error, OSError | NotMqtt)  # TimeoutError and ssl's errors are OSErrors
+                    log.warning("broker of a link away", link=self.link_id, error=trouble, exc_info=slip)
+                self._trouble = trouble
+                self._still.set()
                 await asyncio.sleep(wait_s)
                 wait_s = min(LONGEST_WAIT_S, wait_s * 2)
                 continue
+            self._still.set()
             log.info("broker of a link there", link=self.link_id, broker=str(self._broker))
-            wait_s, said = FIRST_WAIT_S, False
+            wait_s, self._trouble = FIRST_WAIT_S, ""
             self._line = line
             self._up.set()
             try:
@@ -182,7 +191,7 @@ class MqttLink:
             finally:
                 self._up.clear()
                 self._line = None
-                line.close()
+                await line.end()
             await asyncio.sleep(FIRST_WAIT_S)
 
     async def _connect(self) -> _Line:
@@ -201,7 +210,7 @@ class MqttLink:
                 packets.subscribe([f"{self._topic}/replies"]),
             )
         except BaseException:
-            line.close()
+            await line.end()
             raise
         return line
 
@@ -247,6 +256,17 @@ class MqttLink:
             done()
 
 
+def _reason(error: Exception) -> str:
+    """What is wrong with the way to the broker, so that whoever reads it knows which setting to look at."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or error}"
+    if isinstance(error, NotMqtt):
+        return f"it does not let us in: {error}"
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
+
+
 class _Line(asyncio.Protocol):
     """One connection to the broker."""
 
@@ -266,12 +286,21 @@ class _Line(asyncio.Protocol):
     async def greet(self, hello: bytes, subscription: bytes) -> None:
         """:raises NotMqtt: the broker does not let us in. :raises ConnectionError: it went away."""
         self._write(hello)
-        code = await self._greeting
+        try:
+            code = await self._greeting
+        except ConnectionError as error:
+            # Over TLS 1.3 a client hears only now that its certificate, or the lack of one, was not liked.
+            hint = "; it may want to see a certificate of ours" if self._encrypted else ""
+            raise NotMqtt(f"it hung up{hint} ({error})") from error
         if code:
             raise NotMqtt(packets.REFUSALS.get(code, f"refused with code {code}"))
         self._write(subscription)
         if any(code > 2 for code in await self._listening):
             raise NotMqtt("the broker refuses us the topic of replies")
+
+    @property
+    def _encrypted(self) -> bool:
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Until the broker has it. :raises ConnectionError: the connection ended before."""
@@ -304,6 +333,16 @@ class _Line(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(packets.DISCONNECT)
             self._transport.close()
+
+    async def end(self) -> None:
+        """Close, and wait for it a moment: over TLS both sides say good-bye."""
+        self.close()
+        try:
+            async with asyncio.timeout(GOODBYE_S):
+                await self._lost.wait()
+        except TimeoutError:
+            if self._transport is not None:
+                self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

@@ -17,6 +17,7 @@ from alerting.channels.webhook import HttpPost, WebhookLink, json_form
 from alerting.supervision import Plan
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.settings import LinkSettings, Settings
+from domain.errors import SettingsError
 from storage.reports import WhatStarts
 
 #: Seconds that a link may take to connect and to answer. A test alarm shows how long it really takes.
@@ -56,7 +57,7 @@ async def open_links(
             client = await stack.enter_async_context(
                 aiohttp.ClientSession(
                     timeout=aiohttp.ClientTimeout(total=ANSWER_S + CONNECT_S, connect=CONNECT_S, sock_read=ANSWER_S),
-                    connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=60),
+                    connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=60, ssl=trust(link_id, link) or True),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     trust_env=False,
                 )
@@ -79,11 +80,42 @@ def cap_address(link_id: str, link: LinkSettings) -> CapAddress:
     )
 
 
+def trust(link_id: str, link: LinkSettings) -> ssl.SSLContext | None:
+    """Whom a link believes, and as whom it shows itself; None where nothing is encrypted, on this machine.
+
+    :raises SettingsError: a file holds no certificate, or no key that fits it.
+    """
+    if urlsplit(link.url).scheme not in ("https", "mqtts"):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=str(link.ca) if link.ca else None)
+    except OSError as error:  # ssl's errors are OSErrors
+        raise SettingsError([f"links.{link_id}.ca: no certificate in {link.ca}: {_why(error)}"]) from error
+    if link.certificate is not None and link.key is not None:
+        try:
+            context.load_cert_chain(link.certificate, link.key, password=_no_password)
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                [
+                    f"links.{link_id}.certificate: no certificate in {link.certificate}, or none that {link.key} is the"
+                    f" key of, without a password: {_why(error)}"
+                ]
+            ) from error
+    return context
+
+
+def _no_password() -> str:
+    """Instead of asking for one on the terminal."""
+    return ""
+
+
+def _why(error: Exception) -> str:
+    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+
+
 def _mqtt_link(around: Surroundings, link_id: str, link: LinkSettings, name: str, on_reply: OnReply | None) -> MqttLink:
     parts = urlsplit(link.url)
-    tls = None
-    if parts.scheme == "mqtts":
-        tls = ssl.create_default_context(cafile=str(link.ca) if link.ca else None)
+    tls = trust(link_id, link)
     return MqttLink(
         link_id,
         link.secret.get_secret_value(),
