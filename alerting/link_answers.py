@@ -38,6 +38,15 @@ class _Body(msgspec.Struct):
     type: str = ""
 
 
+class _Answers(msgspec.Struct):
+    answers: list[msgspec.Raw]
+
+
+class _Statuses(msgspec.Struct):
+    data: _Answers
+    type: str = ""
+
+
 def read_answer(headers: Mapping[str, str], body: bytes, seal: Seal, now: datetime) -> Answer:
     """The answer in a signed body.
 
@@ -51,10 +60,32 @@ def read_answer(headers: Mapping[str, str], body: bytes, seal: Seal, now: dateti
 def answer_in(body: bytes, now: datetime) -> Answer:
     """:raises AnswerRefused: it is no answer."""
     try:
-        data = msgspec.json.decode(body, type=_Body).data
-        delivery_id = UUID(hex=data.webhook_id.removeprefix("msg_"))
+        return _answer(msgspec.json.decode(body, type=_Body).data, now)
     except (msgspec.MsgspecError, ValueError, UnicodeDecodeError) as error:
         raise AnswerRefused(f"not an answer: {error}") from error
+
+
+def answers_in(body: bytes, now: datetime) -> list[Answer]:
+    """Those in the answer of a status URL; one that cannot be read is left out, and keeps no other from being heard.
+
+    :raises AnswerRefused: it is no answer at all.
+    """
+    try:
+        listed = msgspec.json.decode(body, type=_Statuses).data.answers
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise AnswerRefused(f"not answers: {error}") from error
+    found: list[Answer] = []
+    for raw in listed:
+        try:
+            found.append(_answer(msgspec.json.decode(raw, type=_Data), now))
+        except (msgspec.MsgspecError, ValueError) as error:
+            log.warning("answer not understood", error=str(error))
+    return found
+
+
+def _answer(data: _Data, now: datetime) -> Answer:
+    """:raises ValueError: it names no delivery."""
+    delivery_id = UUID(hex=data.webhook_id.removeprefix("msg_"))
     return Answer(
         delivery_id=delivery_id,
         accepted=data.answer == "accepted",

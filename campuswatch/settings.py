@@ -139,6 +139,9 @@ class LinkSettings(_Part):
     Restricted by ``restriction``. ``mqtt`` says them on ``topic`` of another broker and hears replies on
     ``topic/replies``. ``ca``: the certificate of who has signed the other side's; ``certificate`` with its ``key``:
     ours, where the other side wants to see one.
+
+    ``status_url``: of a far end that cannot call back. It is asked what a person there says of a delivery ``status_s``
+    after it was taken, then ever more rarely, for ``status_hours``.
     """
 
     kind: Literal["webhook", "cap", "mqtt"] = "webhook"
@@ -156,6 +159,9 @@ class LinkSettings(_Part):
     certificate: FilePath | None = None
     key: FilePath | None = Field(None, validate_default=True)
     reply_s: float = Field(2.0, ge=0, le=10)
+    status_url: Annotated[str, AfterValidator(_http_url)] | None = None
+    status_s: float = Field(15.0, ge=1, le=3600)
+    status_hours: float = Field(24.0, gt=0, le=24 * 7)
 
     @field_validator("key")
     @classmethod

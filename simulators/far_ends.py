@@ -14,13 +14,15 @@ lose          take the alarm and break the connection off before the receipt is 
 ============= =====================================================================================
 
 Heartbeats and test alarms of the links themselves are answered like alarms and kept apart from them. A person at a link
-may say something of each new alarm some time after its receipt: `Answer.person`.
+may say something of each new alarm some time after its receipt: `Answer.person`, for whoever calls the control room
+back; `FarEnds.status` tells it to a control room that asks.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -31,7 +33,7 @@ from simulators.alarm_lines import Language, alarm_line, phone_line
 from simulators.cap_reading import MEDIA_TYPE, read_cap
 from simulators.errors import SignatureRefused, SimulatorError
 from simulators.notices import NoticeBook
-from simulators.receipts import ReceiptBook
+from simulators.receipts import KEPT, ReceiptBook
 from simulators.signature import Seal
 
 log = structlog.get_logger()
@@ -79,6 +81,13 @@ class Say(msgspec.Struct, frozen=True, kw_only=True):
     after_s: float
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person will have said from ``at`` on."""
+
+    accepted: bool
+    at: datetime
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """An HTTP status and a JSON object, due ``after_s``. ``broken_off``: the connection ends in the middle of it, so
     that the sender never reads it. ``person``: somebody there will say something of what has just come.
@@ -91,11 +100,27 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     person: Say | None = None
 
 
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer to a question of the control room, and the headers that sign it."""
+
+    answer: Answer
+    headers: dict[str, str] = {}
+
+
+class _WebhookIds(msgspec.Struct):
+    webhook_ids: Annotated[list[str], msgspec.Meta(max_length=1000)]
+
+
+class _Question(msgspec.Struct):
+    data: _WebhookIds
+
+
 class FarEnds:
     """The three far ends. The secrets are the links' ``whsec_...``; ``say`` gets one line for each alarm taken.
 
-    ``books`` and ``notices`` hold what was taken, ``trials`` the tests of the links; ``heartbeats`` counts those that
-    were answered, ``attempts`` and ``bad_signatures`` what was tried.
+    ``books`` and ``notices`` hold what was taken, ``trials`` the tests of the links, ``said`` what people say;
+    ``heartbeats`` counts those that were answered, ``attempts`` and ``bad_signatures`` what was tried, ``asked`` the
+    questions for what was said.
     """
 
     def __init__(
@@ -113,6 +138,8 @@ class FarEnds:
         self.trials = {LinkName.POLICE: ReceiptBook("JC"), LinkName.EDUCATION: ReceiptBook("YC")}
         self.heartbeats = dict.fromkeys((LinkName.POLICE, LinkName.EDUCATION), 0)
         self.notices = NoticeBook("SJ")
+        self.said: dict[LinkName, OrderedDict[str, Said]] = {name: OrderedDict() for name in self._seals}
+        self.asked = dict.fromkeys(self._seals, 0)
         self.behaviour = {link: LinkBehaviour(link=link) for link in LinkName}
         self.attempts = dict.fromkeys(LinkName, 0)
         self.bad_signatures = dict.fromkeys(LinkName, 0)
@@ -152,22 +179,33 @@ class FarEnds:
             receipt = msgspec.structs.replace(receipt, webhook_id="msg_of_somebody_else")
         answer = self._taken(link, msgspec.to_builtins(receipt))
         if new and not trial:
-            answer = msgspec.structs.replace(answer, person=self._person(link, webhook_id))
+            answer = msgspec.structs.replace(answer, person=self._person(link, webhook_id, at))
         return answer
+
+    def status(self, link: LinkName, headers: Mapping[str, str], body: bytes, at: datetime) -> Status:
+        """What ``link`` answers to a question of what people there say."""
+        headers = {name.lower(): text for name, text in headers.items()}
+        try:
+            webhook_id = self._seals[link].check(headers, body, at)
+            asked = msgspec.json.decode(body, type=_Question).data.webhook_ids
+        except SignatureRefused as error:
+            self.bad_signatures[link] += 1
+            return Status(answer=problem(401, f"signature: {error}"))
+        except msgspec.DecodeError as error:
+            return Status(answer=problem(400, f"not to be read: {error}"))
+        self.asked[link] += 1
+        if (refusal := self._refusal(link)) is not None:
+            return Status(answer=refusal)
+        found = [(one, said) for one in asked if (said := self.said[link].get(one)) is not None and said.at <= at]
+        answers = [_words(link, one, accepted=said.accepted, at=said.at) for one, said in found]
+        said_body = {"type": "delivery.statuses", "data": {"answers": answers}}
+        signed = self._seals[link].headers(webhook_id, msgspec.json.encode(said_body), at)
+        return Status(answer=Answer(status=200, body=said_body), headers=signed)
 
     def answer(self, link: LinkName, say: Say, at: datetime) -> tuple[dict[str, str], bytes]:
         """What the person sends back: headers and body, signed ``at``."""
-        body = msgspec.json.encode(
-            {
-                "type": "delivery.answered",
-                "data": {
-                    "webhook_id": say.webhook_id,
-                    "answer": "accepted" if say.accepted else "refused",
-                    "by": f"{link.value} 01",
-                    "at": at.isoformat(),
-                },
-            }
-        )
+        words = _words(link, say.webhook_id, accepted=say.accepted, at=at)
+        body = msgspec.json.encode({"type": "delivery.answered", "data": words})
         return self._seals[link].headers(f"{say.webhook_id}.answer", body, at), body
 
     @staticmethod
@@ -185,11 +223,15 @@ class FarEnds:
             link, {"webhook_id": named, "receipt_id": f"XT-{self.heartbeats[link]}", "received_at": at.isoformat()}
         )
 
-    def _person(self, link: LinkName, webhook_id: str) -> Say | None:
+    def _person(self, link: LinkName, webhook_id: str, at: datetime) -> Say | None:
         set_to = self.behaviour[link]
         if set_to.person is Person.SILENT:
             return None
-        return Say(webhook_id=webhook_id, accepted=set_to.person is Person.ACCEPTS, after_s=set_to.person_after_s)
+        say = Say(webhook_id=webhook_id, accepted=set_to.person is Person.ACCEPTS, after_s=set_to.person_after_s)
+        self.said[link][webhook_id] = Said(accepted=say.accepted, at=at + timedelta(seconds=say.after_s))
+        if len(self.said[link]) > KEPT:
+            self.said[link].popitem(last=False)
+        return say
 
     def _ring(self, body: bytes, at: datetime) -> Answer:
         try:
@@ -222,6 +264,15 @@ class FarEnds:
             after_s=set_to.seconds if set_to.mode is Mode.SLOW else 0.0,
             broken_off=set_to.mode is Mode.LOSE,
         )
+
+
+def _words(link: LinkName, webhook_id: str, *, accepted: bool, at: datetime) -> dict[str, Any]:
+    return {
+        "webhook_id": webhook_id,
+        "answer": "accepted" if accepted else "refused",
+        "by": f"{link.value} 01",
+        "at": at.isoformat(),
+    }
 
 
 def problem(status: int, detail: str, *, after_s: float = 0.0) -> Answer:

@@ -2,7 +2,8 @@
 
 ``POST /police`` and ``POST /education`` take Standard Webhooks and answer a receipt; ``POST /phone`` takes Apprise's
 JSON, and ``POST /phone/acknowledge`` is the thumb of the leader. ``GET /received`` shows what came. ``POST /behaviour``
-makes a link misbehave (the modes stand in `simulators.far_ends`).
+makes a link misbehave (the modes stand in `simulators.far_ends`). ``POST /police/status`` and ``/education/status``
+tell a control room that asks what a person there has said.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Receivers:
         app.add_routes(
             [
                 *(web.post(f"/{link.value}", self._deliver) for link in LinkName),
+                *(web.post(f"/{link.value}/status", self._status) for link in self.far_ends.said),
                 web.post("/phone/acknowledge", self._acknowledge),
                 web.get("/received", self._received),
                 web.get("/behaviour", self._behaviour),
@@ -97,6 +99,15 @@ class Receivers:
             await response.prepare(request)
             await response.write_eof()
             self._on_answered(link, request.headers.get("webhook-id", ""))
+        return response
+
+    async def _status(self, request: web.Request) -> web.Response:
+        link = LinkName(request.path.split("/")[1])
+        status = self.far_ends.status(link, request.headers, await request.read(), self._clock.now())
+        if status.answer.after_s:
+            await self._wait(status.answer.after_s)
+        response = _json(status.answer)
+        response.headers.update(status.headers)
         return response
 
     async def _speak(self, link: LinkName, say: Say) -> None:

@@ -5,7 +5,7 @@ Only a receipt that names this very delivery counts as arrival; a 200 from a pro
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -75,6 +75,11 @@ class HttpPost:
         self._url = url
 
     async def __call__(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        status, answer, _ = await self.ask(body, headers)
+        return status, answer
+
+    async def ask(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, Mapping[str, str]]:
+        """As `Post`, with the headers of the answer."""
         try:
             try:
                 return await self._post(body, headers)
@@ -93,12 +98,12 @@ class HttpPost:
         except (aiohttp.ClientError, OSError) as error:
             raise TemporaryFailure(f"not reached: {error or type(error).__name__}") from error
 
-    async def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    async def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, Mapping[str, str]]:
         async with self._client.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
             answer = b""
             while len(answer) <= _ANSWER_LIMIT and not response.content.at_eof():
                 answer += await response.content.read(_ANSWER_LIMIT + 1 - len(answer))
-            return response.status, answer
+            return response.status, answer, response.headers
 
 
 class WebhookLink:

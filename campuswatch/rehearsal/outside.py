@@ -16,6 +16,7 @@ from alerting.channels import Channel
 from alerting.channels.mqtt import OnReply
 from alerting.channels.webhook import WebhookLink
 from alerting.directory import Look
+from alerting.status_poll import PollPlan
 from campuswatch.rehearsal.connections import open_connections
 from campuswatch.rehearsal.ears import Ears
 from campuswatch.rehearsal.story import Overheard, Story
@@ -169,6 +170,10 @@ class Walls:
     @asynccontextmanager
     async def links(self, name: str, on_reply: OnReply | None = None) -> AsyncIterator[Mapping[str, Channel]]:
         yield self._links
+
+    @asynccontextmanager
+    async def inquiries(self) -> AsyncIterator[Mapping[str, PollPlan]]:
+        yield {}  # its far ends call back
 
     @asynccontextmanager
     async def people(self, look: Look) -> AsyncIterator[Mapping[DeliveryChannel, Channel]]:

@@ -23,6 +23,7 @@ from alerting.link_answers import take_reply
 from alerting.pace import Limit, Pace
 from alerting.reporter import Reporter
 from alerting.rounds import kept
+from alerting.status_poll import StatusPoller
 from alerting.supervision import Supervisor
 from campuswatch.audit_heads import heads_file
 from campuswatch.gazetteer import RegistryGazetteer
@@ -53,6 +54,10 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
     )
     heartbeats = Counter(
         "campuswatch_link_heartbeats", "Heartbeats of links", ["link", "outcome"], registry=around.metrics
+    )
+
+    polls = Counter(
+        "campuswatch_link_polls", "Questions to status URLs of links", ["link", "outcome"], registry=around.metrics
     )
 
     faults = Counter(
@@ -100,6 +105,9 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         faults.labels(part).inc()
         outside.on_fault(part, error)
 
+    def count_poll(link_id: str, answered: bool) -> None:
+        polls.labels(link_id, "answered" if answered else "unanswered").inc()
+
     async def reply(link_id: str, body: bytes) -> None:
         async with wrapped_errors(), pool.connection() as conn:
             await take_reply(conn, link_id, body, around.clock.now())
@@ -127,6 +135,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
         links = await stack.enter_async_context(outside.links("alerting", reply))
         look = Directory(pool, around.clock, public_url=told.public_url, lasts=timedelta(hours=told.link_hours))
         people = await stack.enter_async_context(outside.people(look))
+        inquiries = await stack.enter_async_context(outside.inquiries())
         desk = Desk(gazetteer=gazetteer, link_ids=list(links), zone=around.zone, drill_links=outside.drill_links)
         courier = Courier(links, people)
         async with asyncio.TaskGroup() as tasks:
@@ -192,6 +201,8 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
                 clock=around.clock,
                 on_heartbeat=count_heartbeat,
             )
+            poller = StatusPoller(pool=pool, plans=inquiries, clock=around.clock, on_poll=count_poll)
+            start(poller.run, "status polling")
             roster = RosterWatch(pool=pool, clock=around.clock, zone=around.zone)
             start(roster.run, "audit of the roster")
             start(intake.run, "intake")

@@ -13,7 +13,9 @@ from alerting.cap import CapAddress
 from alerting.channels import Channel
 from alerting.channels.cap import cap_form
 from alerting.channels.mqtt import Broker, MqttLink, OnReply
+from alerting.channels.status import StatusLine
 from alerting.channels.webhook import HttpPost, WebhookLink, json_form
+from alerting.status_poll import PollPlan
 from alerting.supervision import Plan
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.settings import LinkSettings, Settings
@@ -54,19 +56,37 @@ async def open_links(
             if link.kind == "mqtt":
                 links[link_id] = await stack.enter_async_context(_mqtt_link(around, link_id, link, name, on_reply))
                 continue
-            client = await stack.enter_async_context(
-                aiohttp.ClientSession(
-                    timeout=aiohttp.ClientTimeout(total=ANSWER_S + CONNECT_S, connect=CONNECT_S, sock_read=ANSWER_S),
-                    connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=60, ssl=trust(link_id, link) or True),
-                    cookie_jar=aiohttp.DummyCookieJar(),
-                    trust_env=False,
-                )
-            )
+            client = await stack.enter_async_context(_client(link_id, link))
             form = cap_form(cap_address(link_id, link), around.zone) if link.kind == "cap" else json_form
             links[link_id] = WebhookLink(
                 link_id, link.secret.get_secret_value(), post=HttpPost(client, link.url), clock=around.clock, form=form
             )
         yield links
+
+
+@asynccontextmanager
+async def open_inquiries(around: Surroundings) -> AsyncIterator[Mapping[str, PollPlan]]:
+    """The links whose far ends are asked what a person there says, for they cannot call back."""
+    plans: dict[str, PollPlan] = {}
+    async with AsyncExitStack() as stack:
+        for link_id, link in around.settings.links.items():
+            if link.status_url is None:
+                continue
+            client = await stack.enter_async_context(_client(link_id, link))
+            line = StatusLine(
+                link.secret.get_secret_value(), ask=HttpPost(client, link.status_url).ask, clock=around.clock
+            )
+            plans[link_id] = PollPlan(inquiry=line, first_s=link.status_s, for_s=link.status_hours * 3600)
+        yield plans
+
+
+def _client(link_id: str, link: LinkSettings) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=ANSWER_S + CONNECT_S, connect=CONNECT_S, sock_read=ANSWER_S),
+        connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=60, ssl=trust(link_id, link) or True),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+    )
 
 
 def cap_address(link_id: str, link: LinkSettings) -> CapAddress:
@@ -85,7 +105,7 @@ def trust(link_id: str, link: LinkSettings) -> ssl.SSLContext | None:
 
     :raises SettingsError: a file holds no certificate, or no key that fits it.
     """
-    if urlsplit(link.url).scheme not in ("https", "mqtts"):
+    if not {urlsplit(url).scheme for url in (link.url, link.status_url) if url} & {"https", "mqtts"}:
         return None
     try:
         context = ssl.create_default_context(cafile=str(link.ca) if link.ca else None)
@@ -115,7 +135,7 @@ def _why(error: Exception) -> str:
 
 def _mqtt_link(around: Surroundings, link_id: str, link: LinkSettings, name: str, on_reply: OnReply | None) -> MqttLink:
     parts = urlsplit(link.url)
-    tls = trust(link_id, link)
+    tls = trust(link_id, link) if parts.scheme == "mqtts" else None
     return MqttLink(
         link_id,
         link.secret.get_secret_value(),

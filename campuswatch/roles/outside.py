@@ -17,7 +17,8 @@ from alerting.channels import Channel
 from alerting.channels.mqtt import OnReply
 from alerting.directory import Look
 from alerting.reporter import MOST_LATE
-from campuswatch.roles.links import open_links
+from alerting.status_poll import PollPlan
+from campuswatch.roles.links import open_inquiries, open_links
 from campuswatch.roles.listening import POLL_S, Ear, Reaction, react
 from campuswatch.roles.people import open_people
 from campuswatch.roles.session_mark import marked_session
@@ -56,6 +57,9 @@ class Outside(Protocol):
 
     def links(self, name: str, on_reply: OnReply | None = None) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
         """The links by their ids, for the role ``name``; see `campuswatch.roles.links`."""
+
+    def inquiries(self) -> AbstractAsyncContextManager[Mapping[str, PollPlan]]:
+        """The links that are asked what a person there says."""
 
     def people(self, look: Look) -> AbstractAsyncContextManager[Mapping[DeliveryChannel, Channel]]:
         """The ways to people; ``look`` finds addresses."""
@@ -111,6 +115,9 @@ class World:
 
     def links(self, name: str, on_reply: OnReply | None = None) -> AbstractAsyncContextManager[Mapping[str, Channel]]:
         return open_links(self._around, name=name, on_reply=on_reply)
+
+    def inquiries(self) -> AbstractAsyncContextManager[Mapping[str, PollPlan]]:
+        return open_inquiries(self._around)
 
     def people(self, look: Look) -> AbstractAsyncContextManager[Mapping[DeliveryChannel, Channel]]:
         return open_people(self._around, look)

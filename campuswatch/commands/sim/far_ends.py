@@ -34,6 +34,7 @@ def receivers(port: int, host: str, secret: str, education_secret: str | None, w
     \b
       http://127.0.0.1:8090/police      the police link's URL
       http://127.0.0.1:8090/education   the education link's URL
+      .../police/status                 its status URL, where the control room is to ask and not to be called
       json://127.0.0.1:8090/phone       the duty leader's Apprise URL: phone or chat
       POST /phone/acknowledge           the leader acknowledges the newest notice, or {"notice_id": "SJ-..."}
       GET  /received                    all that came, newest last
