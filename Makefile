@@ -9,6 +9,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 ARGS ?=
 TESTS ?=
 
+# Tests of whole installations, with a clock beside them: they get the machine to themselves. All others share its cores.
+ALONE := tests/acceptance/live $(wildcard tests/acceptance/test_*.py) tests/browser tests/chaos
+
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --no-input
 # The pages are built while the package is installed, so an install is due when one of their files changed.
@@ -32,7 +35,12 @@ install: $(RUNNABLE) $(PAGES) ## Install campuswatch with its embedded broker an
 
 .PHONY: test
 test: debian-packages timescale $(TESTABLE) $(PAGES) $(if $(TESTS),,wheel-test) ## Run all tests on real servers (TESTS=tests/unit for some)
+ifeq ($(strip $(TESTS)),)
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile $(ALONE:%=--ignore=%)
+	$(VENV)/bin/python -m pytest $(ALONE)
+else
 	$(VENV)/bin/python -m pytest $(TESTS)
+endif
 
 .PHONY: check
 check: check-python check-web ## Check style, types and the direction of imports
