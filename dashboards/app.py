@@ -27,6 +27,7 @@ from dashboards.routes.answers import answer_routes
 from dashboards.routes.attachments import attachment_routes
 from dashboards.routes.audit import audit_routes
 from dashboards.routes.calendar import calendar_routes
+from dashboards.routes.cameras import camera_routes
 from dashboards.routes.compliance import compliance_routes, self_test_routes
 from dashboards.routes.deliveries import delivery_routes
 from dashboards.routes.devices import device_routes
@@ -38,6 +39,7 @@ from dashboards.routes.incidents import incident_routes
 from dashboards.routes.ledger import ledger_routes
 from dashboards.routes.links import link_routes
 from dashboards.routes.load import load_routes
+from dashboards.routes.patrol_rounds import patrol_routes
 from dashboards.routes.premises import premises_routes
 from dashboards.routes.quarantine import quarantine_routes
 from dashboards.routes.report_clocks import clock_routes
@@ -169,6 +171,8 @@ def create_app(
         report_routes(services),
         audit_routes(services),
         load_routes(services),
+        camera_routes(services),
+        patrol_routes(services),
         health_routes(services),
         stream_routes(services),
         metrics_routes(services),

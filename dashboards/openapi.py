@@ -45,6 +45,7 @@ TAGS = [
     {"name": "report clocks", "description": "The two-hour clock, and reports up the line."},
     {"name": "warnings", "description": "Early warnings and who has read them."},
     {"name": "links", "description": "Police and education: supervision, receipts, answers."},
+    {"name": "patrol", "description": "Cameras: truths with their proof, pictures, availability, rounds, hazards."},
     {"name": "load", "description": "How often operators are called, and how soon they answer."},
     {"name": "health", "description": "The state of this server."},
 ]

@@ -29,6 +29,7 @@ from domain.errors import (
     RegistryError,
     ReportRefused,
     ResponsePlanError,
+    RoundRefused,
     RuleConflict,
     RuleRefused,
     SignatureRefused,
@@ -43,6 +44,7 @@ from domain.errors import (
     UnknownIncident,
     UnknownLink,
     UnknownReport,
+    UnknownRound,
     UnknownRule,
     UnknownSite,
     UnknownTarget,
@@ -239,6 +241,10 @@ async def _on_signature(_request: Request, error: Exception) -> Response:
     return problem_response(401, str(error), name="signature-refused")
 
 
+async def _on_round_refused(_request: Request, error: Exception) -> Response:
+    return problem_response(409, str(error), name="round-refused")
+
+
 async def _on_report_refused(_request: Request, error: Exception) -> Response:
     return problem_response(409, str(error), name="report-refused")
 
@@ -327,6 +333,8 @@ def install_problem_handlers(app: FastAPI) -> None:
         (UnknownReport, _on_unknown),
         (ReportRefused, _on_report_refused),
         (UnknownWarning, _on_unknown),
+        (UnknownRound, _on_unknown),
+        (RoundRefused, _on_round_refused),
         (WarningRefused, _on_report_refused),
         (UnknownAccount, _on_unknown),
         (PasswordRefused, _on_refused_field("password")),

@@ -20,6 +20,9 @@ class WebSettings:
     link_ids: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
+    #: Where the patrol keeps pictures; None: this server shows none.
+    pictures: Path | None = None
+    patrol_cycle_s: float = 3600.0
     static_dir: Path = Path(__file__).parent / "static"
     max_viewers: int = 512
     max_body_bytes: int = 64 * 1024

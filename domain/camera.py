@@ -46,6 +46,10 @@ class TruthChange(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+#: The fault of a camera that answers and gives no picture, beside those of pictures (detectors.pictures.faults).
+NO_PICTURE = "no_picture"
+
+
 class Way(StrEnum):
     """How a camera's pictures come."""
 

@@ -46,6 +46,8 @@
     ├── ReportError            an action on a report up the line is refused
     │   ├── UnknownReport
     │   └── ReportRefused
+    ├── RoundRefused           a patrol round cannot be worked through so
+    ├── UnknownRound
     ├── WarningRefused         an early warning cannot be issued so
     ├── UnknownWarning
     ├── AccountError           a change of accounts is refused
@@ -277,6 +279,14 @@ class UnknownReport(ReportError):
 
 class ReportRefused(ReportError):
     """It does not allow this now; the message says why."""
+
+
+class RoundRefused(CampuswatchError):
+    """A patrol round cannot be worked through so."""
+
+
+class UnknownRound(CampuswatchError):
+    """There is no such round, item or hazard."""
 
 
 class WarningRefused(CampuswatchError):

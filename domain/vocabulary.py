@@ -47,6 +47,7 @@ RULE_WORDS: dict[str, tuple[str, str]] = {
     "gate_open": ("上课时间校门敞开", "Gate open in class hours"),
     "patrol_missed": ("巡查次数不足", "Patrol rounds missed"),
     "picture_fault": ("图像异常", "Picture fault"),
+    "camera_hazard": ("摄像机隐患限期整改", "Camera to be mended in time"),
     "camera_offline": ("摄像机离线超过24小时", "Camera offline for a day"),
     "temperature_rise": ("温度急升", "Rapid temperature rise"),
     "heartbeat_lost": ("设备失联", "Device silent"),

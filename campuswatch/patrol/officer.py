@@ -9,16 +9,17 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from campuswatch.patrol.album import Album, Part, read
 from campuswatch.patrol.helpers import HelperLost, Helpers
 from campuswatch.patrol.jobs import Answer, Examine, Examined, Lesson, Taught, Unreadable
 from campuswatch.patrol.report import Report, evidence_id, on_failure, on_lesson, on_picture
 from campuswatch.patrol.takers import Takers
 from detectors.documents.form import RuleDocument
+from detectors.pictures.faults import PictureFault
 from detectors.pictures.reach import Around
 from domain.camera import PatrolledCamera, Way
 from domain.clock import Clock
 from ingest.pictures.taken import NoPicture, TakenPicture
+from storage.album import Album, Part, read
 from storage.camera_truths import record_truths
 from storage.cameras import (
     Evidence,
@@ -121,6 +122,9 @@ class Officer:
         async with self._locks[camera.device_no], wrapped_errors():
             async with self._pool.connection() as conn:
                 before, memory = await load_patrol(conn, camera.device_no)
+                if lesson.fault not in set(PictureFault):
+                    await lesson_taken(conn, lesson.lesson_no, self._clock.now())
+                    return
             job = Lesson(memory=memory, kind=lesson.kind, fault=lesson.fault, light=lesson.light, score=lesson.score)
             answer = await self._examiners.ask(job, timeout_s=EXAMINE_S)
             assert isinstance(answer, Taught)

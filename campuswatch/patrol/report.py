@@ -10,8 +10,8 @@ import msgspec
 
 from campuswatch.patrol.jobs import Examined
 from detectors.documents.form import RuleDocument
-from detectors.pictures.reach import NO_PICTURE, Around, Said, fault_to_tell, with_picture, without_picture
-from domain.camera import PatrolledCamera, Truth, TruthChange, TruthState
+from detectors.pictures.reach import Around, Said, fault_to_tell, with_picture, without_picture
+from domain.camera import NO_PICTURE, PatrolledCamera, Truth, TruthChange, TruthState
 from domain.camera_words import fault_words
 from domain.finding import Category, Finding, FindingKind, Severity, finding_id
 from domain.liveness import Connectivity

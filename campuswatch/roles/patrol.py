@@ -11,7 +11,6 @@ from datetime import timedelta
 
 import structlog
 
-from campuswatch.patrol.album import Album
 from campuswatch.patrol.helpers import HelperLost, Helpers
 from campuswatch.patrol.meters import PatrolMeters
 from campuswatch.patrol.officer import Officer
@@ -29,10 +28,12 @@ from ingest.pictures.pushed import PushedPictures
 from ingest.pictures.snapshot import Snapshots
 from ingest.pictures.taken import TakenPicture
 from ingest.session import BrokerAddress
+from storage.album import Album
 from storage.camera_days import fold_days
 from storage.camera_truths import follow_outages, lapse, returned
 from storage.cameras import evidence_to_remove, load_cameras, mark_removed, waiting_lessons
 from storage.notices import NoticeChannel
+from storage.patrol_rounds import follow_hazards
 from storage.pool import Connection, open_pool, wrapped_errors
 
 log = structlog.get_logger("campuswatch.patrol")
@@ -180,6 +181,7 @@ async def run(around: Surroundings) -> None:
                 await lapse(conn, now, after=timedelta(seconds=STALE_CYCLES * plan.cycle_s))
             await look_around(conn)
             await learn(conn)
+            await follow_hazards(conn, now)
             await fold_days(conn, now, around.zone)
             gone = await evidence_to_remove(
                 conn, before=now - timedelta(days=plan.evidence_days), most_bytes=plan.evidence_mb * 2**20

@@ -17,6 +17,7 @@ from campuswatch.responder import ResponderDesk
 from campuswatch.roles.journals import read_states
 from campuswatch.roles.listening import react
 from campuswatch.roles.people import open_people
+from campuswatch.roles.places import picture_directory
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.web_desk import WebDesk
 from campuswatch.roles.web_liaison import liaison
@@ -115,6 +116,8 @@ async def run(around: Surroundings) -> None:
                 sign_in=settings.web.sign_in == "required",
                 session_idle=timedelta(hours=settings.web.session_idle_hours),
                 session_lasts=timedelta(days=settings.web.session_days),
+                pictures=picture_directory(settings),
+                patrol_cycle_s=settings.patrol.cycle_s,
             ),
             clock=around.clock,
             version=installed_version(),

@@ -30,15 +30,15 @@ from dashboards.compliance.words import (
     word,
 )
 
-_FONT = "STSong-Light"
-_GREY = colors.HexColor("#5b6770")
+FONT = "STSong-Light"
+GREY = colors.HexColor("#5b6770")
 _LINE = colors.HexColor("#c9d1d6")
 _HEAD = colors.HexColor("#eef2f4")
 
 
 def paper(report: Report, *, language: Language, zone: ZoneInfo) -> bytes:
     """Blocking: call it in a thread."""
-    pdfmetrics.registerFont(UnicodeCIDFont(_FONT))
+    pdfmetrics.registerFont(UnicodeCIDFont(FONT))
     made = BytesIO()
     document = SimpleDocTemplate(
         made,
@@ -52,17 +52,17 @@ def paper(report: Report, *, language: Language, zone: ZoneInfo) -> bytes:
         invariant=True,
     )
     story: list[Any] = [
-        _text(word("title", language), size=18, after=4),
-        _text(f"{word('period', language)}：{period(report, zone)}", colour=_GREY),
-        _text(f"{word('made', language)}：{minute(report.made_at, zone)}", colour=_GREY, after=8),
+        text(word("title", language), size=18, after=4),
+        text(f"{word('period', language)}：{period(report, zone)}", colour=GREY),
+        text(f"{word('made', language)}：{minute(report.made_at, zone)}", colour=GREY, after=8),
     ]
     story += _at_end(report, language)
     story += _over(report, language)
     story += _groups(report, language)
     story += _worst(report, language)
     story += _causes(report, language)
-    story += [Spacer(1, 8), _text(word("note", language), size=8, colour=_GREY)]
-    document.build(story, onFirstPage=_foot, onLaterPages=_foot)
+    story += [Spacer(1, 8), text(word("note", language), size=8, colour=GREY)]
+    document.build(story, onFirstPage=foot, onLaterPages=foot)
     return made.getvalue()
 
 
@@ -79,13 +79,13 @@ def _at_end(report: Report, language: Language) -> list[Any]:
         ]
         for one in report.at_end
     ]
-    return [_heading(word("at_end", language)), _table([word(key, language) for key in heads], rows, first=68, last=0)]
+    return [heading(word("at_end", language)), table([word(key, language) for key in heads], rows, first=68, last=0)]
 
 
 def _over(report: Report, language: Language) -> list[Any]:
     heads = ("target", "rate", "proved", "dropped_h", "drops")
     rows = [[target_name(report, one.target_id, language), *_figures(one)] for one in report.district]
-    return [_heading(word("over", language)), _table([word(key, language) for key in heads], rows, first=68, last=0)]
+    return [heading(word("over", language)), table([word(key, language) for key in heads], rows, first=68, last=0)]
 
 
 def _groups(report: Report, language: Language) -> list[Any]:
@@ -103,7 +103,7 @@ def _groups(report: Report, language: Language) -> list[Any]:
         ]
         for lines in by_group.values()
     ]
-    return [_heading(word(report.by, language)), _table(heads, rows, first=62, last=0)]
+    return [heading(word(report.by, language)), table(heads, rows, first=62, last=0)]
 
 
 def _worst(report: Report, language: Language) -> list[Any]:
@@ -118,7 +118,7 @@ def _worst(report: Report, language: Language) -> list[Any]:
         ]
         for one in report.worst
     ]
-    return [_heading(word("worst", language)), _table(heads, rows, first=48, last=44, empty=word("none", language))]
+    return [heading(word("worst", language)), table(heads, rows, first=48, last=44, empty=word("none", language))]
 
 
 def _causes(report: Report, language: Language) -> list[Any]:
@@ -132,35 +132,35 @@ def _causes(report: Report, language: Language) -> list[Any]:
         ]
         for one in report.causes
     ]
-    return [_heading(word("causes", language)), _table(heads, rows, first=62, last=0, empty=word("none", language))]
+    return [heading(word("causes", language)), table(heads, rows, first=62, last=0, empty=word("none", language))]
 
 
 def _figures(line: Line) -> list[Any]:
     return [percent(line.rate), percent(line.proved), f"{line.dropped_h:,.1f}", line.drops]
 
 
-def _text(text: str, *, size: float = 9.5, colour: Any = colors.black, after: float = 2) -> Paragraph:
+def text(text: str, *, size: float = 9.5, colour: Any = colors.black, after: float = 2) -> Paragraph:
     style = ParagraphStyle(
-        "text", fontName=_FONT, fontSize=size, leading=size * 1.45, textColor=colour, spaceAfter=after, wordWrap="CJK"
+        "text", fontName=FONT, fontSize=size, leading=size * 1.45, textColor=colour, spaceAfter=after, wordWrap="CJK"
     )
     return Paragraph(escape(text), style)
 
 
-def _heading(text: str) -> Paragraph:
+def heading(text: str) -> Paragraph:
     style = ParagraphStyle(
-        "heading", fontName=_FONT, fontSize=12, leading=17, spaceBefore=10, spaceAfter=4, wordWrap="CJK"
+        "heading", fontName=FONT, fontSize=12, leading=17, spaceBefore=10, spaceAfter=4, wordWrap="CJK"
     )
     return Paragraph(escape(text), style)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, first: float, last: float, empty: str = "") -> Any:
+def table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, first: float, last: float, empty: str = "") -> Any:
     """``first`` and ``last``: widths in mm; 0 = as the columns between them, which share what is left."""
     if not rows:
-        return _text(empty or "—", colour=_GREY)
+        return text(empty or "—", colour=GREY)
     whole = 178.0
     between = len(heads) - 1 - bool(last)
     widths = [first, *[(whole - first - last) / between] * between, *([last] if last else [])]
-    body = [[_text(str(value), size=8.5, after=0) for value in row] for row in (heads, *rows)]
+    body = [[text(str(value), size=8.5, after=0) for value in row] for row in (heads, *rows)]
     style: list[Any] = [
         ("BACKGROUND", (0, 0), (-1, 0), _HEAD),
         ("LINEBELOW", (0, 0), (-1, -1), 0.4, _LINE),
@@ -172,9 +172,9 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]], *, first: float,
     return Table(body, colWidths=[width * mm for width in widths], repeatRows=1, style=TableStyle(style))
 
 
-def _foot(canvas: Any, document: Any) -> None:
+def foot(canvas: Any, document: Any) -> None:
     canvas.saveState()
-    canvas.setFont(_FONT, 8)
-    canvas.setFillColor(_GREY)
+    canvas.setFont(FONT, 8)
+    canvas.setFillColor(GREY)
     canvas.drawRightString(A4[0] - 16 * mm, 9 * mm, str(document.page))
     canvas.restoreState()

@@ -26,9 +26,9 @@ def workbook(report: Report, *, language: Language, zone: ZoneInfo) -> bytes:
     first = book.active
     assert isinstance(first, Worksheet)
     first.title = word("district", language)
-    _rows(first, [[word("title", language)], [word("period", language), period(report, zone)]])
+    rows(first, [[word("title", language)], [word("period", language), period(report, zone)]])
     first["A1"].font = Font(bold=True, size=14)
-    _table(
+    table(
         first,
         [word(key, language) for key in ("target", "compliant", "dropped", "unknown", "exempt", "rate")],
         (
@@ -46,7 +46,7 @@ def workbook(report: Report, *, language: Language, zone: ZoneInfo) -> bytes:
     )
     first.append([])
     keys = ("sites", "rate", "proved", "dropped_h", "unknown_h", "drops")
-    _table(
+    table(
         first,
         [word("target", language), *(word(key, language) for key in keys)],
         (
@@ -55,10 +55,10 @@ def workbook(report: Report, *, language: Language, zone: ZoneInfo) -> bytes:
         ),
         {3: _PERCENT, 4: _PERCENT, 5: _HOURS, 6: _HOURS},
     )
-    _rows(first, [[], [word("note", language)]])
+    rows(first, [[], [word("note", language)]])
     if report.by != "district":
         sheet = book.create_sheet(word(report.by, language))
-        _table(
+        table(
             sheet,
             [word(report.by, language), word("target", language), *(word(key, language) for key in keys)],
             (
@@ -72,7 +72,7 @@ def workbook(report: Report, *, language: Language, zone: ZoneInfo) -> bytes:
             {4: _PERCENT, 5: _PERCENT, 6: _HOURS, 7: _HOURS},
         )
         sheet.freeze_panes = "A2"
-    _table(
+    table(
         book.create_sheet(word("worst", language)[:31]),
         [word(key, language) for key in ("site", "target", "rate", "dropped_h", "drops", "cause")],
         (
@@ -88,7 +88,7 @@ def workbook(report: Report, *, language: Language, zone: ZoneInfo) -> bytes:
         ),
         {3: _PERCENT, 4: _HOURS},
     )
-    _table(
+    table(
         book.create_sheet(word("causes", language)[:31]),
         [word(key, language) for key in ("target", "cause", "sites", "hours")],
         (
@@ -107,12 +107,12 @@ def workbook(report: Report, *, language: Language, zone: ZoneInfo) -> bytes:
     return made.getvalue()
 
 
-def _table(sheet: Worksheet, headings: Sequence[str], rows: Iterable[list[Any]], formats: dict[int, str]) -> None:
-    _rows(sheet, [list(headings)])
+def table(sheet: Worksheet, headings: Sequence[str], lines: Iterable[list[Any]], formats: dict[int, str]) -> None:
+    rows(sheet, [list(headings)])
     top = sheet.max_row
     for cell in sheet[top]:
         cell.font = Font(bold=True)
-    _rows(sheet, rows)
+    rows(sheet, lines)
     for row in sheet.iter_rows(min_row=top + 1):
         for column, form in formats.items():
             if column <= len(row):
@@ -123,11 +123,11 @@ def _table(sheet: Worksheet, headings: Sequence[str], rows: Iterable[list[Any]],
         sheet.column_dimensions[letter].width = max(sheet.column_dimensions[letter].width or 0, wide)
 
 
-def _rows(sheet: Worksheet, rows: Iterable[list[Any]]) -> None:
-    for row in rows:
-        sheet.append([_harmless(value) for value in row])
+def rows(sheet: Worksheet, lines: Iterable[list[Any]]) -> None:
+    for row in lines:
+        sheet.append([harmless(value) for value in row])
 
 
-def _harmless(value: Any) -> Any:
+def harmless(value: Any) -> Any:
     """A name that begins like a formula is a name all the same."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

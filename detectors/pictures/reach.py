@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.camera import Truth, TruthState
+from domain.camera import NO_PICTURE, Truth, TruthState
 from domain.liveness import Connectivity, Reason
 
 #: Times in a row without a picture before anything is concluded: a camera that starts anew is no fault.
@@ -23,8 +23,6 @@ FAILURES = 2
 SETTLE_S = 150.0
 #: Others of a site that were asked meanwhile and did not answer, before its line is suspected.
 FEWEST_OTHERS = 2
-
-NO_PICTURE = "no_picture"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from aiohttp import web
 
-from campuswatch.patrol.album import Album
 from campuswatch.patrol.helpers import Helpers
 from campuswatch.patrol.officer import Officer
 from campuswatch.patrol.takers import Takers
@@ -18,6 +17,7 @@ from detectors.documents.shipped import shipped
 from domain.camera import CameraSource, PatrolledCamera, Truth, Way
 from ingest.pictures.snapshot import Snapshots
 from simulators.pictures.served import Behaviour, ServedCameras
+from storage.album import Album
 from storage.camera_truths import truths_of
 from storage.cameras import load_cameras, put_source
 from storage.pool import Connection, open_pool

@@ -11,6 +11,7 @@ from tests.servers import DatabaseServer, Template
 
 #: In an order that foreign keys allow.
 _TABLES = (
+    *("camera_hazard", "patrol_item", "patrol_round"),
     *("camera_lesson", "camera_evidence", "camera_memory", "camera_patrol", "camera_day", "camera_day_folded"),
     *("camera_interval", "camera_truth", "camera_source"),
     *("compliance_interval", "target_flag", "expiry_warning", "link_proof", "device_condition", "target_mark"),

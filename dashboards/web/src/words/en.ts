@@ -183,6 +183,7 @@ export const en: Dictionary = {
   'rule.gate_open': 'Gate open in class hours',
   'rule.patrol_missed': 'Patrol rounds missed',
   'rule.picture_fault': 'Picture fault',
+  'rule.camera_hazard': 'Camera to be mended in time',
   'rule.camera_offline': 'Camera offline for a day',
   'rule.low_battery': 'Low battery',
   'rule.tamper': 'Tamper',

@@ -179,6 +179,7 @@ export const zh = {
   'rule.gate_open': '上课时间校门敞开',
   'rule.patrol_missed': '巡查次数不足',
   'rule.picture_fault': '图像异常',
+  'rule.camera_hazard': '摄像机隐患限期整改',
   'rule.camera_offline': '摄像机离线超过24小时',
   'rule.low_battery': '电量低',
   'rule.tamper': '设备被拆动',

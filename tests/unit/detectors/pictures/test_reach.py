@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detectors.pictures.reach import NO_PICTURE, SETTLE_S, Around, fault_to_tell, with_picture, without_picture
-from domain.camera import Truth, TruthState
+from detectors.pictures.reach import SETTLE_S, Around, fault_to_tell, with_picture, without_picture
+from domain.camera import NO_PICTURE, Truth, TruthState
 from domain.liveness import Connectivity, Reason
 
 ALIVE = Around(life=Connectivity.ONLINE)

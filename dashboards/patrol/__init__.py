@@ -1,0 +1,1 @@
+"""What came of patrol rounds, for people: as JSON, XLSX and PDF."""
