@@ -10,7 +10,7 @@ is 23 hours long.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Literal, LiteralString, TypeAlias
 
@@ -36,7 +36,7 @@ WITH camera AS MATERIALIZED (
     FROM device AS d JOIN site AS s USING (site_no)
     WHERE d.kind = 'camera' AND (%(site_id)s::text IS NULL OR s.site_id = %(site_id)s)
       AND (%(township)s::text IS NULL OR s.township = %(township)s)
-      AND (%(device_id)s::text IS NULL OR d.device_id = %(device_id)s)
+      AND (%(within)s::text[] IS NULL OR s.site_id = ANY(%(within)s))
 ), present AS (
     SELECT c.device_no, c.grp, t.truth, greatest(t.known_since, %(since)s) AS b, least(c.gone_at, %(until)s) AS e,
            t.state, greatest(t.since, %(since)s) AS standing_b
@@ -149,9 +149,10 @@ async def availability(
     truths: Sequence[Truth] = tuple(Truth),
     site_id: str | None = None,
     township: str | None = None,
-    device_id: str | None = None,
+    within: Collection[str] | None = None,
 ) -> list[Availability]:
-    """By group, truth and day. ``bounds``: where days begin, and where the last one ends (aware UTC, ascending)."""
+    """By group, truth and day. ``bounds``: where days begin, and where the last one ends (aware UTC, ascending);
+    ``within``: only these sites."""
     cursor = await conn.execute(
         _QUERY.format(group=_GROUPS[by]),
         {
@@ -162,7 +163,7 @@ async def availability(
             "truths": [one.value for one in truths],
             "site_id": site_id,
             "township": township,
-            "device_id": device_id,
+            "within": None if within is None else list(within),
         },
         prepare=False,  # a plan for any period is a bad one for each
     )

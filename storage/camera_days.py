@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -98,6 +98,7 @@ async def by_day(
     truths: Sequence[Truth] = tuple(Truth),
     site_id: str | None = None,
     township: str | None = None,
+    within: Collection[str] | None = None,
 ) -> list[Availability]:
     """Availability of each of the district's days from ``since`` to ``until``; the first and last may be parts of one.
 
@@ -108,10 +109,12 @@ async def by_day(
     days = days_within(since, until, zone)
     cursor = await conn.execute("SELECT day FROM camera_day_folded WHERE day = ANY(%s)", (days,))
     folded = {day for (day,) in await cursor.fetchall()}
-    found = await _read(conn, sorted(folded), zone, by=by, truths=truths, site_id=site_id, township=township)
+    found = await _read(
+        conn, sorted(folded), zone, by=by, truths=truths, site_id=site_id, township=township, within=within
+    )
     bounds = sorted({since, until, *(beginning(day, zone) for day in _with_last(days))})
     for run in _unfolded(bounds, folded, zone):
-        found += await availability(conn, run, by=by, truths=truths, site_id=site_id, township=township)
+        found += await availability(conn, run, by=by, truths=truths, site_id=site_id, township=township, within=within)
     order = {truth: place for place, truth in enumerate(Truth)}
     return sorted(found, key=lambda one: (one.group, order[one.truth], one.since))
 
@@ -145,6 +148,7 @@ async def _read(
     truths: Sequence[Truth],
     site_id: str | None,
     township: str | None,
+    within: Collection[str] | None,
 ) -> list[Availability]:
     if not days:
         return []
@@ -154,7 +158,8 @@ async def _read(
         " FROM camera_day AS c JOIN site AS s USING (site_no)"
         " WHERE c.truth = ANY(%(truths)s) AND c.day BETWEEN %(first)s AND %(last)s AND c.day = ANY(%(days)s)"
         " AND (%(site_id)s::text IS NULL OR s.site_id = %(site_id)s)"
-        " AND (%(township)s::text IS NULL OR s.township = %(township)s) GROUP BY 1, 2, 3",
+        " AND (%(township)s::text IS NULL OR s.township = %(township)s)"
+        " AND (%(within)s::text[] IS NULL OR s.site_id = ANY(%(within)s)) GROUP BY 1, 2, 3",
         {
             "truths": [one.value for one in truths],
             "first": days[0],
@@ -162,6 +167,7 @@ async def _read(
             "days": list(days),
             "site_id": site_id,
             "township": township,
+            "within": None if within is None else list(within),
         },
         prepare=False,
     )

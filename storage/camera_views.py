@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
@@ -108,19 +109,24 @@ async def list_cameras(
     township: str | None = None,
     standing: Standing = "any",
     patrolled: bool = False,
+    within: Collection[str] | None = None,
     after: tuple[str, str] | None = None,
     limit: int,
 ) -> list[CameraView]:
-    """By (site_id, device_id), with their truths. ``patrolled``: only those whose pictures can be had."""
+    """By (site_id, device_id), with their truths. ``patrolled``: only those whose pictures can be had; ``within``: of
+    these sites.
+    """
     cursor = await conn.execute(
         f"{_CAMERA}{_STANDING[standing]}{' AND c.way IS NOT NULL' if patrolled else ''}"
         " AND (%(site_id)s::text IS NULL OR s.site_id = %(site_id)s)"
         " AND (%(township)s::text IS NULL OR s.township = %(township)s)"
+        " AND (%(within)s::text[] IS NULL OR s.site_id = ANY(%(within)s))"
         " AND (%(after_site)s::text IS NULL OR (s.site_id, d.device_id) > (%(after_site)s, %(after_device)s))"
         " ORDER BY s.site_id, d.device_id LIMIT %(limit)s",
         {
             "site_id": site_id,
             "township": township,
+            "within": None if within is None else list(within),
             "after_site": after[0] if after else None,
             "after_device": after[1] if after else None,
             "limit": limit,

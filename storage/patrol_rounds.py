@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -288,6 +288,7 @@ async def hazards(
     *,
     hazard_no: int | None = None,
     site_id: str | None = None,
+    within: Collection[str] | None = None,
     only_open: bool = False,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -302,13 +303,16 @@ async def hazards(
         " h.struck_at, h.struck_by, h.note"
         " FROM camera_hazard AS h JOIN device AS d USING (device_no) JOIN site AS s USING (site_no)"
         " WHERE (%(no)s::bigint IS NULL OR h.hazard_no = %(no)s)"
-        " AND (%(site_id)s::text IS NULL OR s.site_id = %(site_id)s) AND (NOT %(only_open)s OR h.struck_at IS NULL)"
+        " AND (%(site_id)s::text IS NULL OR s.site_id = %(site_id)s)"
+        " AND (%(within)s::text[] IS NULL OR s.site_id = ANY(%(within)s))"
+        " AND (NOT %(only_open)s OR h.struck_at IS NULL)"
         " AND (%(since)s::timestamptz IS NULL OR h.found_at >= %(since)s)"
         " AND (%(until)s::timestamptz IS NULL OR h.found_at < %(until)s)"
         + (where or " ORDER BY h.hazard_no DESC LIMIT %(limit)s"),
         {
             "no": hazard_no,
             "site_id": site_id,
+            "within": None if within is None else list(within),
             "only_open": only_open,
             "since": since,
             "until": until,

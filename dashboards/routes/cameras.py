@@ -14,7 +14,7 @@ from fastapi import Path as InPath
 from pydantic import AwareDatetime
 
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
-from dashboards.people import who
+from dashboards.people import sites, who
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.routes.compliance import period
@@ -101,7 +101,7 @@ def camera_routes(services: Services) -> APIRouter:
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Response:
-        after = decode_cursor(cursor, _After)
+        after, own = decode_cursor(cursor, _After), sites()
         found = await services.reader.read(
             lambda conn: list_cameras(
                 conn,
@@ -109,6 +109,7 @@ def camera_routes(services: Services) -> APIRouter:
                 township=township,
                 standing=standing,
                 patrolled=patrolled,
+                within=own,
                 after=None if after is None else (after.site_id, after.device_id),
                 limit=limit + 1,
             )
@@ -243,7 +244,7 @@ def camera_routes(services: Services) -> APIRouter:
         days: Annotated[bool, Query(description="Each day by itself.")] = False,
     ) -> Response:
         begin, end = period(since, until, services.clock.now())
-        truths = tuple(Truth) if truth is None else (truth,)
+        truths, own = tuple(Truth) if truth is None else (truth,), sites()
         if by == "camera" and days:
             raise InvalidField("days", "are not told camera by camera; ask for a site's")
         if by == "camera" and site_id is None and end - begin > _MOST_OF_ALL_CAMERAS:
@@ -253,7 +254,15 @@ def camera_routes(services: Services) -> APIRouter:
             if by == "camera":
                 return await availability(conn, [begin, end], by=by, truths=truths, site_id=site_id, township=township)
             found = await by_day(
-                conn, begin, end, services.settings.zone, by=by, truths=truths, site_id=site_id, township=township
+                conn,
+                begin,
+                end,
+                services.settings.zone,
+                by=by,
+                truths=truths,
+                site_id=site_id,
+                township=township,
+                within=own,
             )
             return found if days else summed(found)
 

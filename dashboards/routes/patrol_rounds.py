@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
 from dashboards.patrol.report import PatrolReport, of_period, of_round
-from dashboards.people import who
+from dashboards.people import sites, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.routes.compliance import period
@@ -157,8 +157,9 @@ def patrol_routes(services: Services) -> APIRouter:
         only_open: Annotated[bool, Query(alias="open", description="Only those not struck off.")] = True,
         limit: Limit = 100,
     ) -> Response:
+        own = sites()
         found = await services.reader.read(
-            lambda conn: hazards(conn, site_id=site_id, only_open=only_open, limit=limit)
+            lambda conn: hazards(conn, site_id=site_id, within=own, only_open=only_open, limit=limit)
         )
         return json_reply({"items": found})
 

@@ -53,6 +53,12 @@ VALUES = {
     "rule": "smoke_alarm",
     "token": "A" * 54,
     "answer": "take",
+    "light": "day",
+    "evidence_id": "00000000-0000-0000-0000-000000000001",
+    "part": "picture",
+    "round_no": "1",
+    "place": "1",
+    "hazard_no": "1",
 }
 
 
