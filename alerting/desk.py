@@ -17,7 +17,7 @@ import msgspec
 from alerting.holding import held_back, settled
 from alerting.message import Call, webhook_body
 from alerting.place import Gazetteer
-from alerting.policy import links_told, tells_duty_leader, tells_links
+from alerting.policy import calls_again, links_told, tells_duty_leader, tells_links
 from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.errors import IllegalTransition
 from domain.finding import Finding, FindingKind
@@ -200,13 +200,15 @@ class Desk:
     ) -> Case:
         if incident.incident_id == incident_id_of(finding):
             return Case(incident_id=incident.incident_id, opened=False, after=_standing(incident, incident.state))
-        after = next_state(incident.state, IncidentAction.RAISE, life_safety=incident.life_safety)
+        anew = incident.state is IncidentState.ACKNOWLEDGED and calls_again(finding, incident.acknowledged_at)
+        action = IncidentAction.CALL_AGAIN if anew else IncidentAction.RAISE
+        after = next_state(incident.state, action, life_safety=incident.life_safety)
         standing = _standing(incident, after)
         links: tuple[Delivery, ...] = ()
-        came_back = incident.state in (IncidentState.RETURNED, IncidentState.NORMAL)
+        came_back = anew or incident.state in (IncidentState.RETURNED, IncidentState.NORMAL)
         times = int(finding.detail.get("times", 1))
         await incidents.move_incident(
-            conn, incident.incident_id, IncidentAction.RAISE, after, at=finding.at, actor=SYSTEM, times=times
+            conn, incident.incident_id, action, after, at=finding.at, actor=SYSTEM, times=times
         )
         if not came_back:
             await incidents.add_repeated(
@@ -218,10 +220,11 @@ class Desk:
                 times=times,
             )
         else:
+            detail = finding.detail | ({"taken_by": incident.acknowledged_by} if anew else {})
             await incidents.add_entry(
-                conn, incident.incident_id, at=finding.at, kind="raised_again", actor=SYSTEM, detail=finding.detail
+                conn, incident.incident_id, at=finding.at, kind="raised_again", actor=SYSTEM, detail=detail
             )
-            # It had been over: for the links it is a new call, and for whoever had taken it too.
+            # It had been over, or somebody presses anew: a new call for the links, and for whoever had taken it too.
             if call_again:
                 links = await self._tell_links(conn, finding, standing, now=now, lease_links=lease_links)
             if incident.shelved_until is None:
@@ -448,4 +451,5 @@ def _standing(incident: Incident, state: IncidentState) -> OpenCase:
         number=incident.number,
         returned=state in (IncidentState.RETURNED, IncidentState.NORMAL),
         raised_at=incident.raised_at,
+        acknowledged_at=incident.acknowledged_at if state is IncidentState.ACKNOWLEDGED else None,
     )

@@ -34,6 +34,11 @@ def send_id(incident_id: UUID, key: str, person: Person, contact: Contact | None
     return uuid5(incident_id, f"step|{key}|{person.person_id}|{contact.contact_no if contact else 'shift'}")
 
 
+def again_id(incident_id: UUID, key: str, way: str) -> UUID:
+    """Of what is sent in a step to whoever had taken the incident before, over one of the ways to him."""
+    return uuid5(incident_id, f"step|{key}|again|{way}")
+
+
 def addressees(
     step: Step,
     *,
@@ -118,4 +123,5 @@ def anew(response: Response, *, now: datetime) -> Response:
         next_at=now,
         taken_by=None,
         taken_at=None,
+        taken_before=None,
     )

@@ -21,6 +21,7 @@ from alerting.desk import SYSTEM, Desk
 from alerting.escalation import (
     addressees,
     advanced,
+    again_id,
     anew,
     reaches,
     send_id,
@@ -275,9 +276,11 @@ class Escalator:
             for person in people
             for contact in ways(person, step)
         ]
+        first = response.step == 0 and response.round == 0
+        if first and response.taken_before and response.taken_before not in {one.name for one in people}:
+            sends += await self._again(conn, response, incident, key, response.taken_before, now=now)
         await outbox.queue_deliveries(conn, sends, life_safety=incident.life_safety)
         self._on_step(len(sends))
-        first = response.step == 0 and response.round == 0
         if not sends:
             if response.round == 0:
                 kind = "nobody_on_duty" if first and not people else "step_skipped"
@@ -292,19 +295,30 @@ class Escalator:
             await add_entry(conn, incident.incident_id, at=now, kind="escalated", actor=SYSTEM, detail=detail)
         return any(reaches(person, step) for person in people)
 
-    def _notice(
-        self,
-        response: Response,
-        incident: Incident,
-        key: str,
-        person: Person,
-        contact: Contact | None,
-        *,
-        now: datetime,
-    ) -> Delivery:
+    async def _again(
+        self, conn: Connection, response: Response, incident: Incident, key: str, taker: str, *, now: datetime
+    ) -> list[Delivery]:
+        """What whoever had taken it is told: it calls again. He may not be on duty, or not in this step."""
+        return [
+            Delivery(
+                delivery_id=again_id(incident.incident_id, key, f"{channel.value}|{sorted(way.items())}"),
+                incident_id=incident.incident_id,
+                channel=channel,
+                recipient=taker,
+                notice=Notice.RAISED,
+                body=self._words(response, incident, str(way.get("language", "zh"))) | way,
+                created_at=now,
+                next_attempt_at=now,
+                step_key=key,
+            )
+            for channel, way in await outbox.ways_told(conn, incident.incident_id, taker)
+        ]
+
+    def _words(self, response: Response, incident: Incident, language: str) -> dict[str, object]:
+        """What people are told in the step that is due."""
         place = self._desk.gazetteer.place(incident.site_id, incident.device_id)
         words = call(
-            person.language,
+            language,
             rule=incident.rule,
             severity=incident.severity,
             drill=incident.drill,
@@ -315,10 +329,23 @@ class Escalator:
             raised_at=incident.raised_at,
             zone=self._desk.zone,
             round_no=response.round + 1,
-            topic=_beside(incident, place, person.language),
+            topic=_beside(incident, place, language),
             found=incident.detail,
+            anew=response.step == 0 and response.taken_before is not None,
         )
-        body: dict[str, object] = {"title": words.title, "text": words.text, "language": person.language}
+        return {"title": words.title, "text": words.text, "language": language}
+
+    def _notice(
+        self,
+        response: Response,
+        incident: Incident,
+        key: str,
+        person: Person,
+        contact: Contact | None,
+        *,
+        now: datetime,
+    ) -> Delivery:
+        body = self._words(response, incident, person.language)
         if person.officer_no is not None:
             body["officer_no"] = person.officer_no
         elif contact is None:

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from alerting.desk import incident_id_of
+from alerting.policy import calls_again
 from domain.finding import Finding, FindingKind
 from domain.incident import OpenCase
 
@@ -76,8 +77,8 @@ class OpenCases:
         self._note(key, case)
         ahead = self._ahead.get(key)
         if ahead is not None and case is not None:
-            returned = case.returned if ahead.case is None else ahead.case.returned
-            ahead.case = msgspec.structs.replace(case, returned=returned)
+            seen = case if ahead.case is None else ahead.case
+            ahead.case = msgspec.structs.replace(case, returned=seen.returned, acknowledged_at=seen.acknowledged_at)
 
     def end(self, incident_id: UUID) -> None:
         """A person ended this one: the next alarm of its key is a first one."""
@@ -112,17 +113,22 @@ class OpenCases:
 
 
 def is_call(finding: Finding, before: OpenCase | None) -> bool:
-    """Whether links have to hear of a raise whose case stood as ``before``: nothing was open, or it had come back to
-    normal and this is not the very finding that had opened it, seen again.
+    """Whether links have to hear of a raise whose case stood as ``before``: nothing was open; or it had come back to
+    normal, or was taken and somebody presses anew, and this is not the very finding that had opened it, seen again.
     """
-    return before is None or (before.returned and before.incident_id != incident_id_of(finding))
+    if before is None:
+        return True
+    again = before.returned or calls_again(finding, before.acknowledged_at)
+    return again and before.incident_id != incident_id_of(finding)
 
 
 def _after(before: OpenCase | None, finding: Finding) -> OpenCase | None:
     if finding.kind is FindingKind.RAISED:
         if before is None:
             return OpenCase(incident_id=incident_id_of(finding), raised_at=finding.at)
-        return msgspec.structs.replace(before, returned=False) if is_call(finding, before) else before
+        if is_call(finding, before):
+            return msgspec.structs.replace(before, returned=False, acknowledged_at=None)
+        return before
     if finding.kind is FindingKind.CLEARED and before is not None:
         return msgspec.structs.replace(before, returned=True)
     return before

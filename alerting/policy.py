@@ -19,6 +19,7 @@ networked), and disturbs no duty leader.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.finding import Category, Finding, Severity
@@ -37,6 +38,22 @@ def tells_duty_leader(finding: Finding) -> bool:
     if finding.test:
         return False
     return finding.category in _ALWAYS_LED or finding.severity.rank <= Severity.MAJOR.rank
+
+
+#: What a person presses, besides one-key alarms and duress (`Category.PANIC`). No device's word ends these.
+_PRESSED = frozenset({"manual_call_point"})
+#: A finger that presses while the operator is just taking the call means the same one.
+SAME_CALL = timedelta(seconds=10)
+
+
+def calls_again(finding: Finding, acknowledged_at: datetime | None) -> bool:
+    """Whether somebody presses for help anew, though the alarm was acknowledged: new danger, of which everybody hears.
+    By our own clock, for that of a button may be off.
+    """
+    if acknowledged_at is None or not finding.life_safety:
+        return False
+    pressed = finding.category is Category.PANIC or finding.rule in _PRESSED
+    return pressed and finding.found_at >= acknowledged_at + SAME_CALL
 
 
 def links_told(

@@ -22,6 +22,7 @@ from domain.response import Grade
 class Template(StrEnum):
     CALL = "call"  # the first that somebody hears of an incident
     AGAIN = "again"  # nobody has taken it yet
+    ANEW = "anew"  # somebody had taken it, and it calls again
     TEST = "test"  # whether a contact works
     LINK = "link"  # what stands above the link in a message
 
@@ -39,6 +40,10 @@ TEMPLATES: dict[Template, dict[str, Words]] = {
     Template.AGAIN: {
         "zh": Words("无人应答，再次通知（第{round}次）：{subject} #{number}", "{detail}\n响应：{grade}"),
         "en": Words("Nobody has answered (call {round}): {subject} #{number}", "{detail}\nResponse: {grade}"),
+    },
+    Template.ANEW: {
+        "zh": Words("接警后再次报警：{subject} #{number}", "{detail}\n响应：{grade}"),
+        "en": Words("It calls again after it was taken: {subject} #{number}", "{detail}\nResponse: {grade}"),
     },
     Template.TEST: {
         "zh": Words("【测试】联系方式测试", "{name}，这是校园安全值班系统的测试消息，无需处理。"),
@@ -74,13 +79,16 @@ def call(
     round_no: int,
     topic: str = "",
     found: Mapping[str, Any] | None = None,
+    anew: bool = False,
 ) -> Words:
-    """What somebody is told of an incident, in the round ``round_no`` (from 1). ``found``: the finding's detail."""
+    """What somebody is told of an incident, in the round ``round_no`` (from 1). ``found``: the finding's detail;
+    ``anew``: somebody had taken it.
+    """
     english = language == "en"
     subject = subject_text(rule=rule, severity=severity, test=test, drill=drill, place=place, detail=found)[english]
     detail = detail_text(place, raised_at, zone=zone)[english]
     return told(
-        Template.CALL if round_no == 1 else Template.AGAIN,
+        Template.AGAIN if round_no > 1 else Template.ANEW if anew else Template.CALL,
         language,
         subject=subject,
         number=number,

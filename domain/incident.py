@@ -10,6 +10,8 @@
         returned ──acknowledge──► normal ──reset──► reset ──close──► closed
             └─────────────────────────┴───close (not life safety)───────┘
 
+What was acknowledged is raised once more where somebody presses for help anew (``call_again``).
+
 Beside its state an incident may be verified, merged into another, of another severity, or shelved (IEC 62682: shelved;
 `Incident.shelved_until`): these move no state, and the table says in which they are allowed.
 
@@ -43,6 +45,7 @@ class IncidentState(StrEnum):
 
 class IncidentAction(StrEnum):
     RAISE = "raise"  # the detector reports it (again)
+    CALL_AGAIN = "call_again"  # somebody presses for help though it is acknowledged
     RETURN = "return"  # the detector reports its end
     ACKNOWLEDGE = "acknowledge"
     RESET = "reset"
@@ -67,7 +70,7 @@ OPEN_STATES = (
 )
 
 #: What detectors and time say, and no person.
-SYSTEMS_ACTIONS = (IncidentAction.RAISE, IncidentAction.RETURN, IncidentAction.EXPIRE)
+SYSTEMS_ACTIONS = (IncidentAction.RAISE, IncidentAction.CALL_AGAIN, IncidentAction.RETURN, IncidentAction.EXPIRE)
 
 _S, _A = IncidentState, IncidentAction
 
@@ -81,6 +84,7 @@ TRANSITIONS: dict[tuple[IncidentState, IncidentAction], IncidentState] = {
     (_S.RETURNED, _A.ACKNOWLEDGE): _S.NORMAL,
     (_S.RETURNED, _A.CLOSE): _S.CLOSED,
     (_S.ACKNOWLEDGED, _A.RAISE): _S.ACKNOWLEDGED,
+    (_S.ACKNOWLEDGED, _A.CALL_AGAIN): _S.RAISED,
     (_S.ACKNOWLEDGED, _A.RETURN): _S.NORMAL,
     (_S.ACKNOWLEDGED, _A.RESET): _S.RESET,
     (_S.ACKNOWLEDGED, _A.EXPIRE): _S.RAISED,
@@ -150,13 +154,14 @@ class OpenCase(msgspec.Struct, frozen=True, kw_only=True):
 
     ``incident_id`` is None where only the key is known, ``number`` where the database has not given one yet.
     ``returned``: back to normal, acknowledged or not; raised once more it is a new call. ``raised_at`` is when it was
-    raised first.
+    raised first, ``acknowledged_at`` when somebody took it on, where it is still there and taken.
     """
 
     incident_id: UUID | None
     number: int | None = None
     returned: bool = False
     raised_at: datetime | None = None
+    acknowledged_at: datetime | None = None
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):

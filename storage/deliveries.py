@@ -320,6 +320,20 @@ async def cancel_notices(conn: Connection, incident_id: UUID) -> int:
     return cursor.rowcount
 
 
+async def ways_told(
+    conn: Connection, incident_id: UUID, recipient: str
+) -> list[tuple[DeliveryChannel, dict[str, Any]]]:
+    """Over which ways somebody was told of this incident: the channel, and what names the address."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT channel, jsonb_strip_nulls(jsonb_build_object('language', body -> 'language',"
+        " 'officer_no', body -> 'officer_no', 'shift_no', body -> 'shift_no', 'contact_no', body -> 'contact_no',"
+        " 'person_id', body -> 'person_id')) FROM delivery"
+        " WHERE incident_id = %s AND recipient = %s AND step_key IS NOT NULL",
+        (incident_id, recipient),
+    )
+    return [(DeliveryChannel(channel), way) for channel, way in await cursor.fetchall()]
+
+
 async def notified_links(conn: Connection, incident_id: UUID) -> list[str]:
     """The links that were told of this incident, or will be."""
     cursor = await conn.execute(

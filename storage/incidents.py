@@ -13,7 +13,7 @@ from domain.errors import UnknownIncident
 from domain.finding import Category, Finding, Severity
 from domain.incident import Incident, IncidentAction, IncidentState, OpenCase
 from domain.verification import Verification
-from storage.instants import utc
+from storage.instants import utc, utc_or_none
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -112,12 +112,19 @@ async def lock_incident(conn: Connection, incident_id: UUID) -> Incident:
 async def open_cases(conn: Connection) -> dict[str, OpenCase]:
     """The open incidents of life safety, by key: links are told of no others."""
     cursor = await conn.execute(
-        "SELECT key, incident_id, number, state IN ('returned', 'normal'), raised_at FROM incident"
+        "SELECT key, incident_id, number, state IN ('returned', 'normal'), raised_at,"
+        " CASE WHEN state = 'acknowledged' THEN acknowledged_at END FROM incident"
         f" WHERE {_OPEN} AND life_safety"
     )
     return {
-        str(key): OpenCase(incident_id=incident_id, number=number, returned=returned, raised_at=utc(raised_at))
-        for key, incident_id, number, returned, raised_at in await cursor.fetchall()
+        str(key): OpenCase(
+            incident_id=incident_id,
+            number=number,
+            returned=returned,
+            raised_at=utc(raised_at),
+            acknowledged_at=utc_or_none(acknowledged_at),
+        )
+        for key, incident_id, number, returned, raised_at, acknowledged_at in await cursor.fetchall()
     }
 
 
@@ -127,11 +134,15 @@ async def incident_known(conn: Connection, incident_id: UUID) -> bool:
     return bool(row and row[0])
 
 
+_RAISED: LiteralString = (
+    ", occurrences = occurrences + %(times)s, last_event_at = %(at)s, returned_at = NULL,"
+    " acknowledged_at = CASE WHEN %(state)s = 'raised' THEN NULL ELSE acknowledged_at END,"
+    " acknowledged_by = CASE WHEN %(state)s = 'raised' THEN NULL ELSE acknowledged_by END"
+)
 #: What an action writes beside the state.
 _MARKS: dict[IncidentAction, LiteralString] = {
-    IncidentAction.RAISE: ", occurrences = occurrences + %(times)s, last_event_at = %(at)s, returned_at = NULL,"
-    " acknowledged_at = CASE WHEN %(state)s = 'raised' THEN NULL ELSE acknowledged_at END,"
-    " acknowledged_by = CASE WHEN %(state)s = 'raised' THEN NULL ELSE acknowledged_by END",
+    IncidentAction.RAISE: _RAISED,
+    IncidentAction.CALL_AGAIN: _RAISED,
     IncidentAction.RETURN: ", returned_at = %(at)s, last_event_at = %(at)s",
     IncidentAction.ACKNOWLEDGE: ", acknowledged_at = %(at)s, acknowledged_by = %(actor)s",
     IncidentAction.RESET: ", reset_at = %(at)s, reset_by = %(actor)s",

@@ -33,7 +33,9 @@ class ResponseState(StrEnum):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """``grade`` is None before it was graded. ``step`` and ``round`` are the next ones of ``run``."""
+    """``grade`` is None before it was graded. ``step`` and ``round`` are the next ones of ``run``. ``taken_before`` had
+    taken the incident when it called again.
+    """
 
     incident_id: UUID
     run: int
@@ -47,11 +49,12 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     next_at: datetime | None
     taken_by: str | None
     taken_at: datetime | None
+    taken_before: str | None = None
 
 
 _COLUMNS: LiteralString = (
     "r.incident_id, r.run, r.state, r.grade, r.plan_version, r.step, r.round, r.life_safety, r.began_at, r.next_at,"
-    " r.taken_by, r.taken_at"
+    " r.taken_by, r.taken_at, r.taken_before"
 )
 
 
@@ -65,7 +68,8 @@ async def begin_response(conn: Connection, incident_id: UUID, *, life_safety: bo
     await conn.execute(
         "INSERT INTO response (incident_id, life_safety, began_at, next_at) VALUES (%(id)s, %(life)s, %(at)s, %(at)s)"
         " ON CONFLICT (incident_id) DO UPDATE SET run = response.run + 1, state = 'running', step = 0, round = 0,"
-        " began_at = %(at)s, next_at = %(at)s, taken_by = NULL, taken_at = NULL WHERE response.state <> 'running'",
+        " began_at = %(at)s, next_at = %(at)s, taken_before = response.taken_by, taken_by = NULL, taken_at = NULL"
+        " WHERE response.state <> 'running'",
         {"id": incident_id, "life": life_safety, "at": at},
     )
     await notify(conn, NoticeChannel.RESPONSE)
@@ -182,7 +186,7 @@ async def write_response(conn: Connection, response: Response) -> None:
     """Write a locked one as it is now."""
     await conn.execute(
         "UPDATE response SET run = %s, state = %s, grade = %s, plan_version = %s, step = %s, round = %s,"
-        " began_at = %s, next_at = %s, taken_by = %s, taken_at = %s WHERE incident_id = %s",
+        " began_at = %s, next_at = %s, taken_by = %s, taken_at = %s, taken_before = %s WHERE incident_id = %s",
         (
             response.run,
             response.state.value,
@@ -194,6 +198,7 @@ async def write_response(conn: Connection, response: Response) -> None:
             response.next_at,
             response.taken_by,
             response.taken_at,
+            response.taken_before,
             response.incident_id,
         ),
     )

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from alerting.desk import incident_id_of
 from alerting.open_cases import OpenCases, is_call
+from alerting.policy import SAME_CALL
 from domain.finding import Finding, FindingKind
 from domain.incident import OpenCase
-from tests.unit.alerting.findings import finding
+from tests.unit.alerting.findings import NOW, finding, press
 
 RAISED, CLEARED = FindingKind.RAISED, FindingKind.CLEARED
 
@@ -197,3 +198,17 @@ def test_memory_calls_for_whatever_the_database_calls_for(actions: list[tuple[st
     cases.refresh(database.open, asked_at_step=cases.step)
     assert cases.stored == database.open
     assert {key for key in "ab" if key in cases} == database.open.keys()
+
+
+def test_a_press_long_after_somebody_took_the_alarm_is_a_call_and_the_next_one_is_not() -> None:
+    cases, pressed = OpenCases(), press(at=NOW + SAME_CALL)
+    taken = OpenCase(incident_id=uuid4(), number=7, acknowledged_at=NOW)
+    cases.refresh({pressed.key: taken}, asked_at_step=cases.step)
+    assert not is_call(press(at=NOW + SAME_CALL / 2), cases.get(pressed.key)), "while it was just being taken"
+    assert _says(cases, pressed)
+    assert not _says(cases, press(at=NOW + 2 * SAME_CALL)), "nobody has taken the new call yet"
+
+
+def test_smoke_that_goes_on_after_somebody_took_it_is_no_call() -> None:
+    smoke = finding("smoke_alarm", at=NOW + 10 * SAME_CALL)
+    assert not is_call(smoke, OpenCase(incident_id=uuid4(), number=7, acknowledged_at=NOW))

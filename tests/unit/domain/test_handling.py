@@ -33,7 +33,7 @@ def test_other_needs_a_note() -> None:
 
 def test_beside_its_state_nothing_moves_an_incident() -> None:
     beside = set(IncidentAction) - {
-        *(IncidentAction.RAISE, IncidentAction.RETURN),
+        *(IncidentAction.RAISE, IncidentAction.CALL_AGAIN, IncidentAction.RETURN),
         *(IncidentAction.ACKNOWLEDGE, IncidentAction.RESET, IncidentAction.CLOSE),
     }
     known = {action for _, action in TRANSITIONS}
