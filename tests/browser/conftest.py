@@ -23,13 +23,20 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def demo(server_directory: Path) -> Iterator[RunningDemo]:
-    """A demo of eight sites."""
+@pytest.fixture(scope="package")
+def _demo(server_directory: Path) -> Iterator[RunningDemo]:
     directory = server_directory / "demo-browser"
     directory.mkdir(mode=0o755)
     with running_demo(directory, sites=8) as demo:
         yield demo
+
+
+@pytest.fixture
+def demo(_demo: RunningDemo) -> RunningDemo:
+    """A demo of eight sites, one for all tests of browsers; started anew where a test has ended it."""
+    if _demo.exit_code is not None:
+        _demo.start()
+    return _demo
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,7 +4,7 @@ import { ref, shallowRef } from 'vue'
 
 import * as api from '../api/client'
 import type { IncidentAction, IncidentView } from '../api/types'
-import { incidentStateKey, title } from '../words/incident'
+import { incidentStateKey, isUnacknowledged, title } from '../words/incident'
 import { t } from '../words/language'
 import { tellDone, tellError } from './notices'
 import { operatorName } from './operator'
@@ -14,6 +14,9 @@ export interface Question {
   action: Exclude<IncidentAction, 'acknowledge'>
   incident: IncidentView
 }
+
+/** Requests under way when many are acknowledged: a browser has six connections. */
+const AT_ONCE = 3
 
 /** What the confirm dialog is asking now. */
 export const question = shallowRef<Question | null>(null)
@@ -30,6 +33,34 @@ export async function answerQuestion(note: string | null): Promise<void> {
   const asked = question.value
   question.value = null
   if (asked !== null && note !== null) await send(asked.incident, asked.action, note)
+}
+
+/** Several at once. What is dangerous to life is taken one by one, each of them read: it is left out here. */
+export async function acknowledgeAll(chosen: readonly IncidentView[]): Promise<void> {
+  const actor = await operatorName()
+  if (actor === null) return
+  const wanted = chosen.filter((one) => !one.life_safety && isUnacknowledged(one) && !busy.value.has(one.incident_id))
+  const waiting = [...wanted]
+  let done = 0
+  let failure: unknown = null
+
+  async function work(): Promise<void> {
+    for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+      busy.value.add(one.incident_id)
+      try {
+        take(await api.act(one.incident_id, 'acknowledge', actor!, ''))
+        done += 1
+      } catch (error) {
+        failure = error
+      } finally {
+        busy.value.delete(one.incident_id)
+      }
+    }
+  }
+
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  if (done > 0) tellDone(t('bulk.done', { count: done }))
+  if (failure !== null) tellError(failure, t('bulk.failed', { count: wanted.length - done }))
 }
 
 function standing(incident: IncidentView): string {

@@ -59,9 +59,12 @@ export function showSite(siteId: string): void {
   openSite.value = siteId
 }
 
-/** Over the wall; whoever works on whole pages of incidents gets the next one whole as well. */
+/** As the styles have it. */
+const phone = window.matchMedia('(max-width: 760px)')
+
+/** Over the wall; whoever works on whole pages of incidents, or on a phone, gets the next one whole as well. */
 export function showIncident(incidentId: string): void {
-  if (route.value === 'incidents') {
+  if (route.value === 'incidents' || phone.matches) {
     go('incidents', incidentId)
     return
   }

@@ -208,7 +208,6 @@ export const en: Dictionary = {
   'queue.empty': 'No open incidents',
   'queue.more': '+{count} more',
   'queue.waiting_close': 'Reset, waiting to be closed ({count})',
-  'queue.keys': 'Keys: ↑↓ choose · Enter details · A acknowledge · R reset · C close · N note',
   'queue.held': 'New incidents; sorted again when the mouse leaves',
   'queue.occurrences': '×{count}',
   'queue.occurrences_hint': 'reported {count} times',

@@ -204,7 +204,6 @@ export const zh = {
   'queue.empty': '当前没有未结束的事件',
   'queue.more': '还有 {count} 起，点击显示更多',
   'queue.waiting_close': '已复位，待关闭（{count}）',
-  'queue.keys': '键盘：↑↓ 选择 · Enter 详情 · A 确认 · R 复位 · C 关闭 · N 备注',
   'queue.held': '有新事件，鼠标移开后重新排序',
   'queue.occurrences': '×{count}',
   'queue.occurrences_hint': '已重复报告 {count} 次',

@@ -1,0 +1,92 @@
+"""Nobody is kept out: axe-core finds nothing on any page, in both themes; and a phone is enough to take an alarm."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, expect
+
+from tests.browser.desk import PHONE, SOON_MS, Desk, incidents, open_desk
+from tests.running_demo import RunningDemo
+
+#: Address and what stands there.
+PAGES = (
+    ("", "wall"),
+    ("incidents", "incidents"),
+    ("sites", "sites"),
+    ("sites/s001", "site-page"),
+    ("devices", "devices"),
+    ("devices/s001/s001-tmp-01", "device-page"),
+    ("targets", "targets"),
+    ("duty", "duty"),
+    ("delivery", "delivery"),
+    ("warnings", "warnings"),
+    ("maintenance/s001", "maintenance"),
+    ("rules/smoke_alarm", "rules"),
+    ("intake", "intake"),
+    ("load", "load"),
+    ("audit", "audit"),
+)
+#: Pages fetch what they show: quiet for a moment means that it is there.
+_SETTLE_MS = 250
+
+
+async def _violations(desk: Desk, where: str, *, part: str = "body", rules: str = "") -> list[str]:
+    await desk.page.wait_for_timeout(_SETTLE_MS)
+    only = f", runOnly: ['{rules}']" if rules else ""
+    found: dict[str, Any] = await desk.page.evaluate(
+        f"axe.run(document.querySelector('{part}'), {{resultTypes: ['violations']{only}}})"
+    )
+    return [
+        f"{where}: {one['id']} at {node['target']}: {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+async def test_axe_finds_no_violation_on_any_page(browser: Browser, demo: RunningDemo, theme: str) -> None:
+    """What stands around the pages is the same everywhere and judged once, with the wall; of the second theme, in the
+    other language, what a theme can change: contrast.
+    """
+    dark = theme == "dark"
+    desk = await open_desk(browser, demo, theme=theme, language="zh" if dark else "en")
+    await desk.page.evaluate(Axe().axe_script)
+    found: list[str] = []
+    for where, test_id in PAGES:
+        await desk.go(where, test_id)
+        part = "main" if where else "body"
+        found += await _violations(desk, where or "wall", part=part, rules="" if dark else "color-contrast")
+    assert found == []
+    await desk.close()
+
+
+async def test_an_alarm_is_taken_on_a_phone_and_axe_finds_nothing_there(browser: Browser, demo: RunningDemo) -> None:
+    desk = await open_desk(browser, demo, size=PHONE, theme="light")
+    await desk.page.evaluate(Axe().axe_script)
+    await asyncio.to_thread(demo.publish, "campus/v1/s005/s005-btn-01/alarm", '{"alarm":"panic"}')
+    takeover = desk.page.get_by_test_id("takeover")
+    await expect(takeover).to_be_visible(timeout=SOON_MS)
+    found = await _violations(desk, "takeover")
+    button = desk.page.get_by_test_id("takeover-ack")
+    box = await button.bounding_box()
+    assert box is not None
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= PHONE[0], "the button is on the screen"
+    await button.click(timeout=SOON_MS)
+    await expect(takeover).to_be_hidden(timeout=SOON_MS)
+
+    # The queue is what a phone shows; a touch leads to the whole page of the incident.
+    (incident,) = [one for one in await asyncio.to_thread(incidents, demo) if one["device_id"] == "s005-btn-01"]
+    card = desk.page.get_by_test_id(f"incident-{incident['incident_id']}")
+    await expect(card).to_have_attribute("data-state", "acknowledged", timeout=SOON_MS)
+    found += await _violations(desk, "queue")
+    await card.locator(".title").click()
+    await expect(desk.page.get_by_test_id("incident-page")).to_be_visible(timeout=SOON_MS)
+    found += await _violations(desk, "incident")
+    wide = await desk.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= PHONE[0], "nothing sticks out at the side"
+    assert found == []
+    await desk.close()
