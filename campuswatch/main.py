@@ -157,6 +157,7 @@ def main() -> None:
     from campuswatch.commands.patrol import patrol
     from campuswatch.commands.quarantine import quarantine
     from campuswatch.commands.registry import registry
+    from campuswatch.commands.retention import retention
     from campuswatch.commands.rules import rules
     from campuswatch.commands.silence import silence
     from campuswatch.commands.sim import sim
@@ -169,6 +170,7 @@ def main() -> None:
     program.add_command(patrol)
     program.add_command(quarantine)
     program.add_command(registry)
+    program.add_command(retention)
     program.add_command(rules)
     program.add_command(silence)
     program.add_command(sim)

@@ -32,6 +32,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from domain.errors import SettingsError
+from domain.retention import Kept
 
 PREFIX = "CAMPUSWATCH_"
 FILE_VARIABLE = "CAMPUSWATCH_SETTINGS"
@@ -216,6 +217,15 @@ class LimitSettings(_Part):
     burst: int = Field(10, ge=1, le=100_000)
 
 
+def _kept_long_enough(days: int) -> int:
+    if 0 < days < 366:
+        raise ValueError("at least 366 days, or 0 for good")
+    return days
+
+
+_Days = Annotated[int, Field(ge=0, le=36_500), AfterValidator(_kept_long_enough)]
+
+
 class PeopleSettings(_Part):
     """How people are told. ``public_url``: where they reach the pages of this system, for the links in messages;
     without it messages have none.
@@ -225,6 +235,23 @@ class PeopleSettings(_Part):
     link_hours: float = Field(12.0, gt=0, le=168)
     voice: VoiceSettings | None = None
     limits: dict[Literal["apprise", "people_webhook", "voice"], LimitSettings] = {}
+
+
+class RetentionSettings(_Part):
+    """Days that records are kept once they are over (`storage.retention`); 0 = for good. The least that may be set
+    lets a year be looked back on.
+    """
+
+    incidents: _Days = 1100
+    notices: _Days = 400
+    rosters: _Days = 1100
+    warnings: _Days = 1100
+    windows: _Days = 1100
+    targets: _Days = 1830
+    premises: _Days = 1100
+
+    def days(self) -> dict[Kept, int]:
+        return {kept: int(getattr(self, kept.value)) for kept in Kept}
 
 
 class ReportStart(_Part):
@@ -316,6 +343,7 @@ class Settings(BaseSettings):
     supervision: SupervisionSettings = SupervisionSettings()
     reporting: ReportingSettings = ReportingSettings()
     patrol: PatrolSettings = PatrolSettings()
+    retention: RetentionSettings = RetentionSettings()
     web: WebSettings = WebSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()

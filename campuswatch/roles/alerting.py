@@ -236,7 +236,7 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             )
             start(lambda: keeper.run(outside.poll_s), "targets")
             chore(DutyNotice.prepare, "prepare duty notices")
-            chore(lambda: keep_up(pool, around.clock), "upkeep")
+            chore(lambda: keep_up(pool, around.clock, around.settings.retention.days()), "upkeep")
             chore(AuditWatch(pool, around.clock, around.metrics, heads_file(around.settings)).run, "audit head")
             chore(LoadWatch(pool, around.clock, around.metrics).run, "load on operators")
             chore(Bookkeeping(pool, around.clock, around.metrics).run, "bookkeeping")
