@@ -319,7 +319,8 @@ class CompiledRule(Rule):
             if self._due.get(subject) != due_s:
                 continue
             del self._due[subject]
-            found.extend(self._judge(subject, due_s, instant(due_s), now, None))
+            if self._is_known(subject):  # nobody else is waited for, and nothing begins to stand of them
+                found.extend(self._judge(subject, due_s, instant(due_s), now, None))
         for subject in sorted(self._turned):
             if self._is_known(subject):
                 found.extend(self._judge(subject, now_s, now, now, None))

@@ -57,6 +57,15 @@ def test_that_a_device_is_gone_is_no_look_at_its_site_before_its_time() -> None:
     assert any(one.rule == "gone" for one in never.found)
 
 
+def test_nothing_begins_to_stand_of_a_device_that_is_gone_before_anybody_looked_at_it() -> None:
+    steps: list[Any] = [("retire", 7), ("pass", 60.0), ("commit",), ("enrol", 7, 5), ("commit",), ("retire", 7)]
+    batches = Writer().write(steps)
+    never = live(batches, Kept(rules=all_rules), rules=all_rules)
+    assert not [key for key in never.kept.states if key[1] == 8]
+    for place in range(len(batches)):
+        assert live(batches, Kept(rules=all_rules), dies_before={place}, rules=all_rules).found == never.found
+
+
 @THOROUGH
 @given(HISTORIES)
 def test_replaying_a_history_gives_the_same_findings(steps: list[Any]) -> None:
