@@ -12,11 +12,13 @@ import structlog
 
 from alerting.channels.webhook import ReceiptAnswer
 from alerting.signature import Seal
+from alerting.supervision import end_untested
 from domain.delivery import Answer
 from domain.errors import AnswerRefused, UnknownDelivery
 from storage.audit_trail import append
 from storage.deliveries import delivery_of, record_answer, record_arrival
 from storage.incidents import add_entry
+from storage.links import receipt_of_test
 from storage.pool import Connection
 
 log = structlog.get_logger("alerting.link_answers")
@@ -143,6 +145,10 @@ async def take_reply(conn: Connection, link_id: str, body: bytes, now: datetime)
     async with conn.transaction():
         found = await delivery_of(conn, delivery_id, recipient=link_id)
         kept = receipt.kept(now, {"late": True})
+        if found is None and await receipt_of_test(
+            conn, link_id, webhook_id=receipt.webhook_id, at=kept.received_at, receipt_id=kept.receipt_id
+        ):
+            await end_untested(conn, link_id, receipt_id=kept.receipt_id, now=now)
         news = found is not None and await record_arrival(conn, delivery_id, at=now, attempts=0, receipt=kept)
         if news and found is not None and found.incident_id is not None:
             await add_entry(

@@ -10,6 +10,9 @@ EN 50518 and NFPA 72 want the failure of a path noticed within 90 to 200 s. With
 silence and 20 s for the longest try it is noticed 150 s after the last answer at the latest. The database holds the
 state: any number of processes may supervise, each heartbeat is sent by one of them, and a time in which nobody looked
 is no silence.
+
+A test alarm that brings no receipt is an incident too (`link_untested`): a link may answer heartbeats and bring no
+alarm. While somebody works on the far end its supervision may be paused, with an end. Alarms go out all the same.
 """
 
 from __future__ import annotations
@@ -24,12 +27,13 @@ import structlog
 
 from alerting.channels import Channel
 from alerting.courier import Courier, Outcome
+from alerting.link_findings import heard_finding, silent_finding, tested_finding, untested_finding
 from alerting.message import webhook_body
 from alerting.place import Place
 from domain.clock import Clock
 from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.errors import StorageError
-from domain.finding import Category, Finding, FindingKind, Severity, finding_id
+from domain.finding import Category, Severity
 from storage import links as store
 from storage.findings import store_findings
 from storage.links import LinkState
@@ -37,7 +41,7 @@ from storage.pool import Connection, Pool, wrapped_errors
 
 log = structlog.get_logger("alerting.supervision")
 
-RULE, TEST_RULE = "link_silent", "link_test"
+TEST_RULE = "link_test"
 #: A link that the system has just begun to watch is tested so soon, and a test without a receipt is tried again then.
 FIRST_TEST = timedelta(minutes=1)
 TEST_AGAIN = timedelta(minutes=10)
@@ -93,38 +97,17 @@ def silence(state: LinkState, now: datetime, plan: Plan) -> datetime | None:
     return state.silent_from if now - state.silent_from >= timedelta(seconds=plan.silent_s) else None
 
 
-def silent_finding(state: LinkState, since: datetime, now: datetime, *, error: str) -> Finding:
-    return _finding(
-        state.link_id,
-        FindingKind.RAISED,
-        since,
-        now,
-        {"link": state.link_id, "since": since.isoformat(), "error": error},
-    )
+def untested(state: LinkState, *, taken: bool) -> bool:
+    """Whether a test alarm without a receipt is an incident; ``state`` is that after it.
 
-
-def heard_finding(state: LinkState, since: datetime, now: datetime) -> Finding:
-    seconds = round((now - since).total_seconds())
-    return _finding(state.link_id, FindingKind.CLEARED, since, now, {"link": state.link_id, "silent_s": seconds})
-
-
-def _finding(link_id: str, kind: FindingKind, since: datetime, now: datetime, detail: dict[str, object]) -> Finding:
-    return Finding(
-        finding_id=finding_id(RULE, link_id, since.isoformat(), kind.value),
-        kind=kind,
-        rule=RULE,
-        key=f"{RULE}/{link_id}",
-        category=Category.SYSTEM,
-        severity=Severity.MAJOR,
-        life_safety=False,
-        site_no=0,
-        site_id="",
-        device_no=None,
-        device_id="",
-        at=now,
-        found_at=now,
-        detail=detail,
-    )
+    A link that is silent is one already. Where the newest heartbeat is not answered either, or the test was ``taken``
+    and its receipt may still come, the next test tells.
+    """
+    if state.silent_since is not None:
+        return False
+    answered, sent = state.heartbeat_answered_at, state.heartbeat_sent_at
+    heard = answered is not None and sent is not None and answered >= sent
+    return state.tests_failed >= (1 if heard and not taken else 2)
 
 
 def _id(link_id: str, notice: Notice, at: datetime) -> UUID:
@@ -194,6 +177,8 @@ class Supervisor:
         """Send what is due; seconds until the next look."""
         now, plan = self._clock.now(), self._plan
         async with wrapped_errors(), self._pool.connection() as conn:
+            for link_id in await store.end_pauses(conn, self._link_ids, at=now):
+                log.info("link watched again after its pause", link=link_id)
             due = await store.claim_heartbeats(conn, self._link_ids, at=now, every_s=plan.heartbeat_s)
             tests = await store.claim_tests(conn, self._link_ids, at=now, every_s=plan.test_s)
             next_at = await store.next_supervision(conn, self._link_ids)
@@ -217,7 +202,7 @@ class Supervisor:
     async def _judge(self, conn: Connection, link_id: str, outcome: Outcome) -> None:
         now = self._clock.now()
         state = await store.lock_link(conn, link_id)
-        if state is None:
+        if state is None or (state.paused_until is not None and now < state.paused_until):
             return
         if outcome.taken:
             await store.record_alive(conn, link_id, at=now)
@@ -240,15 +225,36 @@ class Supervisor:
             log.warning("test alarm without a receipt", link=link_id, error=outcome.error or "sent, no receipt yet")
         try:
             async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
-                await store.record_test(
-                    conn,
-                    link_id,
-                    at=now if receipt is None else receipt.received_at,
-                    webhook_id=delivery.webhook_id,
-                    receipt_id=None if receipt is None else receipt.receipt_id,
-                    next_test_at=now + min(TEST_AGAIN, timedelta(seconds=self._plan.test_s))
-                    if receipt is None
-                    else None,
-                )
+                await self._judge_test(conn, link_id, delivery, outcome, now)
         except StorageError as error:
             log.debug("test alarm not recorded", link=link_id, error=str(error))
+
+    async def _judge_test(
+        self, conn: Connection, link_id: str, delivery: Delivery, outcome: Outcome, now: datetime
+    ) -> None:
+        receipt = outcome.receipt
+        if receipt is not None:
+            await store.record_test(
+                conn, link_id, at=receipt.received_at, webhook_id=delivery.webhook_id, receipt_id=receipt.receipt_id
+            )
+            await end_untested(conn, link_id, receipt_id=receipt.receipt_id, now=now)
+            return
+        again = now + min(TEST_AGAIN, timedelta(seconds=self._plan.test_s))
+        await store.record_test(
+            conn, link_id, at=now, webhook_id=delivery.webhook_id, receipt_id=None, next_test_at=again
+        )
+        state = await store.lock_link(conn, link_id)
+        if state is None or state.untested_since is not None or not untested(state, taken=outcome.taken):
+            return
+        why = outcome.error or "it was taken, and no receipt came"
+        log.error("link untested", link=link_id, error=why)
+        await store.set_untested(conn, link_id, since=now)
+        await store_findings(conn, [untested_finding(state, now, now, error=why[:300])])
+
+
+async def end_untested(conn: Connection, link_id: str, *, receipt_id: str, now: datetime) -> None:
+    """A test alarm has brought its receipt: where its lack was an incident, that is over."""
+    state = await store.lock_link(conn, link_id)
+    if state is not None and state.untested_since is not None:
+        await store.set_untested(conn, link_id, since=None)
+        await store_findings(conn, [tested_finding(state, state.untested_since, now, receipt_id=receipt_id)])

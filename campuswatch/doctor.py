@@ -221,6 +221,8 @@ async def _broker(session: Session) -> list[Sign]:
 
 
 async def _links(session: Session) -> list[Sign]:
+    from campuswatch.roles.links import trust
+
     links = session.settings().links
     signs = [
         Sign(f"link {name}", Verdict.ADVICE, "not configured", f"add [links.{name}] with url and secret")
@@ -230,13 +232,13 @@ async def _links(session: Session) -> list[Sign]:
     for name, link in links.items():
         parts = urlsplit(link.url)
         port = parts.port or _PORTS[parts.scheme]
-        context = ssl.create_default_context() if parts.scheme in ("https", "mqtts") else None
         try:
+            context = trust(name, link)
             async with asyncio.timeout(_TIMEOUT_S):
                 _, writer = await asyncio.open_connection(parts.hostname, port, ssl=context)
                 writer.close()
             signs.append(Sign(f"link {name}", Verdict.GOOD, f"{parts.hostname}:{port} can be reached"))
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, SettingsError) as error:
             signs.append(
                 Sign(
                     f"link {name}",

@@ -68,11 +68,14 @@ RULE_WORDS: dict[str, tuple[str, str]] = {
     "roster_gap": ("值班安排有缺口", "Fault of the duty roster"),
     "session_forgotten": ("消息服务器丢失会话，可能有报文丢失", "Broker forgot our session, messages may be lost"),
     "link_silent": ("联网链路中断，对方无应答", "Link silent, the far end does not answer"),
+    "link_untested": ("联网链路测试报警无回执", "Test alarm of the link without a receipt"),
     "link_test": ("联网链路自检", "Self-check of the link"),
 }
 
 #: Rules about the system itself, which happen at no school.
-HOUSE_RULES = frozenset({"ledger_difference", "journal_filling", "session_forgotten", "link_silent", "link_test"})
+HOUSE_RULES = frozenset(
+    {"ledger_difference", "journal_filling", "session_forgotten", "link_silent", "link_untested", "link_test"}
+)
 
 #: Rules about several sites together.
 AREA_RULES = frozenset({"area_silent"})

@@ -12,6 +12,7 @@ from typing import Any, LiteralString
 
 import msgspec
 
+from storage.audit_trail import append
 from storage.instants import utc_or_none
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
@@ -33,6 +34,9 @@ class LinkState(msgspec.Struct, frozen=True, kw_only=True):
     test_webhook_id: str | None = None
     test_receipted_at: datetime | None = None
     test_receipt_id: str | None = None
+    tests_failed: int = 0
+    untested_since: datetime | None = None
+    paused_until: datetime | None = None
 
     @property
     def silent_from(self) -> datetime:
@@ -42,8 +46,11 @@ class LinkState(msgspec.Struct, frozen=True, kw_only=True):
 
 _COLUMNS: LiteralString = (
     "link_id, watched_since, heartbeat_sent_at, heartbeat_answered_at, alive_since, silent_since, last_error,"
-    " test_sent_at, test_webhook_id, test_receipted_at, test_receipt_id"
+    " test_sent_at, test_webhook_id, test_receipted_at, test_receipt_id, tests_failed, untested_since, paused_until"
 )
+
+
+_WATCHED: LiteralString = "(paused_until IS NULL OR paused_until <= %(at)s)"
 
 
 def _state(row: Sequence[Any]) -> LinkState:
@@ -87,7 +94,7 @@ async def claim_heartbeats(
     cursor = await conn.execute(
         "UPDATE link_state SET heartbeat_sent_at = %(at)s, next_heartbeat_at = %(next)s WHERE link_id IN ("
         " SELECT link_id FROM link_state WHERE link_id = ANY(%(ids)s) AND next_heartbeat_at <= %(at)s"
-        f" FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}",
+        f" AND {_WATCHED} FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}",
         {"at": at, "next": at + timedelta(seconds=every_s), "ids": list(link_ids)},
     )
     return [_state(row) for row in await cursor.fetchall()]
@@ -98,7 +105,7 @@ async def claim_tests(conn: Connection, link_ids: Sequence[str], *, at: datetime
     cursor = await conn.execute(
         "UPDATE link_state SET test_sent_at = %(at)s, next_test_at = %(next)s"
         " WHERE link_id IN (SELECT link_id FROM link_state WHERE link_id = ANY(%(ids)s) AND next_test_at <= %(at)s"
-        " FOR UPDATE SKIP LOCKED) RETURNING link_id",
+        f" AND {_WATCHED} FOR UPDATE SKIP LOCKED) RETURNING link_id",
         {"at": at, "next": at + timedelta(seconds=every_s), "ids": list(link_ids)},
     )
     return [str(link_id) for (link_id,) in await cursor.fetchall()]
@@ -146,16 +153,71 @@ async def record_test(
         "UPDATE link_state SET test_webhook_id = %(webhook_id)s, "
         " test_receipted_at = CASE WHEN %(receipt)s::text IS NULL THEN test_receipted_at"
         " ELSE %(at)s::timestamptz END, test_receipt_id = coalesce(%(receipt)s, test_receipt_id),"
-        " next_test_at = coalesce(%(next)s::timestamptz, next_test_at) WHERE link_id = %(link_id)s",
+        " next_test_at = coalesce(%(next)s::timestamptz, next_test_at),"
+        " tests_failed = CASE WHEN %(receipt)s::text IS NULL THEN tests_failed + 1 ELSE 0 END"
+        " WHERE link_id = %(link_id)s",
         {"at": at, "webhook_id": webhook_id, "receipt": receipt_id, "next": next_test_at, "link_id": link_id},
     )
     await notify(conn, NoticeChannel.LINK, link_id)
 
 
+async def receipt_of_test(conn: Connection, link_id: str, *, webhook_id: str, at: datetime, receipt_id: str) -> bool:
+    """A receipt that came late: whether it is that of the newest test alarm."""
+    cursor = await conn.execute(
+        "UPDATE link_state SET test_receipted_at = %(at)s, test_receipt_id = %(receipt)s, tests_failed = 0"
+        " WHERE link_id = %(link_id)s AND test_webhook_id = %(webhook_id)s AND tests_failed > 0",
+        {"at": at, "receipt": receipt_id, "link_id": link_id, "webhook_id": webhook_id},
+    )
+    if cursor.rowcount:
+        await notify(conn, NoticeChannel.LINK, link_id)
+    return cursor.rowcount > 0
+
+
+async def set_untested(conn: Connection, link_id: str, *, since: datetime | None) -> None:
+    """Since when it is an incident that test alarms bring no receipt; None: it is none."""
+    await conn.execute("UPDATE link_state SET untested_since = %s WHERE link_id = %s", (since, link_id))
+
+
+async def ask_for_test(conn: Connection, link_id: str, *, at: datetime) -> bool:
+    """Have the link tested now; False where nobody supervises it."""
+    cursor = await conn.execute("UPDATE link_state SET next_test_at = %s WHERE link_id = %s", (at, link_id))
+    return cursor.rowcount > 0
+
+
+async def pause_link(conn: Connection, link_id: str, *, at: datetime, until: datetime, actor: str, reason: str) -> bool:
+    """Neither heartbeats nor test alarms until then, and nothing proves it meanwhile; ``until`` = ``at`` ends a pause.
+    Deliveries are not touched. False where nobody supervises the link.
+    """
+    cursor = await conn.execute(
+        "UPDATE link_state SET paused_until = %(until)s, paused_by = %(actor)s, pause_reason = %(reason)s,"
+        " alive_since = NULL, heartbeat_answered_at = NULL WHERE link_id = %(link_id)s",
+        {"until": until, "actor": actor, "reason": reason, "link_id": link_id},
+    )
+    if not cursor.rowcount:
+        return False
+    detail = {"until": until.isoformat(), "reason": reason}
+    action = "link.paused" if until > at else "link.resumed"
+    await append(conn, at=at, actor=actor, action=action, subject=link_id, detail=detail)
+    await notify(conn, NoticeChannel.LINK, link_id)
+    return True
+
+
+async def end_pauses(conn: Connection, link_ids: Sequence[str], *, at: datetime) -> list[str]:
+    """The links whose pause is over: they are watched from now on, and what was before proves nothing."""
+    cursor = await conn.execute(
+        "UPDATE link_state SET paused_until = NULL, watched_since = %(at)s, next_heartbeat_at = %(at)s"
+        " WHERE link_id = ANY(%(ids)s) AND paused_until <= %(at)s RETURNING link_id",
+        {"ids": list(link_ids), "at": at},
+    )
+    return [str(link_id) for (link_id,) in await cursor.fetchall()]
+
+
 async def next_supervision(conn: Connection, link_ids: Sequence[str]) -> datetime | None:
     """When the next heartbeat or test alarm is due."""
     cursor = await conn.execute(
-        "SELECT min(least(next_heartbeat_at, next_test_at)) FROM link_state WHERE link_id = ANY(%s)", (list(link_ids),)
+        "SELECT min(greatest(least(next_heartbeat_at, next_test_at), paused_until)) FROM link_state"
+        " WHERE link_id = ANY(%s)",
+        (list(link_ids),),
     )
     row = await cursor.fetchone()
     return None if row is None else utc_or_none(row[0])
@@ -174,13 +236,17 @@ class LinkProof(msgspec.Struct, frozen=True, kw_only=True):
     test_sent_at: datetime | None
     test_receipted_at: datetime | None
     test_receipt_id: str | None
+    untested_since: datetime | None
+    paused_until: datetime | None
+    pause_reason: str
     queued: int
     oldest_queued_at: datetime | None
 
 
 _PROOFS: LiteralString = """
 SELECT link.link_id, s.watched_since, s.alive_since, s.silent_since, s.heartbeat_sent_at, s.heartbeat_answered_at,
-       s.last_error, s.test_sent_at, s.test_receipted_at, s.test_receipt_id, coalesce(w.queued, 0), w.oldest
+       s.last_error, s.test_sent_at, s.test_receipted_at, s.test_receipt_id, s.untested_since, s.paused_until,
+       coalesce(s.pause_reason, ''), coalesce(w.queued, 0), w.oldest
 FROM unnest(%s::text[]) WITH ORDINALITY AS link (link_id, place)
 LEFT JOIN link_state AS s USING (link_id)
 LEFT JOIN (

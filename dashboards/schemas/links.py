@@ -23,6 +23,11 @@ class LinkStateReply(Reply):
     test_sent_at: datetime | None
     test_receipted_at: datetime | None
     test_receipt_id: str | None
+    untested_since: datetime | None = Field(description="Since when test alarms bring no receipt: an incident.")
+    paused_until: datetime | None = Field(
+        description="Neither heartbeats nor test alarms until then, because the far end is worked on; alarms go out."
+    )
+    pause_reason: str
     queued: int = Field(description="Deliveries that wait for it.")
     oldest_queued_at: datetime | None
 

@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from typing import cast
 
+import msgspec
 import pytest
 
+from alerting.link_answers import take_reply
 from alerting.supervision import Plan, Supervisor, silence
-from domain.delivery import Notice
+from domain.delivery import Delivery, Notice, Receipt
 from domain.errors import TemporaryFailure
 from storage.findings import claim_findings
-from storage.links import LinkState, link_states
+from storage.links import LinkState, ask_for_test, link_states, pause_link
 from storage.pool import Connection, Pool
-from tests.integration.alerting.ledgers import until
+from tests.integration.alerting.ledgers import rows, until
 from tests.unit.alerting.findings import NOW, SetClock
 from tests.unit.alerting.inbox import Inbox
 
@@ -131,3 +134,102 @@ async def test_of_several_processes_one_sends_a_heartbeat(pool: Pool, clock: Set
         await until(heard)
         await asyncio.sleep(0.3)
     assert len(police.tried) == 1
+
+
+async def _test_now(conn: Connection, pool: Pool, clock: SetClock, **inboxes: Inbox) -> None:
+    for link_id in inboxes:
+        assert await ask_for_test(conn, link_id, at=clock.now())
+    await _round(pool, clock, **inboxes)
+
+
+class _AlarmsFail(Inbox):
+    """It answers heartbeats, and brings no alarm."""
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        if delivery.notice is Notice.TEST:
+            raise TemporaryFailure("HTTP 500")
+        return await super().send(delivery)
+
+
+class _Slow(Inbox):
+    """It takes test alarms, and gives no receipt at once."""
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        receipt = await super().send(delivery)
+        return cast("Receipt", None) if delivery.notice is Notice.TEST else receipt
+
+
+async def test_a_test_alarm_without_a_receipt_is_an_incident_until_one_brings_it(
+    pool: Pool, conn: Connection, clock: SetClock
+) -> None:
+    deaf = _AlarmsFail()
+    await _round(pool, clock, police=deaf)
+    for _ in range(3):
+        clock.advance(minutes=10)
+        await _test_now(conn, pool, clock, police=deaf)
+    (raised,) = await claim_findings(conn, limit=9)
+    assert (raised.rule, raised.kind.value, raised.severity.value) == ("link_untested", "raised", "major")
+    assert raised.detail == {"link": "police", "since": raised.at.isoformat(), "error": "HTTP 500"}
+    clock.advance(minutes=10)
+    await _test_now(conn, pool, clock, police=Inbox())
+    found = await claim_findings(conn, limit=9)
+    assert [one.kind.value for one in found] == ["raised", "cleared"]
+    (state,) = await link_states(conn)
+    assert (state.untested_since, state.tests_failed) == (None, 0)
+
+
+async def test_a_link_that_is_silent_is_one_incident_and_not_two(pool: Pool, conn: Connection, clock: SetClock) -> None:
+    police = Inbox()
+    await _round(pool, clock, police=police)
+    police.down = TemporaryFailure("not reached")
+    for _ in range(10):
+        clock.advance(seconds=30)
+        await _test_now(conn, pool, clock, police=police)
+    rules = {one.rule for one in await claim_findings(conn, limit=9)}
+    assert "link_silent" in rules
+    (state,) = await link_states(conn)
+    assert state.silent_since is not None
+
+
+async def test_a_receipt_that_comes_late_ends_it(pool: Pool, conn: Connection, clock: SetClock) -> None:
+    police = _Slow()
+    await _round(pool, clock, police=police)
+    for count in (0, 1):
+        clock.advance(minutes=10)
+        await _test_now(conn, pool, clock, police=police)
+        assert len(await claim_findings(conn, limit=9)) == count, "it was taken; the receipt may still come"
+    (state,) = await link_states(conn)
+    late = msgspec.json.encode({"webhook_id": state.test_webhook_id, "receipt_id": "JC-7"})
+    await take_reply(conn, "police", late, clock.now())
+    assert [one.kind.value for one in await claim_findings(conn, limit=9)] == ["raised", "cleared"]
+    (state,) = await link_states(conn)
+    assert (state.test_receipt_id, state.test_receipted_at) == ("JC-7", clock.now())
+
+
+async def test_a_pause_with_an_end_rests_the_supervision_and_proves_nothing(
+    pool: Pool, conn: Connection, clock: SetClock
+) -> None:
+    police = Inbox()
+    await _round(pool, clock, police=police)
+    until_at = clock.now() + timedelta(hours=2)
+    assert await pause_link(
+        conn, "police", at=clock.now(), until=until_at, actor="值班员 张伟", reason="对方更换服务器"
+    )
+    police.down = TemporaryFailure("not reached")
+    for _ in range(11):
+        clock.advance(minutes=10)
+        await _test_now(conn, pool, clock, police=police)
+    assert len(police.tried) == 1, "only the heartbeat before it"
+    (state,) = await link_states(conn)
+    assert (state.alive_since, state.silent_since) == (None, None)
+    clock.advance(minutes=20)
+    for _ in range(5):
+        await _round(pool, clock, police=police)
+        clock.advance(seconds=30)
+    (silent,) = [one for one in await claim_findings(conn, limit=9) if one.rule == "link_silent"]
+    assert silent.at - until_at >= timedelta(seconds=PLAN.silent_s), "silence is counted from the end of the pause"
+    kept = await rows(conn, "SELECT actor, action, detail FROM audit_entry WHERE subject = 'police'")
+    assert [(one["actor"], one["action"], one["detail"]["reason"]) for one in kept] == [
+        ("值班员 张伟", "link.paused", "对方更换服务器")
+    ]
+    assert not await pause_link(conn, "nobody", at=clock.now(), until=until_at, actor="x", reason="x")

@@ -198,6 +198,7 @@ export const en: Dictionary = {
   'rule.journal_filling': 'Disk journal fills up, the database takes nothing',
   'rule.session_forgotten': 'Broker forgot our session, messages may be lost',
   'rule.link_silent': 'Link silent, the far end does not answer',
+  'rule.link_untested': 'Test alarm of the link without a receipt',
   'rule.link_test': 'Self-check of the link',
 
   'mark.drill': 'DRILL',

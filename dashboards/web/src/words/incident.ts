@@ -14,7 +14,14 @@ export function siteName(site: { site_id: string; name: string; name_en: string 
 }
 
 /** Troubles of the system itself, which happen at no school. */
-const HOUSE_RULES: readonly string[] = ['ledger_difference', 'journal_filling', 'session_forgotten', 'link_silent', 'link_test']
+const HOUSE_RULES: readonly string[] = [
+  'ledger_difference',
+  'journal_filling',
+  'session_forgotten',
+  'link_silent',
+  'link_untested',
+  'link_test',
+]
 
 export function incidentSite(incident: IncidentView): string {
   if (incident.rule === 'area_silent') return t('incident.several_sites')

@@ -194,6 +194,7 @@ export const zh = {
   'rule.journal_filling': '本机暂存将满，数据库未收数',
   'rule.session_forgotten': '消息服务器丢失会话，可能有报文丢失',
   'rule.link_silent': '联网链路中断，对方无应答',
+  'rule.link_untested': '联网链路测试报警无回执',
   'rule.link_test': '联网链路自检',
 
   'mark.drill': '演练',
