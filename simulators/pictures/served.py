@@ -68,6 +68,10 @@ class ServedCameras:
             raise ValueError(f"mode: expected one of {', '.join(MODES)}")
         self._behaviours[behaviour.camera] = _Since(behaviour, self._clock.now())
 
+    def mode(self, key: str) -> str:
+        since = self._behaviours.get(key)
+        return "ok" if since is None else since.behaviour.mode
+
     def picture(self, key: str, at: datetime) -> bytes:
         """The JPEG of a moment. Blocking: some twenty milliseconds."""
         since = self._behaviours.get(key)
