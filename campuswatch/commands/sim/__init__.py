@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from campuswatch.commands.sim import orders
+from campuswatch.commands.sim.cameras import cameras
 from campuswatch.commands.sim.far_ends import receivers
 from campuswatch.commands.sim.fleet import fleet
 from campuswatch.commands.sim.load import load
@@ -63,5 +64,5 @@ def sim() -> None:
     """
 
 
-for command in (list_, run, check, schema, fleet, load, *orders.COMMANDS, receivers):
+for command in (list_, run, check, schema, fleet, load, *orders.COMMANDS, cameras, receivers):
     sim.add_command(command)
