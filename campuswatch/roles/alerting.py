@@ -229,7 +229,9 @@ async def run(around: Surroundings, outside: Outside | None = None) -> None:
             )
             start(warnings.run, "early warnings")
             start(dispatcher.run, "dispatcher")
-            keeper = Keeper(pool=pool, clock=around.clock, zone=around.zone, metrics=around.metrics)
+            keeper = Keeper(
+                pool=pool, clock=around.clock, zone=around.zone, metrics=around.metrics, settled=around.settled
+            )
             start(
                 lambda: outside.react(keeper.reactions, name="targets notices", pause_s=0.1, ears=keeper.ears),
                 "targets notices",

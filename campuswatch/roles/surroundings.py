@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -24,11 +25,15 @@ STEPS_BACK = {"alarm": 0, "alerting": 2, "web": 5, "bulk": 10, "patrol": 12}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """Settings, clock and the metrics registry of this process."""
+    """Settings, clock and the metrics registry of this process. ``settled``: to be called when something large is in
+    memory to stay, such as the facts of a district: a collector that walks it again and again holds up everything else
+    for a tenth of a second each time.
+    """
 
     settings: Settings
     clock: Clock
     metrics: CollectorRegistry
+    settled: Callable[[], None] = lambda: None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -40,7 +45,7 @@ def surroundings(settings: Settings) -> Surroundings:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
-    return Surroundings(settings=settings, clock=SystemClock(), metrics=registry)
+    return Surroundings(settings=settings, clock=SystemClock(), metrics=registry, settled=gc.freeze)
 
 
 def run_role(name: str, settings: Settings, *, metrics_port: int | None) -> None:

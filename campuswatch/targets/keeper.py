@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from functools import partial
@@ -80,7 +80,17 @@ class Overtaken(Exception):
 class Keeper:
     """`reactions` and `ears` are for whoever listens to the database; `run` until cancelled."""
 
-    def __init__(self, *, pool: Pool, clock: Clock, zone: ZoneInfo, metrics: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        clock: Clock,
+        zone: ZoneInfo,
+        metrics: CollectorRegistry,
+        settled: Callable[[], None] = lambda: None,
+    ) -> None:
+        """:param settled: what is to be done once the facts of all sites are in memory, to stay."""
+        self._settled = settled
         self._pool = pool
         self._clock = clock
         self._zone = zone
@@ -146,6 +156,7 @@ class Keeper:
             now = self._clock.now()
             self._books.learn((await load_site_facts(conn, now=now)).values())
             self._loaded_at = now
+            self._settled()
         self._wake.set()
 
     async def _learn_premises(self, conn: Connection) -> None:
@@ -268,7 +279,12 @@ class Keeper:
             self._newest = await lock_keeping(conn)
             await gather_proofs(conn)
             books.rule(Rulings(await target_definitions(conn)))
-            books.learn((await load_site_facts(conn, now=now)).values())
+            facts = await load_site_facts(conn, now=now)
+            # The marks first and the devices after them: what changes in between has other marks the next time, and the
+            # first change after a start is not the reason to read all devices once more.
+            marks = await device_marks(conn, facts.values())
+            devices = await load_device_facts(conn)
+            books.learn([with_devices(one, devices) for one in facts.values()])
             for one in await open_intervals(conn):
                 books.held[one.site_no, one.target_id] = _held(one)
             books.flags = {flag.key: _flag(flag) for flag in await load_flags(conn)}
@@ -277,7 +293,8 @@ class Keeper:
             since = await looked_at(conn)
         if since is not None:
             books.take_up(since)
-        self._books, self._loaded_at, self._marks = books, now, {}
+        self._books, self._loaded_at, self._marks = books, now, marks
+        self._settled()
         self._count()
 
     async def _commit(self, draft: Draft, now: datetime) -> None:
