@@ -15,12 +15,15 @@ class Connectivity(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why nobody can tell whether a device lives; of one that is offline, that it is behind a dead parent as well."""
+    """Why nobody can tell whether a device lives; of one that is offline, that it is behind a dead parent as well, or
+    that only what hangs on it tells so.
+    """
 
     NONE = ""
     BEHIND = "behind"  # what it hangs on is dead
     SITE = "site"  # its whole site is silent
     RETURNING = "returning"  # what it was behind is back, and it has its time to report
+    INFERRED = "inferred"  # it never spoke itself; all that hangs on it fell silent together
 
 
 class LivenessChange(msgspec.Struct, frozen=True, kw_only=True):

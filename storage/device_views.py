@@ -82,7 +82,7 @@ class DeviceView(msgspec.Struct, frozen=True):
     parent_id: str
     profile: str
     connectivity: Literal["online", "offline", "unknown"]
-    reason: Literal["", "behind", "site", "returning"]
+    reason: Literal["", "behind", "site", "returning", "inferred"]
     behind_id: str
     since: datetime | None
     last_seen_at: datetime | None

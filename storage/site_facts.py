@@ -31,7 +31,7 @@ BACK, AHEAD = timedelta(days=2), timedelta(days=2)
 _DEVICES: LiteralString = """
 SELECT d.site_no, d.device_no, d.device_id, d.kind, d.name, d.place, coalesce(n.valid_from, d.created_at),
        n.device_no IS NOT NULL, st.connectivity, st.since, st.last_seen_at,
-       CASE WHEN st.reason <> '' THEN coalesce(b.device_id, st.reason) ELSE '' END,
+       CASE WHEN st.reason NOT IN ('', 'inferred') THEN coalesce(b.device_id, st.reason) ELSE '' END,
        c.condition, c.since
 FROM device AS d
 LEFT JOIN networked_device AS n ON n.device_no = d.device_no AND n.valid_to IS NULL

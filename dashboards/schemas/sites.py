@@ -75,7 +75,7 @@ class DeviceReply(Reply):
     parent_id: str
     profile: str
     connectivity: Literal["online", "offline", "unknown"]
-    reason: Literal["", "behind", "site", "returning"] = Field(
+    reason: Literal["", "behind", "site", "returning", "inferred"] = Field(
         description="Why the connectivity is unknown: what the device hangs on is dead (`behind`), its whole site is"
         " silent, or what it was behind is back and it has its time to report. `behind` of a device that is offline: it"
         " was dead before."

@@ -11,6 +11,8 @@
        │                                                     │
        └── we were deaf                                      └──its time is over──► offline
 
+    never heard: all of three children and more missed their time ──► offline, inferred ──one speaks──► unknown
+
 News of a device proves its life (`detectors.lives`); a repetition or a backfill proves nothing. What counts is when it
 reached us: a wrong clock does not kill a device. One that was never heard is unknown, and no incident.
 
@@ -18,6 +20,9 @@ Who missed its time is judged at each tick, with the whole site in view (`detect
 part of it is silent it is one outage (`detectors.outages`); where what a device hangs on is dead, the device is unknown
 behind it; otherwise it is lost itself. What was lost by itself stays so, whatever happens above it. Once what it hangs
 on is back, each has three intervals, and a minute at least, to report.
+
+A parent that never speaks testifies through those that hang on it (`detectors.rules.testimony`): while one of them
+speaks it lives, and where all of them fell silent together it is the one that is lost.
 
 A tick says «everything until now was heard». When more than `DEAF_AFTER_S` lie between two ticks we were deaf
 ourselves: the broker or the database was away, the process stood still or was restarted. Then too each device has three
@@ -29,16 +34,19 @@ gateway or by our broker, and the newest has yet to come.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
+
+import msgspec
 
 from detectors.deadlines import Deadlines
 from detectors.lives import Heard, Life, Lives
 from detectors.outages import Outage, Outages
 from detectors.rule import NOTHING, Changes, Rule, Watcher
 from detectors.rules.silence import Assembly, Doubt
+from detectors.rules.testimony import Testimony, Witness
 from detectors.topology import Topology
 from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Category, Finding, FindingKind, Severity
@@ -113,6 +121,9 @@ class HeartbeatLost(Rule):
         self._turn(device.device_no, life, Connectivity.ONLINE, life.heard_s)
         self._queue(device, life)
         found = self._back(device, life.heard_s, at) if self._topology.children(device.device_no) else []
+        for above_no in self._topology.above(device.device_no):
+            if (above := self.lives.get(above_no)) is not None and above.reason is Reason.INFERRED:
+                found += self._lives_after_all(above_no, above, life.heard_s, at)
         if was_offline:
             found.insert(0, self.finding(FindingKind.CLEARED, device, at, at, {"silent_s": round(silent_s)}))
         return found or NOTHING
@@ -126,9 +137,10 @@ class HeartbeatLost(Rule):
         elif self._heard_until_s and now_s - self._heard_until_s > DEAF_AFTER_S:
             self._resume(now_s)
         self._heard_until_s = now_s
+        rewired: list[Finding] = []
         if self._rewired:
             self._rewired = False
-            self._rewire(now_s)
+            rewired = self._rewire(now_s, now)
         devices, missed_intervals = self._devices, self.missed_intervals
         known, put = self.lives.get, self._deadlines.put
         for slot, device_no in self._deadlines.due(now_s):
@@ -147,11 +159,11 @@ class HeartbeatLost(Rule):
             else:
                 self._overdue.add(device_no)
         if not self._overdue and not self.outages.sites:
-            return self.outages.tick(now_s)
+            return [*rewired, *self.outages.tick(now_s)]
         overdue_by_site: dict[int, list[int]] = {site_no: [] for site_no in self.outages.sites}
         for device_no in self._overdue:
             overdue_by_site.setdefault(self._devices[device_no].site_no, []).append(device_no)
-        found: list[Finding] = []
+        found = rewired
         for site_no in sorted(overdue_by_site):
             self._judge_site(site_no, overdue_by_site[site_no], now, now_s, found)
         found += self.outages.tick(now_s)
@@ -200,8 +212,10 @@ class HeartbeatLost(Rule):
             self.doubt,
             lambda: [self._deadline_s(self._devices[number], life) for number, life in together],
         )
+        spared = self._judge_mute_parents(missed, assembly, now, now_s, found)
         for _, deadline_s, number in missed:
-            self._judge(number, deadline_s, assembly, now, now_s, found)
+            if number not in spared:
+                self._judge(number, deadline_s, assembly, now, now_s, found)
         if outage is not None and not any(life.reason is Reason.RETURNING for _, life in together):
             found += self.outages.end(site_no, now_s)
 
@@ -232,6 +246,97 @@ class HeartbeatLost(Rule):
             detail["children"] = hidden
         found.append(self.finding(FindingKind.RAISED, device, _instant(deadline_s), now, detail))
         found += below
+
+    def _judge_mute_parents(
+        self,
+        missed: list[tuple[int, float, int]],
+        assembly: Assembly,
+        now: datetime,
+        now_s: float,
+        found: list[Finding],
+    ) -> set[int]:
+        """Look at the parents of ``missed`` that never spoke: who of these is not to be judged by itself, because its
+        parent is lost, or may be.
+        """
+        deadlines_s = {number: deadline_s for _, deadline_s, number in missed}
+        silent: dict[int, list[int]] = {}
+        for number in deadlines_s:
+            for above_no in self._mute_above(number):
+                silent.setdefault(above_no, []).append(number)
+        spared: set[int] = set()
+        for parent in sorted(silent, key=self._place):
+            testimony = Testimony(
+                [
+                    Witness(number, life.heard_s, self._extended_s(self._devices[number], life))
+                    for number, life in self._heard_below(parent)
+                    if life.connectivity is not Connectivity.OFFLINE and life.reason not in _HIDDEN
+                ],
+                self.doubt,
+            )
+            above = self._speaking_above(parent)
+            asked = [
+                number
+                for number in silent[parent]
+                if number not in spared
+                and (above is None or not _is_dead(above))
+                and testimony.may_be_lost(deadlines_s[number], self._devices[number].heartbeat_s)
+            ]
+            if not asked:
+                continue
+            by_s = {number: deadlines_s[number] - self._devices[number].heartbeat_s for number in asked}
+            if not testimony.is_lost(now_s):
+                spared.update(number for number in asked if testimony.in_doubt(deadlines_s[number], now_s))
+            elif (above is not None and above.heard_s < max(by_s.values())) or any(
+                assembly.in_doubt(deadlines_s[number], by_s[number], now_s) for number in asked
+            ):
+                spared.update(asked)  # what is above it, or the whole site, speaks soon or is judged itself
+            else:
+                self._lose_mute(parent, testimony, now, found)
+                spared.update(testimony.numbers)
+        return spared
+
+    def _mute_above(self, number: int) -> Iterator[int]:
+        """What ``number`` hangs on and never spoke, up to the first that did."""
+        for above_no in self._topology.above(number):
+            life = self.lives.get(above_no)
+            if life is not None and life.heard_s:
+                return
+            yield above_no
+
+    def _heard_below(self, number: int) -> Iterator[tuple[int, Life]]:
+        """All that hangs on ``number`` at any depth and was ever heard."""
+        for child_no in self._topology.children(number):
+            life = self.lives.get(child_no)
+            if life is not None and life.heard_s and life.reason is not Reason.INFERRED:
+                yield child_no, life
+            yield from self._heard_below(child_no)
+
+    def _lose_mute(self, number: int, testimony: Testimony, now: datetime, found: list[Finding]) -> None:
+        """``number`` never spoke, and all that hangs on it is silent: it is the one that is lost."""
+        device, since_s = self._devices[number], testimony.first_missed_s
+        life = Life(said_s=testimony.last_heard_s, heard_s=testimony.last_heard_s)
+        if (known := self.lives.get(number)) is None:
+            self.lives.seed(number, life)
+        else:
+            known.said_s, known.heard_s, life = life.said_s, life.heard_s, known
+        self._turn(number, life, Connectivity.OFFLINE, since_s, Reason.INFERRED)
+        below: list[Finding] = []
+        detail: dict[str, Any] = {
+            "last_seen_at": _instant(life.heard_s).isoformat(),
+            "inferred": True,
+            "children": self._hide_below(number, inf, since_s, now, below),
+        }
+        found.append(self.finding(FindingKind.RAISED, device, _instant(since_s), now, detail))
+        found += below
+
+    def _lives_after_all(self, number: int, life: Life, heard_s: float, now: datetime) -> list[Finding]:
+        """What hangs on ``number`` speaks, so ``number`` lives; of itself nothing was ever heard."""
+        device = self._devices[number]
+        detail = {"silent_s": round(heard_s - life.since_s)}
+        self._turn(number, life, Connectivity.UNKNOWN, heard_s)
+        self.lives.forget(number)
+        self._turns[-1] = msgspec.structs.replace(self._turns[-1], last_seen_at=None)
+        return [self.finding(FindingKind.CLEARED, device, now, now, detail), *self._back(device, heard_s, now)]
 
     def _site_is_silent(
         self,
@@ -269,7 +374,11 @@ class HeartbeatLost(Rule):
         """Who was lost before says that it would not be heard now anyway, or that it would again."""
         for number in self._topology.members(site_no):
             life = self.lives.get(number)
-            if life is None or life.connectivity is not Connectivity.OFFLINE or life.reason is Reason.BEHIND:
+            if (
+                life is None
+                or life.connectivity is not Connectivity.OFFLINE
+                or life.reason in (Reason.BEHIND, Reason.INFERRED)
+            ):
                 continue
             if life.reason is not reason:
                 device = self._devices[number]
@@ -313,7 +422,7 @@ class HeartbeatLost(Rule):
             if life is None or not life.heard_s:
                 hidden += self._hide_below(child_no, by_s, since_s, now, found)
             elif life.connectivity is Connectivity.OFFLINE:
-                if life.reason is not Reason.BEHIND:
+                if life.reason not in (Reason.BEHIND, Reason.INFERRED):
                     self._turn(child_no, life, Connectivity.OFFLINE, life.since_s, Reason.BEHIND)
                     behind = self._devices[self._behind_no(child_no) or number].device_id
                     found.append(self.finding(FindingKind.UPDATED, child, now, now, {"behind": behind}))
@@ -347,8 +456,16 @@ class HeartbeatLost(Rule):
         self._turn(device.device_no, life, Connectivity.UNKNOWN, now_s, Reason.RETURNING)
         self._queue(device, life)
 
-    def _rewire(self, now_s: float) -> None:
+    def _rewire(self, now_s: float, now: datetime) -> list[Finding]:
         """What hangs on what has changed: who is behind nothing dead any more has its time to report."""
+        found: list[Finding] = []
+        for number in sorted(one for one, life in self.lives.items() if life.reason is Reason.INFERRED):
+            life = self.lives.get(number)
+            if number not in self._devices or life is None:
+                continue
+            below = [one for _, one in self._heard_below(number)]
+            if not below or any(one.connectivity is Connectivity.ONLINE for one in below):
+                found += self._lives_after_all(number, life, now_s, now)
         behind = [number for number, life in self.lives.items() if life.reason is Reason.BEHIND]
         for number in sorted((one for one in behind if one in self._devices), key=self._place):
             life = self.lives.get(number)
@@ -357,6 +474,7 @@ class HeartbeatLost(Rule):
                     self._turn(number, life, Connectivity.OFFLINE, life.since_s)
                 else:
                     self._give_time(self._devices[number], life, now_s)
+        return found
 
     def _place(self, number: int) -> tuple[int, int]:
         """What others hang on comes first."""

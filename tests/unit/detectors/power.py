@@ -12,6 +12,7 @@ from domain.device import DeviceKind, RegisteredDevice
 from domain.finding import Finding, FindingKind
 from domain.liveness import LivenessChange
 from domain.observation import Heartbeat
+from tests.unit.detectors.histories import Kept
 from tests.unit.detectors.sayings import at, heartbeat
 
 KINDS = (DeviceKind.CAMERA, DeviceKind.SMOKE, DeviceKind.ONE_KEY_ALARM, DeviceKind.TEMPERATURE)
@@ -58,6 +59,8 @@ class Power:
     found: list[Finding] = field(default_factory=list)
     liveness: dict[int, LivenessChange] = field(default_factory=dict)
     now_s: int = 0
+    #: Where it is given, the engine is killed at the end of each `run` and built anew from it.
+    kept: Kept | None = None
 
     def __post_init__(self) -> None:
         self.engine = Engine([HeartbeatLost()])
@@ -93,8 +96,12 @@ class Power:
             for one in self._due():
                 found += self.engine.observe(one)
             found += self.engine.tick(at(self.now_s))
-        for change in self.engine.changes().liveness:
-            self.liveness[change.device_no] = change
+        if self.kept is None:
+            self.liveness.update((change.device_no, change) for change in self.engine.changes().liveness)
+        else:
+            self.kept.commit(self.engine)
+            self.liveness = self.kept.liveness
+            self.engine = self.kept.engine(self.by_no, self.now_s)
         self.found += found
         return found
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from random import Random
 
+import msgspec
 import pytest
 
 from detectors.outages import HOLD_S
+from detectors.rules.heartbeat_lost import HeartbeatLost
 from detectors.rules.silence import WAIT_S
 from domain.device import RegisteredDevice
 from domain.finding import FindingKind, Severity
 from domain.liveness import Connectivity, Reason
+from tests.unit.detectors.histories import Kept
 from tests.unit.detectors.power import Power, loose, site, star, told
 from tests.unit.detectors.sayings import at
 
@@ -230,6 +233,105 @@ def test_a_cut_that_is_over_before_anybody_is_told_was_none() -> None:
     power = Power(loose(1, 30), boots_s=5)
     power.cut(-1, 300, 385)
     assert power.run(900) == []
+
+
+# -- parents that never speak -----------------------------------------------------------------------------------------
+
+#: An uplink with thirty devices, and on it a switch that says nothing, with four cameras and a gateway with two.
+MUTE = {1: None} | dict.fromkeys([*range(2, 32), 40], 1) | dict.fromkeys(range(41, 46), 40) | {46: 45, 47: 45}
+SWITCH = 1040
+
+
+def mute_switch(**other: object) -> Power:
+    return Power(site(1, MUTE), mute=frozenset({SWITCH}), **other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_hangs_on_a_switch_that_never_speaks_is_one_incident_of_the_switch(seed: int) -> None:
+    power = mute_switch(seed=seed)
+    power.cut(SWITCH, 300, 900)
+    (lost,) = power.run(900)
+    assert (lost.rule, lost.device_id, lost.detail["inferred"], lost.detail["children"]) == (
+        "heartbeat_lost", "s001-40", True, 7,
+    )  # fmt: skip
+    assert (lost.found_at - at(300)).total_seconds() <= 3 * 30 + 5, "nobody had to wait for more than the last of them"
+    switch = power.liveness[SWITCH]
+    assert (switch.connectivity, switch.reason) == (Connectivity.OFFLINE, Reason.INFERRED)
+    for number in range(1041, 1048):
+        state = power.liveness[number]
+        assert (state.connectivity, state.reason, state.behind_no) == (Connectivity.UNKNOWN, Reason.BEHIND, SWITCH)
+    back = power.run(1500)
+    assert [(one.kind, one.device_id) for one in back] == [(FindingKind.CLEARED, "s001-40")]
+    assert power.standing() == set()
+    assert power.liveness[SWITCH].connectivity is Connectivity.UNKNOWN, "of itself nothing was ever heard"
+    assert power.liveness[SWITCH].last_seen_at is None
+    assert {power.liveness[number].connectivity for number in range(1041, 1048)} == {Connectivity.ONLINE}
+
+
+def test_one_child_of_it_that_speaks_proves_that_it_lives() -> None:
+    power = mute_switch()
+    for number in range(1041, 1045):
+        power.cut(number, 300)
+    assert sorted(told(power.run(600))) == [("heartbeat_lost", f"s001-{number}") for number in range(41, 45)]
+
+
+def test_a_child_that_stays_dead_after_the_switch_is_back_is_reported_then() -> None:
+    power = mute_switch()
+    power.cut(SWITCH, 300, 900)
+    power.cut(1042, 350)
+    power.run(900)
+    assert told(power.run(1500)) == [("heartbeat_lost", "s001-42")]
+
+
+def test_a_power_cut_of_the_site_is_no_incident_of_its_switch() -> None:
+    power = mute_switch()
+    power.cut(-1, 300, 900)
+    assert told(power.run(900)) == [("site_silent", "s001")]
+    assert told(power.run(1600)) == []
+    assert power.standing() == set()
+
+
+def test_a_switch_whose_children_are_moved_elsewhere_is_dead_no_longer() -> None:
+    power = mute_switch()
+    power.cut(SWITCH, 300)
+    power.run(600)
+    moved = [msgspec.structs.replace(one, parent_no=1001) if one.parent_no == SWITCH else one for one in power.devices]
+    power.by_no = {one.device_no: one for one in moved}
+    power.engine.enrol(moved, at(600))
+    power.run(900)
+    assert power.standing() == set()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_restart_at_any_moment_changes_nothing_of_what_is_inferred(seed: int) -> None:
+    lived, died = mute_switch(seed=seed), mute_switch(seed=seed, kept=Kept(rules=lambda: [HeartbeatLost()]))
+    for power in (lived, died):
+        power.cut(SWITCH, 300, 900)
+        for until_s in (*range(350, 420, 7), 700, *range(895, 960, 7), 1500):
+            power.run(until_s)
+    assert died.found == lived.found
+    assert died.liveness == lived.liveness
+    assert [one.device_id for one in lived.found] == ["s001-40", "s001-40"]
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_in_random_trees_with_mute_parents_one_cut_is_one_incident(seed: int) -> None:
+    chance = Random(seed)
+    count = chance.randint(25, 60)
+    parents: dict[int, int | None] = {1: None}
+    for one in range(2, count + 1):
+        parents[one] = chance.choice([1, *range(max(1, one - 6), one)])
+    devices = site(1, parents, heartbeat_s=chance.choice([10, 30, 60]))
+    power = Power([*devices, *star(2, 10)], seed=seed)
+    inner = sorted({one.parent_no for one in devices if one.parent_no is not None})
+    power.mute = frozenset(number for number in inner if chance.random() < 0.5)
+    speaking = [power.above(number) for number in power.by_no if number not in power.mute]
+    what = chance.choice([number for number in inner if sum(number in line for line in speaking) >= 3])
+    power.cut(what, 400, 1200)
+    raised = told(power.run(1200))
+    assert len(raised) == 1, raised
+    assert told(power.run(2200)) == []
+    assert power.standing() == set()
 
 
 # -- random trees and cuts --------------------------------------------------------------------------------------------

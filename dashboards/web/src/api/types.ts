@@ -270,7 +270,7 @@ export interface DeviceView {
   parent_id: string
   profile: string
   connectivity: Connectivity
-  reason: '' | 'behind' | 'site' | 'returning'
+  reason: '' | 'behind' | 'site' | 'returning' | 'inferred'
   behind_id: string
   since: Time | null
   last_seen_at: Time | null

@@ -318,6 +318,7 @@ export const en: Dictionary = {
   'liveness.behind': 'behind {device}, which is dead',
   'liveness.site': 'whole site silent',
   'liveness.returning': 'its line is back, not heard yet',
+  'liveness.inferred': 'all that hangs on it is silent',
 
   'site_kind.kindergarten': 'Kindergarten',
   'site_kind.primary': 'Primary school',

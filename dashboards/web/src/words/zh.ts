@@ -313,6 +313,7 @@ export const zh = {
   'liveness.behind': '上级 {device} 失联',
   'liveness.site': '全校失联',
   'liveness.returning': '上级已恢复，待报到',
+  'liveness.inferred': '所带设备全部失联',
 
   'site_kind.kindergarten': '幼儿园',
   'site_kind.primary': '小学',
