@@ -16,20 +16,24 @@ from domain.errors import SignatureRefused
 
 #: A copy that somebody recorded must not be taken for ever; what the standard's libraries use.
 TOLERANCE = timedelta(minutes=5)
+#: Of one body: of the present secret and a former one, and what else may come.
+_MOST_SIGNATURES = 8
 
 
 class Seal:
-    """One link's secret (``whsec_…``)."""
+    """One link's secret (``whsec_…``), and the ``former`` one while the other side changes over: it signs with both and
+    believes either.
+    """
 
-    def __init__(self, secret: str) -> None:
-        self._webhook = Webhook(secret)
+    def __init__(self, secret: str, former: str = "") -> None:
+        self._webhooks = [Webhook(one) for one in (secret, former) if one]
 
     def headers(self, webhook_id: str, body: bytes, at: datetime) -> dict[str, str]:
         """What has to go with a body that is signed ``at``."""
         return {
             "webhook-id": webhook_id,
             "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": self._webhook.sign(webhook_id, at, body.decode()),
+            "webhook-signature": " ".join(one.sign(webhook_id, at, body.decode()) for one in self._webhooks),
         }
 
     def check(self, headers: Mapping[str, str], body: bytes, at: datetime) -> str:
@@ -42,11 +46,12 @@ class Seal:
             raise SignatureRefused("webhook-id, webhook-timestamp and webhook-signature are required")
         try:
             signed_at = datetime.fromtimestamp(int(sent), UTC)
-            expected = self._webhook.sign(webhook_id, signed_at, body.decode())
+            expected = [one.sign(webhook_id, signed_at, body.decode()).encode() for one in self._webhooks]
         except (ValueError, OverflowError, OSError) as error:
             raise SignatureRefused("no time, or a body that is not UTF-8") from error
         if abs(signed_at - at) > TOLERANCE:
             raise SignatureRefused(f"signed more than {TOLERANCE.seconds // 60} minutes away from our clock")
-        if not any(hmac.compare_digest(expected.encode(), one.encode()) for one in signatures.split(" ")):
+        shown = [one.encode() for one in signatures.split(" ")[:_MOST_SIGNATURES]]
+        if not any(hmac.compare_digest(ours, theirs) for ours in expected for theirs in shown):
             raise SignatureRefused("no signature that fits the secret of this link")
         return webhook_id

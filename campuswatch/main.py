@@ -165,6 +165,7 @@ def main() -> None:
     from campuswatch.commands.audit import audit
     from campuswatch.commands.devices import devices
     from campuswatch.commands.duty import duty
+    from campuswatch.commands.links import links
     from campuswatch.commands.patrol import patrol
     from campuswatch.commands.quarantine import quarantine
     from campuswatch.commands.registry import registry
@@ -179,6 +180,7 @@ def main() -> None:
     program.add_command(devices)
     program.add_command(duty)
     program.add_command(patrol)
+    program.add_command(links)
     program.add_command(quarantine)
     program.add_command(registry)
     program.add_command(retention)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from campuswatch.settings import Settings, load_settings
+from campuswatch.settings import Settings, found_file, load_settings
 
 
 class Session:
@@ -23,6 +24,10 @@ class Session:
     def settings(self) -> Settings:
         """:raises SettingsError: lists every fault."""
         return self._settings
+
+    def settings_file(self) -> Path | None:
+        """Where the settings are read from, None = from the environment alone."""
+        return self.file or found_file(os.environ)
 
     def data(self) -> Path:
         """Where the embedded servers keep their data."""

@@ -133,8 +133,8 @@ def _no_mark(text: str) -> str:
 
 
 class LinkSettings(_Part):
-    """One link to police or education: where it listens and the secret that both sides share. ``drills``: whether it
-    hears of drills that do not say so themselves.
+    """One link to police or education: where it listens and the secret that both sides share; ``former_secret`` while
+    the other side changes over to another. ``drills``: whether it hears of drills that do not say so themselves.
 
     ``cap`` sends CAP 1.2 documents: from ``sender``, Private for ``addresses`` (the link's id where there are none), or
     Restricted by ``restriction``. ``mqtt`` says them on ``topic`` of another broker and hears replies on
@@ -148,6 +148,7 @@ class LinkSettings(_Part):
     kind: Literal["webhook", "cap", "mqtt"] = "webhook"
     url: str
     secret: Annotated[SecretStr, AfterValidator(_webhook_secret)]
+    former_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
     drills: bool = True
     sender: Annotated[str, AfterValidator(_no_mark)] = Field("campuswatch", min_length=1, max_length=100)
     sender_name: str = Field("", max_length=200)
@@ -170,6 +171,11 @@ class LinkSettings(_Part):
         if (key is None) != (given.data.get("certificate") is None):
             raise ValueError("expected certificate and key together")
         return key
+
+    def secrets(self) -> tuple[str, str]:
+        """The secret, and the former one ("" = none)."""
+        former = self.former_secret
+        return self.secret.get_secret_value(), "" if former is None else former.get_secret_value()
 
     @field_validator("url")
     @classmethod
@@ -392,10 +398,7 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     :raises SettingsError: lists every fault with its place; values are not repeated, for they may be secrets.
     """
     environment = os.environ if environment is None else environment
-    if file is None and environment.get(FILE_VARIABLE):
-        file = Path(environment[FILE_VARIABLE])
-    if file is None and DEFAULT_FILE.is_file():
-        file = DEFAULT_FILE
+    file = file or found_file(environment)
     values = {} if file is None else _read(file)
     faults = _unknown_variables(environment)
     if "database" not in values and environment.get("DATABASE_URL"):
@@ -411,6 +414,13 @@ def load_settings(file: Path | None = None, environment: Mapping[str, str] | Non
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+def found_file(environment: Mapping[str, str]) -> Path | None:
+    """The file that nobody named on the command line."""
+    if environment.get(FILE_VARIABLE):
+        return Path(environment[FILE_VARIABLE])
+    return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -92,9 +92,10 @@ class MqttLink:
         clock: Clock,
         reply_s: float = 2.0,
         on_reply: OnReply | None = None,
+        former: str = "",
     ) -> None:
         self.link_id = link_id
-        self._seal = Seal(secret)
+        self._seal = Seal(secret, former)
         self._broker = broker
         self._client_id = client_id
         self._topic = topic

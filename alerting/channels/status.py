@@ -35,8 +35,8 @@ class Inquiry(Protocol):
 class StatusLine:
     """One link's status URL."""
 
-    def __init__(self, secret: str, *, ask: Ask, clock: Clock) -> None:
-        self._seal = Seal(secret)
+    def __init__(self, secret: str, *, ask: Ask, clock: Clock, former: str = "") -> None:
+        self._seal = Seal(secret, former)
         self._ask = ask
         self._clock = clock
 

@@ -107,11 +107,13 @@ class HttpPost:
 
 
 class WebhookLink:
-    """One link: the way to it and its secret ("whsec_…", shared with the other side)."""
+    """One link: the way to it and its secret ("whsec_…", shared with the other side), and a ``former`` one."""
 
-    def __init__(self, link_id: str, secret: str, *, post: Post, clock: Clock, form: Form = json_form) -> None:
+    def __init__(
+        self, link_id: str, secret: str, *, post: Post, clock: Clock, form: Form = json_form, former: str = ""
+    ) -> None:
         self.link_id = link_id
-        self._seal = Seal(secret)
+        self._seal = Seal(secret, former)
         self._post = post
         self._clock = clock
         self._form = form

@@ -58,8 +58,9 @@ async def open_links(
                 continue
             client = await stack.enter_async_context(_client(link_id, link))
             form = cap_form(cap_address(link_id, link), around.zone) if link.kind == "cap" else json_form
+            secret, former = link.secrets()
             links[link_id] = WebhookLink(
-                link_id, link.secret.get_secret_value(), post=HttpPost(client, link.url), clock=around.clock, form=form
+                link_id, secret, former=former, post=HttpPost(client, link.url), clock=around.clock, form=form
             )
         yield links
 
@@ -73,9 +74,8 @@ async def open_inquiries(around: Surroundings) -> AsyncIterator[Mapping[str, Pol
             if link.status_url is None:
                 continue
             client = await stack.enter_async_context(_client(link_id, link))
-            line = StatusLine(
-                link.secret.get_secret_value(), ask=HttpPost(client, link.status_url).ask, clock=around.clock
-            )
+            secret, former = link.secrets()
+            line = StatusLine(secret, former=former, ask=HttpPost(client, link.status_url).ask, clock=around.clock)
             plans[link_id] = PollPlan(inquiry=line, first_s=link.status_s, for_s=link.status_hours * 3600)
         yield plans
 
@@ -136,9 +136,11 @@ def _why(error: Exception) -> str:
 def _mqtt_link(around: Surroundings, link_id: str, link: LinkSettings, name: str, on_reply: OnReply | None) -> MqttLink:
     parts = urlsplit(link.url)
     tls = trust(link_id, link) if parts.scheme == "mqtts" else None
+    secret, former = link.secrets()
     return MqttLink(
         link_id,
-        link.secret.get_secret_value(),
+        secret,
+        former=former,
         broker=Broker(
             host=parts.hostname or "",
             port=parts.port or (8883 if tls else 1883),

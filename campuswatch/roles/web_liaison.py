@@ -31,7 +31,7 @@ class WebLinks:
 
     def __init__(self, pool: Pool, settings: Settings, clock: Clock) -> None:
         self._pool = pool
-        self._seals = {link_id: Seal(link.secret.get_secret_value()) for link_id, link in settings.links.items()}
+        self._seals = {link_id: Seal(*link.secrets()) for link_id, link in settings.links.items()}
         self._clock = clock
 
     async def answer(self, link_id: str, headers: Mapping[str, str], body: bytes) -> bool:

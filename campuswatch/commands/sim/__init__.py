@@ -6,7 +6,7 @@ import click
 
 from campuswatch.commands.sim import orders
 from campuswatch.commands.sim.cameras import cameras
-from campuswatch.commands.sim.far_ends import receivers
+from campuswatch.commands.sim.far_ends import far_end, receivers
 from campuswatch.commands.sim.fleet import fleet
 from campuswatch.commands.sim.load import load
 from campuswatch.commands.sim.scenarios import check, list_, schema
@@ -64,5 +64,5 @@ def sim() -> None:
     """
 
 
-for command in (list_, run, check, schema, fleet, load, *orders.COMMANDS, cameras, receivers):
+for command in (list_, run, check, schema, fleet, load, *orders.COMMANDS, cameras, receivers, far_end):
     sim.add_command(command)

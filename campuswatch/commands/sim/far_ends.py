@@ -1,4 +1,4 @@
-"""``campuswatch sim receivers``: police, education and the duty leader's telephone."""
+"""``campuswatch sim receivers`` and ``far-end``: police, education and the duty leader's telephone; one over MQTT."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from ipaddress import ip_address
 
 import click
 
-from campuswatch.commands.sim.options import plain_errors, secret_given
+from campuswatch.commands.sim.options import broker_options, plain_errors, secret_given
+from simulators.broker import BrokerAddress
 
 
 @click.command()
@@ -73,6 +74,80 @@ def receivers(port: int, host: str, secret: str, education_secret: str | None, w
         click.echo(f"police, education and phone listen on http://{host}:{bound}", err=True)
         with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
             asyncio.run(run())
+
+
+@click.command("far-end")
+@click.option("--link", type=click.Choice(["police", "education"]), default="police", show_default=True)
+@click.option("--topic", help="Where the control room says its alarms.  [default: campuswatch/LINK]")
+@click.option(
+    "--secret",
+    envvar="CAMPUSWATCH_SIM_SECRET",
+    required=True,
+    callback=secret_given,
+    help="The link's signing secret, whsec_..., as in the control room's settings. [env: CAMPUSWATCH_SIM_SECRET]",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["ok", "slow", "lose"]),
+    default="ok",
+    show_default=True,
+    help="slow: the receipt comes after --seconds; lose: it never comes.",
+)
+@click.option("--seconds", type=click.FloatRange(0, 3600), default=5.0, show_default=True, help="Of slow.")
+@click.option("--person", type=click.Choice(["silent", "accepts", "refuses"]), default="silent", show_default=True)
+@click.option("--person-after", "person_after_s", type=click.FloatRange(0, 3600), default=20.0, show_default=True)
+@click.option("--duration", "duration_s", type=click.FloatRange(min=0), help="Stop after so many seconds.")
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@plain_errors
+@broker_options
+def far_end(
+    link: str,
+    topic: str | None,
+    secret: str,
+    mode: str,
+    seconds: float,
+    person: str,
+    person_after_s: float,
+    duration_s: float | None,
+    lang: str,
+    broker: BrokerAddress,
+) -> None:
+    """Play the other agency of a link of kind mqtt, on its broker; print a line for each alarm. Ctrl-C ends it.
+
+    It hears TOPIC, checks each signature and says receipts on TOPIC/replies; a person there may accept or refuse each
+    alarm some time after it. In the control room's settings:
+
+    \b
+      [links.police]
+      kind = "mqtt"
+      url = "mqtt://127.0.0.1:2883"     # mqtts:// with --username, --password-file and --ca-file here
+      secret = "whsec_..."
+
+    \b
+      campuswatch sim far-end --mqtt-url mqtt://127.0.0.1:2883 --secret whsec_... --person accepts
+    """
+    from simulators.alarm_lines import Language
+    from simulators.far_ends import LinkBehaviour, LinkName, Mode, Person
+    from simulators.mqtt_far_end import MqttFarEnd
+
+    name = LinkName(link)
+    heard = topic or f"campuswatch/{link}"
+
+    async def run() -> None:
+        far = MqttFarEnd(broker, secret, topic=heard, link=name, language=Language(lang), say=click.echo)
+        far.far_ends.behave(
+            LinkBehaviour(
+                link=name, mode=Mode(mode), seconds=seconds, person=Person(person), person_after_s=person_after_s
+            )
+        )
+        async with far:
+            click.echo(f"{link} hears {heard} on {broker}", err=True)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(duration_s):
+                    await far.running
+
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how it is meant to end
+        asyncio.run(run())
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -143,3 +146,45 @@ async def _sent(police: MqttLink) -> object:
             return await police.send(one)
         except TemporaryFailure:
             await asyncio.sleep(0.1)
+
+
+async def test_the_simulators_command_plays_the_far_end_with_a_person(mosquitto: str, topic: str) -> None:
+    heard: list[bytes] = []
+
+    async def hear(link_id: str, body: bytes) -> None:
+        heard.append(body)
+
+    options = [
+        "--mqtt-url",
+        mosquitto,
+        "--topic",
+        topic,
+        "--lang",
+        "en",
+        "--person",
+        "refuses",
+        "--person-after",
+        "0.2",
+    ]
+    playing = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "campuswatch", "sim", "far-end", *options),
+        env={**os.environ, "CAMPUSWATCH_SIM_SECRET": SECRET},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with link(mosquitto, topic, reply_s=0.3, on_reply=hear) as police, asyncio.timeout(60):
+            one = delivery()
+            while await police.send(one) is None:  # until the far end is up; a copy is known by its id
+                assert playing.returncode is None
+            await until_true(lambda: bool(heard), within_s=30)
+        playing.send_signal(signal.SIGINT)
+        said, _ = await asyncio.wait_for(playing.communicate(), 30)
+    finally:
+        if playing.returncode is None:
+            playing.kill()
+            await playing.wait()
+    assert msgspec.json.decode(heard[-1])["data"]["answer"] == "refused"
+    assert playing.returncode == 0, said.decode()
+    assert f"police hears {topic}" in said.decode()
+    assert "JJ-" in said.decode()

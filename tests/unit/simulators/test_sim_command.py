@@ -21,6 +21,7 @@ from campuswatch.commands.sim import sim
         ["heat", "s001"],
         ["cut", "s001"],
         ["restore", "s001"],
+        ["far-end", "--secret", "whsec_cG9saWNlLXBvbGljZQ=="],
     ],
 )
 def test_every_command_refuses_a_remote_broker(command: list[str]) -> None:
