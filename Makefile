@@ -72,6 +72,10 @@ bench-patrol: footage $(TESTABLE) ## Judge the diagnosis of pictures on scenes t
 chaos: debian-packages $(TESTABLE) $(PAGES) ## Kill, cut and fill everything, and account for every message (ARGS='--seed 7')
 	@$(VENV)/bin/python -m tests.chaos $(ARGS)
 
+.PHONY: screenshots
+screenshots: debian-packages $(TESTABLE) $(PAGES) ## Take a picture of every page into docs/screenshots
+	@$(VENV)/bin/python scripts/screenshots.py $(ARGS)
+
 .PHONY: debian-packages
 debian-packages: ## Install the Debian packages that the tests need
 	@scripts/debian-packages.sh

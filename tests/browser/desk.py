@@ -38,10 +38,12 @@ async def open_desk(
     *,
     theme: str = "dark",
     language: str = "zh",
-    size: tuple[int, int] = (1600, 900),
+    size: tuple[int, int] = (1920, 1080),
     operator: str = OPERATOR,
 ) -> Desk:
-    context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, locale="zh-CN")
+    context = await browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, locale="zh-CN", timezone_id="Asia/Shanghai"
+    )
     kept = {"theme": theme, "language": language, "operator": operator}
     for name, value in kept.items():
         await context.add_init_script(

@@ -6,8 +6,8 @@ export const LAYOUTS = ['both', 'tiles', 'map'] as const
 export type WallLayout = (typeof LAYOUTS)[number]
 
 const STORED = 'campuswatch.wall'
-/** Below this both stand in each other's way. */
-const WIDE_PX = 1500
+/** Below this a tile beside the map has no room for its name. */
+const WIDE_PX = 1800
 
 const chosen = localStorage.getItem(STORED)
 export const wallLayout = ref<WallLayout>(

@@ -410,4 +410,17 @@ export const pagesEn: Record<keyof typeof pagesZh, string> = {
   'bulk.pick': 'Tick {title}',
   'bulk.done': '{count} acknowledged',
   'bulk.failed': '{count} could not be acknowledged',
+
+  'quantity.temperature_c': 'Temperature (°C)',
+  'quantity.humidity_pct': 'Humidity (%RH)',
+  'quantity.smoke_obscuration_db_m': 'Smoke (dB/m)',
+  'quantity.gas_lel_pct': 'Gas (%LEL)',
+  'quantity.co_ppm': 'Carbon monoxide (ppm)',
+  'quantity.battery_pct': 'Battery (%)',
+  'quantity.battery_v': 'Battery (V)',
+  'quantity.rssi_dbm': 'Signal (dBm)',
+  'quantity.illuminance_lx': 'Light (lx)',
+  'quantity.pressure_hpa': 'Pressure (hPa)',
+  'field.item': 'item',
+  'field.to': 'to',
 }

@@ -408,4 +408,17 @@ export const pagesZh = {
   'bulk.pick': '勾选 {title}',
   'bulk.done': '已确认 {count} 起',
   'bulk.failed': '{count} 起未能确认',
+
+  'quantity.temperature_c': '温度（°C）',
+  'quantity.humidity_pct': '湿度（%RH）',
+  'quantity.smoke_obscuration_db_m': '烟雾（dB/m）',
+  'quantity.gas_lel_pct': '燃气（%LEL）',
+  'quantity.co_ppm': '一氧化碳（ppm）',
+  'quantity.battery_pct': '电量（%）',
+  'quantity.battery_v': '电压（V）',
+  'quantity.rssi_dbm': '信号（dBm）',
+  'quantity.illuminance_lx': '照度（lx）',
+  'quantity.pressure_hpa': '气压（hPa）',
+  'field.item': '清单项',
+  'field.to': '交给',
 } as const
