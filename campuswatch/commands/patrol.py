@@ -157,6 +157,62 @@ def availability(
         click.echo(f"{day}{rate}  {name}  {one.group}  {hours}")
 
 
+@patrol.command()
+@click.option("--all", "all_", is_flag=True, help="Those that were struck off as well.")
+@click.option("--site", help="Of one site.")
+@_LANGUAGE
+@click.pass_context
+def hazards(ctx: click.Context, all_: bool, site: str | None, language: str) -> None:
+    """Cameras that sites have to mend, with their deadlines. Exit code 1: one is overdue."""
+    from storage.patrol_rounds import hazards as known
+
+    zone, now = ZoneInfo(ctx.obj.settings().zone), datetime.now(UTC)
+    found = _asked(ctx, lambda conn: known(conn, site_id=site, only_open=not all_))
+    overdue = False
+    for one in found:
+        late = one.cleared_at is None and one.struck_at is None and one.due_at <= now
+        overdue = overdue or late
+        due = one.due_at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+        word = fault_words(one.fault)[language == "en"]
+        marks = ("超期", "overdue") if late else ("", "")
+        click.echo(f"{one.hazard_no}\t{one.site_id}/{one.device_id}\t{word}\t{due}\t{marks[language == 'en']}".rstrip())
+    if overdue:
+        ctx.exit(1)
+
+
+@patrol.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--from", "first", type=_DAY, required=True, help="First day.")
+@click.option("--to", "last", type=_DAY, required=True, help="Last day, included.")
+@_LANGUAGE
+@click.pass_context
+def report(ctx: click.Context, file: Path, first: datetime, last: datetime, language: str) -> None:
+    """Write what came of rounds over whole days to FILE (.xlsx, .pdf or .json)."""
+    import msgspec
+
+    from dashboards.compliance.words import Language
+    from dashboards.patrol.paper import paper
+    from dashboards.patrol.report import of_period
+    from dashboards.patrol.workbook import workbook
+
+    zone, now = ZoneInfo(ctx.obj.settings().zone), datetime.now(UTC)
+    since = datetime.combine(first.date(), time(), zone)
+    until = datetime.combine(last.date() + timedelta(days=1), time(), zone)
+    if until <= since:
+        raise click.UsageError("--to has to be on or after --from")
+    writers: dict[str, Callable[..., bytes]] = {
+        ".xlsx": workbook,
+        ".pdf": paper,
+        ".json": lambda found, **_: msgspec.json.format(msgspec.json.encode(found)),
+    }
+    write = writers.get(file.suffix.lower())
+    if write is None:
+        raise click.UsageError(f"{file.name}: expected .xlsx, .pdf or .json")
+    found = _asked(ctx, lambda conn: of_period(conn, since=since, until=until, now=now))
+    file.write_bytes(write(found, language=cast(Language, language), zone=zone))
+    click.echo(str(file))
+
+
 def _asked(ctx: click.Context, ask: Callable[[Connection], Awaitable[T]]) -> T:
     async def work() -> T:
         async with await connect(ctx.obj.dsn(), name="patrol command") as conn, wrapped_errors():

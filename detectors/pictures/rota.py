@@ -89,7 +89,7 @@ class Rota:
         self._at_site: Counter[int] = Counter()
         self._through: Counter[Hashable] = Counter()
         self._under_way = 0
-        self._credit = 0.0
+        self._credit = 2.0
         self._credit_s: float | None = None
 
     def enrol(self, stops: Iterable[Stop], now_s: float) -> None:
