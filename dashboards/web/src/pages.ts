@@ -20,6 +20,7 @@ const LISTS: Record<Exclude<Route, 'wall'>, Component> = {
   intake: defineAsyncComponent(() => import('./intake/IntakePage.vue')),
   load: defineAsyncComponent(() => import('./load/LoadPage.vue')),
   maintenance: defineAsyncComponent(() => import('./maintenance/MaintenancePage.vue')),
+  patrol: defineAsyncComponent(() => import('./patrol/PatrolPage.vue')),
   rules: defineAsyncComponent(() => import('./rules/RulesPage.vue')),
   sites: defineAsyncComponent(() => import('./registry/SitesPage.vue')),
   targets: defineAsyncComponent(() => import('./targets/TargetsPage.vue')),

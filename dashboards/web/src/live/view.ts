@@ -8,6 +8,7 @@ export const ROUTES = [
   'incidents',
   'sites',
   'devices',
+  'patrol',
   'targets',
   'duty',
   'delivery',
