@@ -75,7 +75,15 @@ class Answers:
                 await write_response(conn, replace(response, next_at=now))
 
     async def regrade(
-        self, conn: Connection, incident_id: UUID, grade: Grade, *, actor: str, note: str, now: datetime
+        self,
+        conn: Connection,
+        incident_id: UUID,
+        grade: Grade,
+        *,
+        actor: str,
+        note: str,
+        now: datetime,
+        origin: str = "",
     ) -> None:
         """A person gives another grade. A graver one begins anew with those whom it calls, though somebody has taken
         the incident: who upgrades wants more people.
@@ -102,19 +110,28 @@ class Answers:
             plan = (await load_plan(conn, version)).plan.grades[grade]
             links = await self._desk.tell_further_links(conn, incident, plan.links, now=now)
             detail: dict[str, object] = {"from": before.name if before else None, "grade": grade.name}
-            detail |= {key: said for key, said in (("note", note), ("links", links)) if said}
+            detail |= {key: said for key, said in (("note", note), ("links", links), ("origin", origin)) if said}
             await add_entry(conn, incident_id, at=now, kind="regraded", actor=actor, detail=detail)
             await append(
                 conn,
                 at=now,
                 actor=actor,
+                origin=origin,
                 action="incident.regraded",
                 subject=str(incident_id),
                 detail=detail | {"number": incident.number},
             )
 
     async def check(
-        self, conn: Connection, incident_id: UUID, item: str, *, actor: str, note: str, now: datetime
+        self,
+        conn: Connection,
+        incident_id: UUID,
+        item: str,
+        *,
+        actor: str,
+        note: str,
+        now: datetime,
+        origin: str = "",
     ) -> None:
         """Tick an item of the check-list off.
 
@@ -132,7 +149,7 @@ class Answers:
                 raise ResponsePlanError(f"no item {item!r} on the list; there are {', '.join(i.item for i in items)}")
             if not await tick(conn, incident_id, item, at=now, actor=actor, note=note):
                 raise IllegalTransition(f"{item!r} is ticked off already")
-            detail = {"item": item} | ({"note": note} if note else {})
+            detail = {"item": item} | {key: said for key, said in (("note", note), ("origin", origin)) if said}
             await add_entry(conn, incident_id, at=now, kind="checked", actor=actor, detail=detail)
 
     # -- links of messages --------------------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from domain.attachment import MOST_OF_ONE, Attachment, media_type_of, safe_name
 from domain.errors import AttachmentRefused, IllegalTransition
 from domain.finding import Severity
 from domain.incident import Incident, IncidentAction, IncidentState, check_merge, check_severity, next_state
-from domain.maintenance import MaintenanceWindow, Scope, check_shelf, check_window
+from domain.maintenance import MaintenanceWindow, Scope, check_rule, check_shelf, check_window
 from domain.verification import Verification, check_reason
+from domain.vocabulary import RULE_WORDS
 from storage import casework, windows
 from storage.attachments import count_attachments, store_attachment
 from storage.audit_trail import append
@@ -27,6 +28,7 @@ from storage.incidents import add_entry, lock_incident
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 from storage.responses import end_response
+from storage.rules import rule_names
 
 _UNANSWERED = (IncidentState.RAISED, IncidentState.RETURNED)
 
@@ -255,6 +257,8 @@ class Casework:
     ) -> MaintenanceWindow:
         """:raises WindowRefused: no scope, end or reason, or for life safety. :raises RegistryError: not registered."""
         check_window(scope, starts_at=starts_at, ends_at=ends_at, reason=reason, author=actor, now=now)
+        if scope.rule:
+            check_rule(scope.rule, RULE_WORDS.keys() | await rule_names(conn))
         async with conn.transaction():
             number = await windows.open_window(
                 conn, scope, starts_at=starts_at, ends_at=ends_at, reason=reason, author=actor, at=now

@@ -14,7 +14,9 @@ from alerting.channels.voice_call import KEYS, read_key_press
 from alerting.desk import Desk
 from alerting.roster_audit import RosterFault
 from alerting.templates import Template, previews, told
+from campuswatch.once import once
 from campuswatch.roster_watch import faults_of
+from dashboards.people import Who
 from domain.clock import Clock
 from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.duty import DutyOverride, DutyRole, Person
@@ -56,25 +58,36 @@ class ResponderDesk:
 
     # -- answers ------------------------------------------------------------------------------------------------------
 
-    async def answer(self, incident_id: UUID, answer: Answer, *, actor: str, note: str) -> None:
+    async def answer(self, incident_id: UUID, answer: Answer, *, by: Who, note: str) -> None:
         do = self._answers.take if answer is Answer.TAKE else self._answers.decline
-        async with wrapped_errors(), self._pool.connection() as conn:
-            await do(conn, incident_id, actor=actor, note=note, now=self._clock.now())
+
+        async def work(conn: Connection) -> None:
+            await do(conn, incident_id, actor=by.actor, note=note, now=self._clock.now(), origin=by.origin)
+
+        await once(self._pool, self._clock, by, work, None)
         if answer is Answer.TAKE:
-            await self._take_merged(incident_id, actor)
+            await self._take_merged(incident_id, by.actor)
 
     async def _take_merged(self, incident_id: UUID, actor: str) -> None:
         """What is merged into it is taken with it; afterwards, for nobody holds two incidents."""
         async with wrapped_errors(), self._pool.connection() as conn:
             await self._casework.acknowledge_merged(conn, incident_id, actor=actor, now=self._clock.now())
 
-    async def regrade(self, incident_id: UUID, grade: Grade, *, actor: str, note: str) -> None:
-        async with wrapped_errors(), self._pool.connection() as conn:
-            await self._answers.regrade(conn, incident_id, grade, actor=actor, note=note, now=self._clock.now())
+    async def regrade(self, incident_id: UUID, grade: Grade, *, by: Who, note: str) -> None:
+        async def work(conn: Connection) -> None:
+            await self._answers.regrade(
+                conn, incident_id, grade, actor=by.actor, note=note, now=self._clock.now(), origin=by.origin
+            )
 
-    async def check(self, incident_id: UUID, item: str, *, actor: str, note: str) -> None:
-        async with wrapped_errors(), self._pool.connection() as conn:
-            await self._answers.check(conn, incident_id, item, actor=actor, note=note, now=self._clock.now())
+        await once(self._pool, self._clock, by, work, None)
+
+    async def check(self, incident_id: UUID, item: str, *, by: Who, note: str) -> None:
+        async def work(conn: Connection) -> None:
+            await self._answers.check(
+                conn, incident_id, item, actor=by.actor, note=note, now=self._clock.now(), origin=by.origin
+            )
+
+        await once(self._pool, self._clock, by, work, None)
 
     async def look(self, token: str) -> Called:
         async with wrapped_errors(), self._pool.connection() as conn:

@@ -68,16 +68,16 @@ class IncidentDesk(Protocol):
 class Responder(Protocol):
     """How incidents are answered by people, and who is on duty."""
 
-    async def answer(self, incident_id: UUID, answer: Answer, *, actor: str, note: str) -> None:
+    async def answer(self, incident_id: UUID, answer: Answer, *, by: Who, note: str) -> None:
         """Somebody takes it, or cannot.
 
         :raises UnknownIncident: there is none with this id. :raises IllegalTransition: it is taken, or over.
         """
 
-    async def regrade(self, incident_id: UUID, grade: Grade, *, actor: str, note: str) -> None:
+    async def regrade(self, incident_id: UUID, grade: Grade, *, by: Who, note: str) -> None:
         """:raises UnknownIncident: :raises IllegalTransition: it is over, or has this grade."""
 
-    async def check(self, incident_id: UUID, item: str, *, actor: str, note: str) -> None:
+    async def check(self, incident_id: UUID, item: str, *, by: Who, note: str) -> None:
         """:raises ResponsePlanError: there is no such item. :raises IllegalTransition: it is ticked off already."""
 
     async def look(self, token: str) -> Called:

@@ -6,7 +6,9 @@ equipment faults and lets every life-safety alarm of it through.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 
 import msgspec
@@ -87,6 +89,15 @@ def check_window(
         raise WindowRefused("the window is over already")
     if ends_at - starts_at > LONGEST_WINDOW:
         raise WindowRefused(f"a window lasts at most {LONGEST_WINDOW.days} days; take a device out of service instead")
+
+
+def check_rule(rule: str, known: Collection[str]) -> None:
+    """:raises WindowRefused: no rule has this name; which names are near it."""
+    if rule in known:
+        return
+    near = get_close_matches(rule, sorted(known), n=3)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise WindowRefused(f"there is no rule {rule!r}, so the window would hold nothing back{hint}")
 
 
 def check_shelf(*, life_safety: bool, until: datetime, reason: str, now: datetime) -> None:

@@ -35,7 +35,7 @@ _COLUMNS: LiteralString = """
 SELECT i.incident_id, i.number, i.rule, i.category, i.severity, i.life_safety, i.test, i.drill, i.site_id,
        coalesce(s.name, ''), coalesce(s.name_en, ''), i.device_id, coalesce(d.name, ''), coalesce(d.place, ''),
        i.state, i.raised_at, i.last_event_at, i.occurrences, i.acknowledged_at, i.acknowledged_by, i.returned_at,
-       i.reset_at, i.closed_at, i.detail, coalesce(r.grade, i.grade), i.verification,
+       i.reset_at, i.closed_at, i.detail, r.grade, i.verification,
        i.verification_reason, i.verified_at, i.verified_by,
        i.merged_into, i.shelved_until, i.shelved_by, i.shelve_reason, i.aside
 """

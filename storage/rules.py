@@ -37,6 +37,12 @@ async def newest_versions(conn: Connection) -> list[RuleVersion]:
     return [_version(row) for row in await cursor.fetchall()]
 
 
+async def rule_names(conn: Connection) -> set[str]:
+    """The rules that people have written or changed."""
+    cursor = await conn.execute("SELECT DISTINCT rule FROM rule_version")
+    return {str(rule) for (rule,) in await cursor.fetchall()}
+
+
 async def rule_versions(conn: Connection, rule: str) -> list[RuleVersion]:
     """All that people wrote of one rule, the newest first."""
     cursor = await conn.execute(f"SELECT {_COLUMNS} FROM rule_version WHERE rule = %s ORDER BY version DESC", (rule,))

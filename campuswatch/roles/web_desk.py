@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from alerting.casework import Casework
 from alerting.desk import Desk
+from campuswatch.once import once
 from dashboards.people import Who
 from domain.attachment import Attachment
 from domain.clock import Clock
@@ -19,7 +19,6 @@ from domain.finding import Severity
 from domain.incident import IncidentAction
 from domain.maintenance import MaintenanceWindow, Scope
 from domain.verification import Verification
-from storage.action_keys import done_before, keep_result
 from storage.pool import Connection, Pool, wrapped_errors
 
 log = structlog.get_logger("campuswatch.web")
@@ -159,13 +158,4 @@ class WebDesk:
 
     async def _once(self, by: Who, work: Callable[[Connection], Awaitable[T]], kind: type[T] | None) -> T:
         """Do the work in a transaction, unless the same request was done before under its key: then what came of it."""
-        async with wrapped_errors(), self._pool.connection() as conn:
-            if not by.key:
-                return await work(conn)  # which has a transaction of its own
-            async with conn.transaction():
-                before = await done_before(conn, by.key, by.fingerprint, at=self._clock.now())
-                if before is not None:
-                    return msgspec.json.decode(before or "null", type=kind)
-                result = await work(conn)
-                await keep_result(conn, by.key, msgspec.json.encode(result).decode())
-                return result
+        return await once(self._pool, self._clock, by, work, kind)

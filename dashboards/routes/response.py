@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from dashboards.people import IdempotencyKey, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import ActionBody, Actor, IncidentId, Text
+from dashboards.schemas import ActionBody, Actor, IncidentId, Text, Workstation
 from dashboards.schemas.duty import PlanReply, ResponseReply, TemplatesReply, VersionReply
 from dashboards.services import Services, json_reply
 from domain.errors import UnknownIncident
@@ -24,6 +25,7 @@ class GradeBody(BaseModel):
     """Another grade by hand: 1 (I, the gravest) to 4 (IV)."""
 
     actor: Actor
+    workstation: Workstation = ""
     grade: int = Field(ge=1, le=4)
     note: Text = Field(default="", max_length=2000)
 
@@ -32,6 +34,7 @@ class CheckBody(BaseModel):
     """An item of the check-list is done."""
 
     actor: Actor
+    workstation: Workstation = ""
     item: str = Field(min_length=1, max_length=64)
     note: Text = Field(default="", max_length=2000)
 
@@ -79,10 +82,11 @@ def response_routes(services: Services) -> APIRouter:
         response_model=ResponseReply,
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
-    async def take_incident(incident_id: IncidentId, body: ActionBody) -> Response:
-        await services.reader.within(
-            services.responder.answer(incident_id, Answer.TAKE, actor=body.actor, note=body.note)
-        )
+    async def take_incident(
+        request: Request, incident_id: IncidentId, body: ActionBody, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        by = await who(request, body.actor, workstation=body.workstation, key=idempotency_key)
+        await services.reader.within(services.responder.answer(incident_id, Answer.TAKE, by=by, note=body.note))
         return await get_response(incident_id)
 
     @routes.post(
@@ -92,10 +96,11 @@ def response_routes(services: Services) -> APIRouter:
         response_model=ResponseReply,
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
-    async def decline_incident(incident_id: IncidentId, body: ActionBody) -> Response:
-        await services.reader.within(
-            services.responder.answer(incident_id, Answer.DECLINE, actor=body.actor, note=body.note)
-        )
+    async def decline_incident(
+        request: Request, incident_id: IncidentId, body: ActionBody, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        by = await who(request, body.actor, workstation=body.workstation, key=idempotency_key)
+        await services.reader.within(services.responder.answer(incident_id, Answer.DECLINE, by=by, note=body.note))
         return await get_response(incident_id)
 
     @routes.post(
@@ -105,10 +110,11 @@ def response_routes(services: Services) -> APIRouter:
         response_model=ResponseReply,
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
-    async def grade_incident(incident_id: IncidentId, body: GradeBody) -> Response:
-        await services.reader.within(
-            services.responder.regrade(incident_id, Grade(body.grade), actor=body.actor, note=body.note)
-        )
+    async def grade_incident(
+        request: Request, incident_id: IncidentId, body: GradeBody, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        by = await who(request, body.actor, workstation=body.workstation, key=idempotency_key)
+        await services.reader.within(services.responder.regrade(incident_id, Grade(body.grade), by=by, note=body.note))
         return await get_response(incident_id)
 
     @routes.post(
@@ -118,8 +124,11 @@ def response_routes(services: Services) -> APIRouter:
         response_model=ResponseReply,
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
-    async def tick_item(incident_id: IncidentId, body: CheckBody) -> Response:
-        await services.reader.within(services.responder.check(incident_id, body.item, actor=body.actor, note=body.note))
+    async def tick_item(
+        request: Request, incident_id: IncidentId, body: CheckBody, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        by = await who(request, body.actor, workstation=body.workstation, key=idempotency_key)
+        await services.reader.within(services.responder.check(incident_id, body.item, by=by, note=body.note))
         return await get_response(incident_id)
 
     @routes.get(

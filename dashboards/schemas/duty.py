@@ -124,6 +124,7 @@ class ResponseReply(Reply):
     next_at: datetime | None = Field(description="When something happens by itself.")
     taken_by: str | None
     taken_at: datetime | None
+    taken_before: str | None = Field(description="Who had taken it when it called again; told with the first step.")
     checklist: list[CheckReply]
 
 

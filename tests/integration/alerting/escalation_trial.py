@@ -208,7 +208,7 @@ async def run_trial(dsn: str, *, incidents: int, kills: int, seed: int, within_s
                 await _prepare(pool, base)
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(_open(pool, desk, account, base, incidents, chance, tasks))
-                    tasks.create_task(_kill(children, dsn, path, base, account, _moments(incidents, kills, seed)))
+                    tasks.create_task(_kill(children, dsn, path, base, account, incidents, kills, seed))
                 while not await _settled(pool):  # noqa: ASYNC110 - the database is asked
                     await asyncio.sleep(0.2)
                 return account, account.faults() + await _database_faults(pool)
@@ -289,7 +289,7 @@ def _moments(incidents: int, kills: int, seed: int) -> list[tuple[int, int]]:
     """After how many messages which process is killed: all along the run."""
     chance = random.Random(seed + 2)
     # Some two thirds of the incidents tell everybody, of the rest about half is told.
-    messages = int(incidents * EXPECTED * 0.8)
+    messages = int(incidents * EXPECTED * 0.75)
     return [(at, chance.randrange(PROCESSES)) for at in sorted(chance.randint(1, messages) for _ in range(kills))]
 
 
@@ -299,10 +299,15 @@ async def _kill(
     path: str,
     base: datetime,
     account: Account,
-    moments: list[tuple[int, int]],
+    incidents: int,
+    kills: int,
+    seed: int,
 ) -> None:
-    for at, place in moments:
-        while len(account.message) < at:  # noqa: ASYNC110 - what comes through a socket decides
+    for at, place in _moments(incidents, kills, seed):
+        # Fewer messages than were thought of: what is left of the kills comes at the end.
+        while len(account.message) < at and (  # noqa: ASYNC110 - what comes through a socket decides
+            len(account.incidents) < incidents or account.alive
+        ):
             await asyncio.sleep(0.01)
         children[place].send_signal(signal.SIGKILL)
         await children[place].wait()

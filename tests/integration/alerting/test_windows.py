@@ -327,3 +327,15 @@ async def test_what_the_database_refuses_at_a_windows_end_is_not_looked_at_witho
     clock.advance(hours=2)
     assert await expiry.once() == 0.0
     assert await expiry.once() == POLL_S
+
+
+async def test_a_window_over_a_rule_that_there_is_not_is_refused_and_one_that_people_wrote_is_not(
+    conn: Connection, casework: Casework
+) -> None:
+    with pytest.raises(WindowRefused, match="did you mean tamper"):
+        await open_window(conn, casework, Scope(rule="tampr"))
+    await conn.execute(
+        "INSERT INTO rule_version (rule, version, document, enabled, author, reason, at)"
+        " VALUES ('our_own_rule', 1, '{}', true, 'x', 'x', now())"
+    )
+    assert (await open_window(conn, casework, Scope(rule="our_own_rule"))).scope.rule == "our_own_rule"

@@ -248,3 +248,22 @@ async def test_templates_can_be_looked_at_in_both_languages(client: httpx.AsyncC
         shown = (await client.get("/response/templates", params={"lang": language})).json()
         assert word in shown["again"]["title"]
         assert "{" not in str([list(one.values()) for one in shown.values()])
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "kind"),
+    [("take", {}, "acknowledged"), ("decline", {}, "declined"), ("grade", {"grade": 1}, "regraded")],
+)
+async def test_the_same_answer_again_under_its_key_is_given_once_and_from_where_stands_in_the_timeline(
+    client: httpx.AsyncClient, called: Called, route: str, body: dict[str, Any], kind: str
+) -> None:
+    whole = {"actor": "值班员", "workstation": "席位3", **body}
+    url, key = f"/incidents/{called.incident_id}/{route}", {"idempotency-key": f"key-of-{route}"}
+    first, again = [await client.post(url, json=whole, headers=key) for _ in range(2)]
+    assert (first.status_code, again.status_code) == (200, 200), again.text
+    (entry,) = [
+        entry
+        for entry in (await client.get(f"/incidents/{called.incident_id}")).json()["timeline"]
+        if entry["kind"] == kind
+    ]
+    assert "席位3" in entry["detail"]["origin"]
