@@ -14,6 +14,7 @@ import msgspec
 class Posted:
     headers: dict[str, str]
     body: bytes
+    path: str = "/"
 
     @property
     def webhook_id(self) -> str:
@@ -69,7 +70,7 @@ class FarSide:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
             body = await reader.readexactly(int(headers["content-length"]))
-            posted = Posted(headers, body)
+            posted = Posted(headers, body, head[0].split(" ")[1])
             self.posted.append(posted)
             await self._answer(posted, writer)
             await writer.drain()

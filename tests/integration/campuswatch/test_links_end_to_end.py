@@ -31,7 +31,7 @@ from domain.device import Device, DeviceKind
 from domain.incident import IncidentAction
 from domain.report import ReportKind
 from simulators.broker import broker_address
-from simulators.far_ends import FarEnds, LinkName, Say
+from simulators.far_ends import FarEnds, LinkBehaviour, LinkName, Person, Say
 from simulators.mqtt_far_end import MqttFarEnd
 from storage.devices import upsert_devices
 from storage.pool import Connection, connect
@@ -88,13 +88,19 @@ class Police:
         self.side.answers(self._answer)
 
     async def _answer(self, posted: Posted, writer: asyncio.StreamWriter) -> None:
-        answer = self.far_ends.take(LinkName.POLICE, posted.headers, posted.body, datetime.now(UTC))
+        at, signed = datetime.now(UTC), dict[str, str]()
+        if posted.path.endswith("/status"):
+            status = self.far_ends.status(LinkName.POLICE, posted.headers, posted.body, at)
+            answer, signed = status.answer, status.headers
+        else:
+            answer = self.far_ends.take(LinkName.POLICE, posted.headers, posted.body, at)
         assert answer.status == 200, answer.body
-        writer.write(reply("200 OK", msgspec.json.encode(answer.body)))
+        more = [f"{name}: {text}" for name, text in signed.items()]
+        writer.write(reply("200 OK", msgspec.json.encode(answer.body), *more))
 
     def documents(self, **fields: str) -> list[Element]:
         """Those with these fields, each of them valid."""
-        found = [valid(posted.body) for posted in self.side.posted]
+        found = [valid(posted.body) for posted in self.side.posted if not posted.path.endswith("/status")]
         return [one for one in found if all(one.findtext(f"{NS}{name}") == text for name, text in fields.items())]
 
 
@@ -140,7 +146,13 @@ class Office:
 def _with_links(settings: Settings, police: str, agency: Agency) -> Settings:
     links = {
         "police": LinkSettings(
-            kind="cap", url=police, secret=SecretStr(POLICE), sender="wujin.campuswatch", addresses=("110",)
+            kind="cap",
+            url=police,
+            status_url=f"{police}/status",
+            status_s=1,
+            secret=SecretStr(POLICE),
+            sender="wujin.campuswatch",
+            addresses=("110",),
         ),
         "education": LinkSettings(
             kind="mqtt",
@@ -197,6 +209,7 @@ async def test_an_alarm_a_drill_a_return_and_a_report_over_both_kinds_of_links(o
     conn, police, education = office.conn, office.police, office.education
 
     # A pressed button: a document that is valid, a signed envelope, and a receipt of both.
+    police.far_ends.behave(LinkBehaviour(link=LinkName.POLICE, person=Person.ACCEPTS, person_after_s=0.0))
     await office.devices.say(press(0))
     (told,) = await office.until_delivered(1, "police", state="received")
     (heard,) = await office.until_delivered(1, "education", state="received")
@@ -208,19 +221,22 @@ async def test_an_alarm_a_drill_a_return_and_a_report_over_both_kinds_of_links(o
     (envelope,) = [one for one in envelopes if one.webhook_id == f"msg_{heard['delivery_id'].hex}"]
     Seal(EDUCATION).check(envelope.headers(), envelope.body.encode(), datetime.now(UTC))
 
-    # A person there accepts it.
+    # A person there accepts it: education's says so by itself, police's is asked.
     education.answer(Say(webhook_id=envelope.webhook_id, accepted=True, after_s=0.0))
     (accepted,) = await office.until_delivered(1, "education", state="accepted")
     assert accepted["answered_by"] == "education 01"
+    (answered,) = await office.until_delivered(1, "police", state="accepted")
+    assert (answered["answered_by"], answered["receipt_id"]) == ("police 01", told["receipt_id"])
     kinds = await timeline(conn, told["incident_id"])
     assert kinds.count("receipt") == 2
-    assert "link_accepted" in kinds
+    assert kinds.count("link_accepted") == 2
+    police.far_ends.behave(LinkBehaviour(link=LinkName.POLICE))
 
     # Smoke that comes back is an Update, its reset a Cancel, and both refer back.
     for active, calls in ((True, 1), (False, 1), (True, 2)):
         await office.devices.say((SMOKE, msgspec.json.encode({"alarm": "smoke", "active": active})))
         if active:
-            await office.until_delivered(1 + calls, "police", notice="raised", state="received")
+            await office.until_delivered(calls, "police", notice="raised", state="received")
         else:
             await office.until_incident("smoke_alarm", "returned")
     incident_id = await office.until_incident("smoke_alarm", "raised")
