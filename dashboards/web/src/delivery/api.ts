@@ -44,6 +44,9 @@ export interface Link {
   test_sent_at: Time | null
   test_receipted_at: Time | null
   test_receipt_id: string | null
+  untested_since: Time | null
+  paused_until: Time | null
+  pause_reason: string
   queued: number
   oldest_queued_at: Time | null
 }
