@@ -12,8 +12,8 @@ import structlog
 
 from alerting.channels.webhook import ReceiptAnswer
 from alerting.signature import Seal
-from alerting.supervision import end_untested
-from domain.delivery import Answer
+from alerting.supervision import end_untested, hear_late
+from domain.delivery import Answer, Receipt
 from domain.errors import AnswerRefused, UnknownDelivery
 from storage.audit_trail import append
 from storage.deliveries import delivery_of, record_answer, record_arrival
@@ -145,10 +145,8 @@ async def take_reply(conn: Connection, link_id: str, body: bytes, now: datetime)
     async with conn.transaction():
         found = await delivery_of(conn, delivery_id, recipient=link_id)
         kept = receipt.kept(now, {"late": True})
-        if found is None and await receipt_of_test(
-            conn, link_id, webhook_id=receipt.webhook_id, at=kept.received_at, receipt_id=kept.receipt_id
-        ):
-            await end_untested(conn, link_id, receipt_id=kept.receipt_id, now=now)
+        if found is None:
+            await _of_supervision(conn, link_id, receipt.webhook_id, kept, now)
         news = found is not None and await record_arrival(conn, delivery_id, at=now, attempts=0, receipt=kept)
         if news and found is not None and found.incident_id is not None:
             await add_entry(
@@ -164,6 +162,16 @@ async def take_reply(conn: Connection, link_id: str, body: bytes, now: datetime)
                     "receipt_id": kept.receipt_id,
                 },
             )
+
+
+async def _of_supervision(conn: Connection, link_id: str, webhook_id: str, receipt: Receipt, now: datetime) -> None:
+    """Heartbeats and test alarms are no deliveries."""
+    if await hear_late(conn, link_id, webhook_id=webhook_id, now=now):
+        return
+    if await receipt_of_test(
+        conn, link_id, webhook_id=webhook_id, at=receipt.received_at, receipt_id=receipt.receipt_id
+    ):
+        await end_untested(conn, link_id, receipt_id=receipt.receipt_id, now=now)
 
 
 def _time(said: datetime | None, now: datetime) -> datetime:

@@ -42,6 +42,7 @@ from storage.pool import Connection, Pool, wrapped_errors
 log = structlog.get_logger("alerting.supervision")
 
 TEST_RULE = "link_test"
+NO_RECEIPT = "it was taken, and no receipt came"
 #: A link that the system has just begun to watch is tested so soon, and a test without a receipt is tried again then.
 FIRST_TEST = timedelta(minutes=1)
 TEST_AGAIN = timedelta(minutes=10)
@@ -191,7 +192,7 @@ class Supervisor:
 
     async def _beat(self, link_id: str, sent_at: datetime) -> None:
         outcome = await self._courier.carry(heartbeat(link_id, sent_at, every_s=self._plan.heartbeat_s))
-        self._on_heartbeat(link_id, outcome.taken)
+        self._on_heartbeat(link_id, outcome.receipt is not None)
         try:
             async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
                 await self._judge(conn, link_id, outcome)
@@ -202,19 +203,18 @@ class Supervisor:
     async def _judge(self, conn: Connection, link_id: str, outcome: Outcome) -> None:
         now = self._clock.now()
         state = await store.lock_link(conn, link_id)
-        if state is None or (state.paused_until is not None and now < state.paused_until):
+        if state is None or _rests(state, now):
             return
-        if outcome.taken:
-            await store.record_alive(conn, link_id, at=now)
-            if state.silent_since is not None:
-                log.info("link heard again", link=link_id, silent_since=state.silent_since.isoformat())
-                await store_findings(conn, [heard_finding(state, state.silent_since, now)])
+        if outcome.receipt is not None:
+            await _heard(conn, state, now)
             return
+        # Taken by a broker is not heard by anybody behind it.
+        why = outcome.error or NO_RECEIPT
         since = silence(state, now, self._plan)
-        await store.record_unanswered(conn, link_id, error=outcome.error, silent_since=since)
+        await store.record_unanswered(conn, link_id, error=why, silent_since=since)
         if since is not None and state.silent_since is None:
-            log.error("link silent", link=link_id, since=since.isoformat(), error=outcome.error)
-            await store_findings(conn, [silent_finding(state, since, now, error=outcome.error[:300])])
+            log.error("link silent", link=link_id, since=since.isoformat(), error=why)
+            await store_findings(conn, [silent_finding(state, since, now, error=why[:300])])
 
     async def _test(self, link_id: str, sent_at: datetime) -> None:
         delivery = trial_alarm(link_id, sent_at)
@@ -246,10 +246,32 @@ class Supervisor:
         state = await store.lock_link(conn, link_id)
         if state is None or state.untested_since is not None or not untested(state, taken=outcome.taken):
             return
-        why = outcome.error or "it was taken, and no receipt came"
+        why = outcome.error or NO_RECEIPT
         log.error("link untested", link=link_id, error=why)
         await store.set_untested(conn, link_id, since=now)
         await store_findings(conn, [untested_finding(state, now, now, error=why[:300])])
+
+
+def _rests(state: LinkState, now: datetime) -> bool:
+    return state.paused_until is not None and now < state.paused_until
+
+
+async def _heard(conn: Connection, state: LinkState, now: datetime) -> None:
+    await store.record_alive(conn, state.link_id, at=now)
+    if state.silent_since is not None:
+        log.info("link heard again", link=state.link_id, silent_since=state.silent_since.isoformat())
+        await store_findings(conn, [heard_finding(state, state.silent_since, now)])
+
+
+async def hear_late(conn: Connection, link_id: str, *, webhook_id: str, now: datetime) -> bool:
+    """A receipt that nobody waits for any more: whether it is that of the newest heartbeat, which proves the link."""
+    state = await store.lock_link(conn, link_id)
+    if state is None or state.heartbeat_sent_at is None or _rests(state, now):
+        return False
+    if webhook_id != f"msg_{_id(link_id, Notice.HEARTBEAT, state.heartbeat_sent_at).hex}":
+        return False
+    await _heard(conn, state, now)
+    return True
 
 
 async def end_untested(conn: Connection, link_id: str, *, receipt_id: str, now: datetime) -> None:

@@ -233,3 +233,33 @@ async def test_a_pause_with_an_end_rests_the_supervision_and_proves_nothing(
         ("值班员 张伟", "link.paused", "对方更换服务器")
     ]
     assert not await pause_link(conn, "nobody", at=clock.now(), until=until_at, actor="x", reason="x")
+
+
+class _Behind(Inbox):
+    """A broker takes everything, and nobody behind it replies in time."""
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        await super().send(delivery)
+        return cast("Receipt", None)
+
+
+async def test_a_broker_that_takes_heartbeats_for_a_far_end_that_is_gone_proves_nothing(
+    pool: Pool, conn: Connection, clock: SetClock
+) -> None:
+    await _round(pool, clock, police=Inbox())
+    behind = _Behind()
+    for _ in range(5):
+        clock.advance(seconds=30)
+        await _round(pool, clock, police=behind)
+    (raised,) = await claim_findings(conn, limit=9)
+    assert (raised.rule, raised.detail["error"]) == ("link_silent", "it was taken, and no receipt came")
+    # The reply to the newest heartbeat comes late, and counts; one to an older heartbeat does not.
+    beats = [one.webhook_id for one in behind.tried if one.notice is Notice.HEARTBEAT]
+    for webhook_id, heard in ((beats[0], 1), (beats[-1], 2)):
+        clock.advance(seconds=5)
+        await take_reply(
+            conn, "police", msgspec.json.encode({"webhook_id": webhook_id, "receipt_id": "XT-1"}), clock.now()
+        )
+        assert len(await claim_findings(conn, limit=9)) == heard
+    (state,) = await link_states(conn)
+    assert (state.alive_since, state.silent_since) == (clock.now(), None)

@@ -161,10 +161,11 @@ def _with_links(settings: Settings, police: str, agency: Agency) -> Settings:
             username="wujin",
             password=SecretStr("s3cret"),
             ca=agency.ca,
+            reply_s=10,
         ),
     }
     # Quicker than anybody may set it.
-    watched = SupervisionSettings.model_construct(heartbeat_s=0.3, silent_s=2.0, test_hours=24.0)
+    watched = SupervisionSettings.model_construct(heartbeat_s=0.3, silent_s=5.0, test_hours=24.0)
     mqtt = settings.mqtt.model_copy(update={"client_id": f"links-{uuid4().hex[:8]}"})  # the broker is shared
     return settings.model_copy(update={"mqtt": mqtt, "links": links, "supervision": watched})
 
