@@ -22,7 +22,7 @@ class Snapshots:
 
     def __init__(self, clock: Clock, *, timeout_s: float, verify_tls: bool = True) -> None:
         self._clock = clock
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._verify_tls = verify_tls
 
     async def __aenter__(self) -> Snapshots:
@@ -42,7 +42,7 @@ class Snapshots:
     async def take(self, source: CameraSource) -> TakenPicture:
         """:raises NoPicture: after the time-out at the latest."""
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self.timeout_s):
                 return await self._take(source)
         except NoPicture:
             raise
@@ -74,7 +74,7 @@ class Snapshots:
         return TakenPicture(jpeg=jpeg, at=self._clock.now())
 
     async def _get(self, source: CameraSource, **more: object) -> tuple[int, str, bytes]:
-        half = aiohttp.ClientTimeout(sock_connect=self._timeout_s / 2)
+        half = aiohttp.ClientTimeout(sock_connect=self.timeout_s / 2)
         async with self._session.get(source.url, allow_redirects=False, timeout=half, **more) as answer:  # type: ignore[arg-type]
             offered = ",".join(answer.headers.getall(hdrs.WWW_AUTHENTICATE, [])).lower()
             if answer.status != 200:

@@ -50,7 +50,7 @@ async def test_a_frame_of_a_stream_and_a_stream_that_hangs() -> None:
     async with (
         StreamedCameras(cameras, username=USER, password=PASSWORD) as streams,
         _takers(30.0) as patient,
-        _takers(1.0) as hasty,
+        _takers(3.0) as hasty,
     ):
         url = f"rtsp://127.0.0.1:{streams.port}/{KEY}"
         source = CameraSource(way=Way.STREAM, url=url, username=USER, password=PASSWORD)
