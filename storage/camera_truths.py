@@ -171,3 +171,25 @@ async def returned(conn: Connection) -> list[int]:
         " AND r.truth = 'registered' AND r.state = 'yes'"
     )
     return [number for (number,) in await cursor.fetchall()]
+
+
+async def retire(conn: Connection) -> int:
+    """Of a camera that is out of service nothing is known, from then on: so many truths."""
+    cursor = await conn.execute(
+        "SELECT t.device_no, t.truth, d.retired_at, t.checked_at"
+        " FROM camera_truth AS t JOIN device AS d USING (device_no)"
+        " WHERE d.retired_at IS NOT NULL AND t.state <> 'unknown' ORDER BY 1, 2 FOR UPDATE OF t"
+    )
+    changes = [
+        TruthChange(
+            device_no=number,
+            truth=Truth(truth),
+            state=TruthState.UNKNOWN,
+            reason="retired",
+            since=retired_at,
+            checked_at=checked_at,
+        )
+        for number, truth, retired_at, checked_at in await cursor.fetchall()
+    ]
+    await record_truths(conn, changes)
+    return len(changes)

@@ -171,6 +171,21 @@ async def load_patrol(conn: Connection, device_no: int) -> tuple[PatrolState, by
     return state, b"" if memory is None else bytes(memory)
 
 
+async def forsaken_cameras(conn: Connection) -> list[PatrolledCamera]:
+    """Those that people were told of and that nobody patrols any more: out of service, or without a source."""
+    cursor = await conn.execute(
+        "SELECT d.device_no, d.site_no, s.site_id, d.device_id"
+        " FROM camera_patrol AS p JOIN device AS d USING (device_no)"
+        " JOIN site AS s USING (site_no) LEFT JOIN camera_source AS c USING (device_no)"
+        " WHERE p.told <> '' AND (c.device_no IS NULL OR d.retired_at IS NOT NULL)"
+    )
+    nowhere = CameraSource(way=Way.PUSH)
+    return [
+        PatrolledCamera(device_no=number, site_no=site_no, site_id=site_id, device_id=device_id, source=nowhere)
+        for number, site_no, site_id, device_id in await cursor.fetchall()
+    ]
+
+
 async def store_patrol(conn: Connection, state: PatrolState, memory: bytes | None) -> None:
     """``memory`` None: as it was."""
     await conn.execute(

@@ -11,7 +11,7 @@ import structlog
 
 from campuswatch.patrol.helpers import HelperLost, Helpers
 from campuswatch.patrol.jobs import Answer, Examine, Examined, Lesson, Taught, Unreadable
-from campuswatch.patrol.report import Report, evidence_id, on_failure, on_lesson, on_picture
+from campuswatch.patrol.report import Report, evidence_id, on_failure, on_forsaken, on_lesson, on_picture
 from campuswatch.patrol.takers import Takers
 from detectors.documents.form import RuleDocument
 from detectors.pictures.faults import PictureFault
@@ -25,6 +25,7 @@ from storage.cameras import (
     Evidence,
     PatrolState,
     WaitingLesson,
+    forsaken_cameras,
     lesson_taken,
     life_of,
     load_patrol,
@@ -130,6 +131,13 @@ class Officer:
             assert isinstance(answer, Taught)
             report = on_lesson(camera, before, answer.standing, self._clock.now(), self.rule)
             await self._commit(camera, report, answer.memory, "lesson", answered=True, lesson=lesson.lesson_no)
+
+    async def forsake(self, conn: Connection) -> None:
+        """End what people were told of cameras that nobody patrols any more."""
+        for camera in await forsaken_cameras(conn):
+            async with self._locks[camera.device_no], conn.transaction():
+                before, _ = await load_patrol(conn, camera.device_no)
+                await self._write(conn, on_forsaken(camera, before, self._clock.now()), None)
 
     async def _examined(self, picture: TakenPicture, memory: bytes, *, adopts: bool) -> Answer:
         job: Examine | Lesson = Examine(jpeg=picture.jpeg, memory=memory, at=picture.at)

@@ -98,6 +98,12 @@ def on_lesson(
     return _told(camera, state, _changes(camera, said, now, now), (), told, now, rule, "")
 
 
+def on_forsaken(camera: PatrolledCamera, before: PatrolState, now: datetime) -> Report:
+    """Nobody looks at the camera any more: what people were told of it is over."""
+    state = msgspec.structs.replace(before, standing=(), doubtful=False)
+    return _told(camera, state, (), (), "", now, None, "")
+
+
 def _changes(
     camera: PatrolledCamera, said: tuple[Said, ...], since: datetime, now: datetime
 ) -> tuple[TruthChange, ...]:

@@ -30,7 +30,7 @@ from ingest.pictures.taken import TakenPicture
 from ingest.session import BrokerAddress
 from storage.album import Album
 from storage.camera_days import fold_days
-from storage.camera_truths import follow_outages, lapse, returned
+from storage.camera_truths import follow_outages, lapse, retire, returned
 from storage.cameras import evidence_to_remove, load_cameras, mark_removed, waiting_lessons
 from storage.notices import NoticeChannel
 from storage.patrol_rounds import follow_hazards
@@ -178,7 +178,9 @@ async def run(around: Surroundings) -> None:
         async def _tidy(conn: Connection) -> None:
             now = clock.now()
             async with conn.transaction():
+                await retire(conn)
                 await lapse(conn, now, after=timedelta(seconds=STALE_CYCLES * plan.cycle_s))
+            await officer.forsake(conn)
             await look_around(conn)
             await learn(conn)
             await follow_hazards(conn, now)

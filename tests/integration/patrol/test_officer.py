@@ -10,8 +10,8 @@ import pytest
 
 from domain.camera import Truth
 from domain.liveness import Connectivity, LivenessChange, Reason
-from storage.camera_truths import follow_outages, lapse, returned
-from storage.cameras import evidence_to_remove, load_patrol, mark_removed, teach, waiting_lessons
+from storage.camera_truths import follow_outages, lapse, retire, returned
+from storage.cameras import evidence_to_remove, load_patrol, mark_removed, put_source, teach, waiting_lessons
 from storage.device_states import store_liveness
 from storage.pool import Connection
 from tests.integration.patrol.school import NOON, PASSWORD, TIMEOUT_S, school
@@ -234,6 +234,27 @@ async def test_a_password_is_written_to_its_table_and_nowhere_else(
             assert await cursor.fetchone() == (0,)
     told = capsys.readouterr()
     assert PASSWORD not in told.out + told.err + caplog.text
+
+
+async def test_what_was_told_of_a_camera_that_is_taken_out_of_service_is_over(
+    plain_conn: Connection, plain_kept: str, tmp_path: Path
+) -> None:
+    async with school(plain_conn, plain_kept, tmp_path, cameras=2) as place:
+        for camera in ("cam-01", "cam-02"):
+            place.behave(camera, "black")
+            await place.look(camera, times=3)
+        await place.officer.forsake(plain_conn)
+        assert len(await place.findings()) == 2
+
+        await plain_conn.execute("UPDATE device SET retired_at = %s WHERE device_id = 'cam-01'", (place.clock.at,))
+        await put_source(plain_conn, "s001", "cam-02", None, actor="test", at=place.clock.at)
+        for _ in range(2):
+            await place.officer.forsake(plain_conn)
+        ended = [(kind, device) for kind, device, _ in (await place.findings())[2:]]
+        assert sorted(ended) == [("cleared", "cam-01"), ("cleared", "cam-02")]
+        async with plain_conn.transaction():
+            assert await retire(plain_conn) == 3
+            assert await retire(plain_conn) == 0
 
 
 async def _nobody_answers(conn: Connection, device_no: int) -> None:
