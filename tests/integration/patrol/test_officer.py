@@ -116,12 +116,7 @@ async def test_behind_a_dead_uplink_cameras_are_unknown_and_nobody_is_told_of_a_
         unknown = dict.fromkeys(Truth, ("unknown", "behind"))
         assert await place.truths() == unknown
 
-        place.behave("cam-01", "hang")
-        place.officer._takers._snapshots._timeout_s = 0.2  # the line is dead: nothing answers
-        camera_far_away = "http://127.0.0.1:9/s001/cam-01.jpg"
-        await conn.execute(
-            "UPDATE camera_source SET url = %s WHERE device_no = %s", (camera_far_away, camera.device_no)
-        )
+        await _nobody_answers(conn, camera.device_no)
         await place.look("cam-01", times=3)
         assert await place.truths() == unknown
         assert await place.findings() == []
@@ -145,9 +140,7 @@ async def test_a_camera_that_is_dead_by_itself_is_not_reachable(
 ) -> None:
     async with school(plain_conn, plain_kept, tmp_path) as place:
         camera = await place.camera("cam-01")
-        await plain_conn.execute(
-            "UPDATE camera_source SET url = 'http://127.0.0.1:9/' WHERE device_no = %s", (camera.device_no,)
-        )
+        await _nobody_answers(plain_conn, camera.device_no)
         await place.look()
         assert await place.truths() == {}
         await place.look()
