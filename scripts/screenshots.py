@@ -36,6 +36,7 @@ PAGES = (
     ("devices", "devices", "devices"),
     ("devices/s004/s004-tmp-02", "device-page", "device"),
     ("targets", "targets", "targets"),
+    ("patrol", "patrol", "patrol"),
     ("duty", "duty", "duty"),
     ("delivery", "delivery", "delivery"),
     ("warnings/{warning}", "warning-detail", "warnings"),

@@ -23,6 +23,7 @@ PAGES = (
     ("devices", "devices"),
     ("devices/s001/s001-tmp-01", "device-page"),
     ("targets", "targets"),
+    ("patrol", "patrol"),
     ("duty", "duty"),
     ("delivery", "delivery"),
     ("warnings", "warnings"),
@@ -49,6 +50,7 @@ async def _violations(desk: Desk, where: str, *, part: str = "body", rules: str 
     ]
 
 
+@pytest.mark.timeout(600)  # seconds on a calm machine
 @pytest.mark.parametrize("theme", ["dark", "light"])
 async def test_axe_finds_no_violation_on_any_page(browser: Browser, demo: RunningDemo, theme: str) -> None:
     """What stands around the pages is the same everywhere and judged once, with the wall; of the second theme, in the

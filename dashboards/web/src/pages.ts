@@ -3,6 +3,7 @@
 import { type Component, computed, defineAsyncComponent } from 'vue'
 
 import { rest, route, type Route } from './live/view'
+import LoadFailed from './shell/LoadFailed.vue'
 
 export interface StagePage {
   component: Component
@@ -11,24 +12,28 @@ export interface StagePage {
   props: { incidentId?: string; siteId?: string; deviceId?: string }
 }
 
-const LISTS: Record<Exclude<Route, 'wall'>, Component> = {
-  audit: defineAsyncComponent(() => import('./audit/AuditPage.vue')),
-  delivery: defineAsyncComponent(() => import('./delivery/DeliveryPage.vue')),
-  devices: defineAsyncComponent(() => import('./registry/DevicesPage.vue')),
-  duty: defineAsyncComponent(() => import('./duty/DutyPage.vue')),
-  incidents: defineAsyncComponent(() => import('./incident/IncidentsPage.vue')),
-  intake: defineAsyncComponent(() => import('./intake/IntakePage.vue')),
-  load: defineAsyncComponent(() => import('./load/LoadPage.vue')),
-  maintenance: defineAsyncComponent(() => import('./maintenance/MaintenancePage.vue')),
-  patrol: defineAsyncComponent(() => import('./patrol/PatrolPage.vue')),
-  rules: defineAsyncComponent(() => import('./rules/RulesPage.vue')),
-  sites: defineAsyncComponent(() => import('./registry/SitesPage.vue')),
-  targets: defineAsyncComponent(() => import('./targets/TargetsPage.vue')),
-  warnings: defineAsyncComponent(() => import('./warnings/WarningsPage.vue')),
+function later(load: () => Promise<{ default: Component }>): Component {
+  return defineAsyncComponent({ loader: load, errorComponent: LoadFailed })
 }
-const IncidentSheet = defineAsyncComponent(() => import('./incident/IncidentSheet.vue'))
-const SitePage = defineAsyncComponent(() => import('./registry/SitePage.vue'))
-const DevicePage = defineAsyncComponent(() => import('./registry/DevicePage.vue'))
+
+const LISTS: Record<Exclude<Route, 'wall'>, Component> = {
+  audit: later(() => import('./audit/AuditPage.vue')),
+  delivery: later(() => import('./delivery/DeliveryPage.vue')),
+  devices: later(() => import('./registry/DevicesPage.vue')),
+  duty: later(() => import('./duty/DutyPage.vue')),
+  incidents: later(() => import('./incident/IncidentsPage.vue')),
+  intake: later(() => import('./intake/IntakePage.vue')),
+  load: later(() => import('./load/LoadPage.vue')),
+  maintenance: later(() => import('./maintenance/MaintenancePage.vue')),
+  patrol: later(() => import('./patrol/PatrolPage.vue')),
+  rules: later(() => import('./rules/RulesPage.vue')),
+  sites: later(() => import('./registry/SitesPage.vue')),
+  targets: later(() => import('./targets/TargetsPage.vue')),
+  warnings: later(() => import('./warnings/WarningsPage.vue')),
+}
+const IncidentSheet = later(() => import('./incident/IncidentSheet.vue'))
+const SitePage = later(() => import('./registry/SitePage.vue'))
+const DevicePage = later(() => import('./registry/DevicePage.vue'))
 
 /** Null: the wall alone. */
 export const page = computed((): StagePage | null => {

@@ -31,6 +31,7 @@ export interface Camera {
   site_id: string
   site_name: string
   device_id: string
+  name: string
   place: string
   picture_at: Time | null
   told: string
@@ -75,6 +76,11 @@ export function progress(): Promise<Progress> {
 
 export function cameras(standing: Standing, siteId: string, cursor: string | null): Promise<Page<Camera>> {
   return get('/cameras', { standing, site_id: siteId, patrolled: 'true', limit: 60, cursor })
+}
+
+/** One camera with its truths. */
+export async function camera(siteId: string, deviceId: string): Promise<Camera> {
+  return (await call<{ camera: Camera }>('GET', `/cameras/${part(siteId)}/${part(deviceId)}`)).camera
 }
 
 /** `of`: when the picture was taken, so that a newer one is another address. */

@@ -481,4 +481,7 @@ export const pagesEn: Record<keyof typeof pagesZh, string> = {
   'quantity.pressure_hpa': 'Pressure (hPa)',
   'field.item': 'item',
   'field.to': 'to',
+
+  'page.renewed': 'The system was renewed; this page has to be loaded again.',
+  'page.reload': 'Reload',
 }

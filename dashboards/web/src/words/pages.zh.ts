@@ -479,4 +479,7 @@ export const pagesZh = {
   'quantity.pressure_hpa': '气压（hPa）',
   'field.item': '清单项',
   'field.to': '交给',
+
+  'page.renewed': '系统已更新，本页需要重新加载。',
+  'page.reload': '重新加载',
 } as const
