@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from campuswatch.demo_accounts import read_secret, token_file
 from campuswatch.embedded import EmbeddedPostgres
 from tests.servers import free_port
 
@@ -61,6 +62,11 @@ class ControlRoom:
     def metric(self, name: str, lane: str) -> float | None:
         """What the lane's own /metrics say of itself now; None while nobody answers or nothing of the name is said."""
         return read_metric(self._metrics_port + ("alarm", "bulk").index(lane), name, lane)
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header with which its API lets us in."""
+        return {"authorization": f"Bearer {read_secret(token_file(self.data))}"}
 
     @property
     def pid(self) -> int:

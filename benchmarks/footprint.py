@@ -200,10 +200,12 @@ def open_wall(room: ControlRoom) -> Iterator[list[int]]:
     frames: list[int] = []
     over = threading.Event()
 
+    where = f"ws://127.0.0.1:{room.port}/api/v1/stream"
+
     async def look() -> None:
         while not over.is_set():
             with suppress(OSError, WebSocketException, TimeoutError):
-                async with connect(f"ws://127.0.0.1:{room.port}/api/v1/stream", max_size=None) as stream:
+                async with connect(where, max_size=None, additional_headers=room.bearer) as stream:
                     while not over.is_set():
                         frames.append(len(await asyncio.wait_for(stream.recv(), 5.0)))
             await asyncio.sleep(0.5)

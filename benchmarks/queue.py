@@ -115,7 +115,7 @@ def _fill(room: ControlRoom, *, stored: int, still_open: int) -> None:
 def _clicks(room: ControlRoom, clicks: int) -> dict[str, Clicks]:
     """As an operator's browser would have them on this machine."""
     made: dict[str, Clicks] = {}
-    with httpx.Client(base_url=f"http://127.0.0.1:{room.port}/api/v1", timeout=30) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{room.port}/api/v1", timeout=30, headers=room.bearer) as client:
 
         def timed(name: str, asked: Sequence[Callable[[], httpx.Response]]) -> None:
             clicked = made[name] = Clicks()

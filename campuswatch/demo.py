@@ -14,6 +14,7 @@ import click
 import structlog
 
 from campuswatch.demo_cameras import camera_addresses, simulated_cameras
+from campuswatch.demo_accounts import ACCOUNT, password_file, read_secret
 from campuswatch.embedded import EmbeddedBroker, EmbeddedPostgres, EmbeddedServer
 from campuswatch.embedded.account import default_data_dir
 from campuswatch.journal import open_journal
@@ -189,6 +190,7 @@ class Demo:
             f"  校园安全监控中心已就绪 / campuswatch is up ({seconds:.1f} s)",
             "",
             f"    值班墙 wall     http://127.0.0.1:{web_port}",
+            f"    登录 sign in    {_sign_in(data)}",
             f"    设备 devices    mqtt://{host}:{port}",
             f"    数据 data       {data}",
         ]
@@ -228,6 +230,13 @@ class Demo:
         servers = [ward for ward in started if not isinstance(ward, Worker)]
         for group in (workers, servers):
             await asyncio.gather(*(ward.stop() for ward in group), return_exceptions=True)
+
+
+def _sign_in(data: Path) -> str:
+    password = read_secret(password_file(data))
+    if not password:
+        return "您自己的账号 / your own account (campuswatch users reset demo)"
+    return f"账号 account: {ACCOUNT}  密码 password: {password}"
 
 
 class _Over(Exception):

@@ -149,7 +149,10 @@ def secret() -> None:
 @click.option("--streams", default="")
 @click.pass_obj
 def prepare_demo(session: Session, sites: int, seed: int, phone: str, snapshots: str, streams: str) -> None:
-    """Migrate, import the simulated district, put a leader on duty. Used by `demo`, in a process that then ends."""
+    """Migrate, import the simulated district, put a leader on duty, make accounts. Used by `demo`, in a process that
+    then ends.
+    """
+    from campuswatch.demo_accounts import make_accounts
     from campuswatch.demo_cameras import give_cameras
     from campuswatch.demo_district import prepare
 
@@ -157,6 +160,7 @@ def prepare_demo(session: Session, sites: int, seed: int, phone: str, snapshots:
         await prepare(session.dsn(), sites=sites, seed=seed, phone=phone)
         if snapshots:
             await give_cameras(session.dsn(), sites, snapshots=snapshots, streams=streams)
+        await make_accounts(session.dsn(), session.data())
 
     asyncio.run(work())
 

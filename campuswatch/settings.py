@@ -38,15 +38,15 @@ PREFIX = "CAMPUSWATCH_"
 FILE_VARIABLE = "CAMPUSWATCH_SETTINGS"
 DEFAULT_FILE = Path("campuswatch.toml")
 
-#: Names of loopback: the web role has no accounts yet and refuses to listen anywhere else.
+#: Names of loopback: no role speaks TLS, and passwords, sessions and metrics go over nothing else to other machines.
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def _loopback(host: str) -> str:
     if host not in _LOOPBACK:
         raise ValueError(
-            f"only {', '.join(_LOOPBACK)}: there is no login yet, so the control room stays on this machine; "
-            "put a reverse proxy with a login in front of it to reach it from elsewhere"
+            f"only {', '.join(_LOOPBACK)}: passwords would go over the network as they are; "
+            "put a reverse proxy with TLS in front of it to reach it from elsewhere (docs/operations.md)"
         )
     return host
 
@@ -313,9 +313,15 @@ class WebSettings(_Part):
     host: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65_535)
     allowed_hosts: tuple[str, ...] = ()
-    sign_in: Literal["required", "off"] = "off"
+    sign_in: Literal["required", "off"] = "required"
     session_idle_hours: float = Field(12.0, gt=0, le=24 * 30)
     session_days: float = Field(30.0, gt=0, le=366)
+
+    @model_validator(mode="after")
+    def _nobody_from_elsewhere(self) -> WebSettings:
+        if self.sign_in == "off" and self.allowed_hosts:
+            raise ValueError("sign_in = off is for this machine alone; allowed_hosts lets others in")
+        return self
 
 
 class MetricsSettings(_Part):
@@ -435,7 +441,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 #: Variables that begin like settings and are none.
-_OTHER_VARIABLES = frozenset({FILE_VARIABLE, "CAMPUSWATCH_SKIP_WEB", "CAMPUSWATCH_SIM_SECRET"})
+_OTHER_VARIABLES = frozenset({FILE_VARIABLE, "CAMPUSWATCH_SKIP_WEB", "CAMPUSWATCH_SIM_SECRET", "CAMPUSWATCH_TOKEN"})
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> list[str]:

@@ -17,7 +17,13 @@ ANSWER_S = 10.0
 
 
 class Asking:
-    """One client for several questions. Used as ``async with``."""
+    """One client for several questions. Used as ``async with``. ``token`` goes to the control room at ``wall`` and to
+    nobody else.
+    """
+
+    def __init__(self, *, wall: str = "", token: str = "") -> None:
+        self._wall = f"{wall.rstrip('/')}/api/" if wall and token else None
+        self._token = token
 
     async def __aenter__(self) -> Asking:
         self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S))
@@ -54,6 +60,8 @@ class Asking:
 
     async def _ask(self, method: str, url: str, body: bytes | None, signed: Mapping[str, str] | None = None) -> bytes:
         headers = {} if body is None else {"content-type": "application/json", **(signed or {})}
+        if self._wall is not None and url.startswith(self._wall):
+            headers["authorization"] = f"Bearer {self._token}"
         try:
             async with self._client.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
                 read = await answer.read()

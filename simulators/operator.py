@@ -93,15 +93,16 @@ class _Page(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Operator:
-    """Speaks to the control room whose pages are at ``wall`` (``http://127.0.0.1:8000``). Used as ``async with``.
+    """Speaks to the control room whose pages are at ``wall`` (``http://127.0.0.1:8000``), with the ``token`` of an
+    account under whose name it acts. Used as ``async with``.
 
     Everything raises `WallRefused` when the control room does not answer or does not allow it.
     """
 
-    def __init__(self, wall: str) -> None:
+    def __init__(self, wall: str, token: str = "") -> None:
         self._wall = wall
         self._api = f"{wall.rstrip('/')}/api/v1"
-        self._asking = Asking()
+        self._asking = Asking(wall=wall, token=token)
 
     async def __aenter__(self) -> Operator:
         await self._asking.__aenter__()

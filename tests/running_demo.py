@@ -66,6 +66,7 @@ class RunningDemo:
                 start_new_session=True,
             )
         wait_for(self._is_up, f"the demo is up:\n{self.log()[-3000:]}", within_s=START_S)
+        self.client.headers["authorization"] = f"Bearer {self.token}"
 
     def _is_up(self) -> bool:
         assert self._process is not None
@@ -94,6 +95,18 @@ class RunningDemo:
         return self.log_file.read_text("utf-8", "replace") if self.log_file.exists() else ""
 
     # -- ways to look at it -----------------------------------------------------------------------------------------
+
+    @property
+    def token(self) -> str:
+        """Of the simulators, who may do everything."""
+        return (self.directory / "data" / "demo-token").read_text("ascii").strip()
+
+    @property
+    def password(self) -> str:
+        """Of the account `demo`, as the terminal shows it."""
+        match = re.search(r"account: demo +密码 password: (\S+)", self.log())
+        assert match is not None
+        return match[1]
 
     def get(self, path: str, **params: Any) -> Any:
         answer = self.client.get(path, params=params)

@@ -18,6 +18,7 @@ import psutil
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from campuswatch.demo_accounts import read_secret, token_file
 from campuswatch.embedded import EmbeddedPostgres
 from campuswatch.secrets import webhook_secret
 from campuswatch.supervisor import Worker, watch
@@ -115,6 +116,8 @@ class Room:
                 raise NotUp(f"the database was not prepared:\n{log.read_text('utf-8', 'replace')[-2000:]}")
         finally:
             await prepare.stop()
+        token = read_secret(token_file(self.data))
+        self.client.headers["authorization"] = f"Bearer {token}"
         async with await psycopg.AsyncConnection.connect(self.postgres.dsn) as conn:
             await conn.execute("UPDATE device SET heartbeat_s = %s", (HEARTBEAT_S,))
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import click
 
-from campuswatch.commands.sim.options import broker_options, plain_errors, secret_given
+from campuswatch.commands.sim.options import broker_options, plain_errors, secret_given, wall_token
 from simulators.broker import BrokerAddress
 
 
@@ -57,7 +57,7 @@ def receivers(port: int, host: str, secret: str, education_secret: str | None, w
 
     async def run() -> None:
         async with AsyncExitStack() as stack:
-            operator = await stack.enter_async_context(Operator(wall)) if wall else None
+            operator = await stack.enter_async_context(Operator(wall, wall_token())) if wall else None
             await serve(
                 Receivers(
                     police_secret=secret,

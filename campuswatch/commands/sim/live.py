@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import click
 import structlog
 
-from campuswatch.commands.sim.options import broker_from, named_by_options
+from campuswatch.commands.sim.options import broker_from, named_by_options, wall_token
 from simulators.broker import BrokerAddress, on_this_machine
 from simulators.scenarios.played import Played
 from simulators.scenarios.script import Script
@@ -37,10 +37,11 @@ _OPTIONS = (
 class Live:
     """Where to run scenarios in real time."""
 
-    def __init__(self, broker: BrokerAddress, wall: str, receivers: str) -> None:
+    def __init__(self, broker: BrokerAddress, wall: str, receivers: str, token: str) -> None:
         self._broker = broker
         self._wall = wall
         self._receivers = receivers
+        self._token = token
 
     def play(self, script: Script) -> Played:
         """The script as it was played, and what happened until its end or Ctrl-C."""
@@ -51,7 +52,7 @@ class Live:
         from simulators.operator import Operator
         from simulators.progress import Progress
 
-        async with Operator(self._wall) as operator:
+        async with Operator(self._wall, self._token) as operator:
             run = LiveRun(
                 script, self._broker, operator=operator, receivers=self._receivers, progress=Progress(sys.stderr)
             )
@@ -85,7 +86,7 @@ def live_options(command: Callable[..., T]) -> Callable[..., T]:
             if not allow_remote:
                 _refuse_remote("--wall", wall)
                 _refuse_remote("--receivers", receivers)
-            where = Live(broker, wall, receivers)
+            where = Live(broker, wall, receivers, wall_token())
         return command(*args, live=where, **kwargs)
 
     with_options = named_by_options(wrapped)

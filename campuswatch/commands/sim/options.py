@@ -17,6 +17,7 @@ from simulators.broker import DEFAULT_MQTT_URL, BrokerAddress, broker_address
 P = ParamSpec("P")
 T = TypeVar("T")
 
+TOKEN_IN_THE_ENVIRONMENT = "CAMPUSWATCH_TOKEN"  # noqa: S105  # the variable's name
 IN_THE_ENVIRONMENT = "CAMPUSWATCH_SIM_PASSWORD"
 
 _OPTIONS = (
@@ -44,6 +45,22 @@ _OPTIONS = (
         help="Allow a broker that is not on this machine. Only for test systems: the alarms look real.",
     ),
 )
+
+
+def wall_token() -> str:
+    """With which the simulators act in a control room: the one in the environment, or that of a demo of ours."""
+    from campuswatch.demo_accounts import read_secret, token_file
+    from campuswatch.session import Session
+
+    if token := os.environ.get(TOKEN_IN_THE_ENVIRONMENT, ""):
+        return token.strip()
+    session = click.get_current_context().find_object(Session)
+    if session is None:
+        return ""
+    try:
+        return read_secret(token_file(session.data()))
+    except CampuswatchError:
+        return ""
 
 
 def broker_options(command: Callable[..., T]) -> Callable[..., T]:

@@ -32,8 +32,9 @@ def silent_demo(server_directory: Path) -> Iterator[RunningDemo]:
         yield demo
 
 
-def sim(*arguments: str) -> subprocess.Popen[str]:
+def sim(*arguments: str, token: str = "") -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMPUSWATCH_")}
+    environment["CAMPUSWATCH_TOKEN"] = token
     return subprocess.Popen(
         [sys.executable, "-m", "campuswatch", "sim", *arguments],
         stdout=subprocess.PIPE,
@@ -49,9 +50,9 @@ def live(demo: RunningDemo) -> list[str]:
     return ["--live", "--mqtt-url", broker, "--wall", demo.url, "--receivers", demo.receivers]
 
 
-def played(directory: Path, *how: str) -> Happenings:
+def played(directory: Path, *how: str, token: str = "") -> Happenings:
     told = directory / "happenings.json"
-    running = sim("run", *map(str, SCENARIOS), "--json", str(told), *how)
+    running = sim("run", *map(str, SCENARIOS), "--json", str(told), *how, token=token)
     said, _ = running.communicate(timeout=300)
     assert running.returncode == 0, said
     runs = json.loads(told.read_text("utf-8"))
@@ -68,7 +69,7 @@ def essence(happenings: list[dict[str, Any]]) -> Counter[tuple[Any, ...]]:
 def test_three_scenarios_are_the_same_in_virtual_and_in_real_time(silent_demo: RunningDemo, tmp_path: Path) -> None:
     (tmp_path / "virtual").mkdir()
     virtual = played(tmp_path / "virtual")
-    real = played(tmp_path, *live(silent_demo))
+    real = played(tmp_path, *live(silent_demo), token=silent_demo.token)
     assert len(virtual) == len(real) == len(SCENARIOS) == 3
     for name, happenings in virtual.items():
         assert len(happenings) >= 5
@@ -77,7 +78,9 @@ def test_three_scenarios_are_the_same_in_virtual_and_in_real_time(silent_demo: R
 
 @pytest.mark.timeout(240)
 def test_interrupted_it_ends_at_once_and_the_links_behave_again(silent_demo: RunningDemo) -> None:
-    running = sim("run", str(Path(__file__).parent / "link-comes-back.yaml"), *live(silent_demo))
+    running = sim(
+        "run", str(Path(__file__).parent / "link-comes-back.yaml"), *live(silent_demo), token=silent_demo.token
+    )
 
     def education() -> str:
         behaviour = httpx.get(f"{silent_demo.receivers}/behaviour", timeout=10, trust_env=False).json()
@@ -101,7 +104,7 @@ def test_another_district_than_the_control_rooms_is_refused_before_anything_star
 ) -> None:
     other = tmp_path / "other.yaml"
     other.write_text(SCENARIOS[0].read_text("utf-8").replace("steps:", "seed: 7\nsteps:", 1), "utf-8")
-    running = sim("run", str(other), *live(silent_demo))
+    running = sim("run", str(other), *live(silent_demo), token=silent_demo.token)
     said, _ = running.communicate(timeout=100)
     assert running.returncode == 1
     assert "does not know s001" in said
@@ -115,11 +118,11 @@ def test_an_incident_that_is_still_open_is_named_before_anything_starts(silent_d
     assert pressed.returncode == 0, said
 
     def opened() -> bool:
-        reply = httpx.get(f"{silent_demo.url}/api/v1/incidents?state=open", timeout=10, trust_env=False).json()
+        reply = silent_demo.get("/incidents", state="open")
         return any(one["device_id"] == "s001-btn-04" for one in reply["items"])
 
     wait_for(opened, "the press is an incident", within_s=30)
-    running = sim("run", str(SCENARIOS[0]), *live(silent_demo))
+    running = sim("run", str(SCENARIOS[0]), *live(silent_demo), token=silent_demo.token)
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 1
     assert "s001-btn-04 has an open one-key alarm since" in said

@@ -23,6 +23,7 @@ import type {
 const ROOT = '/api/v1'
 const TIMEOUT_MS = 10_000
 const PAGES_AT_MOST = 20
+const NOT_SIGNED_IN = 'urn:campuswatch:problem:not-signed-in'
 
 export interface FieldError {
   field: string
@@ -35,16 +36,21 @@ export class ApiError extends Error {
     readonly status: number,
     readonly detail: string,
     readonly fields: FieldError[] = [],
+    readonly retryAfterS = 0,
   ) {
     super(detail)
   }
 }
 
 interface Problem {
+  type?: string
   title?: string
   detail?: string
   errors?: FieldError[]
 }
+
+/** What goes along with every change, and who hears that nobody is signed in any more. Kept by live/session.ts. */
+export const credentials = { csrf: '', onSignedOut: (): void => undefined }
 
 export async function call<Answer>(
   method: 'GET' | 'POST' | 'PUT' | 'DELETE',
@@ -54,7 +60,7 @@ export async function call<Answer>(
 ): Promise<Answer> {
   const request: RequestInit = {
     method,
-    headers: { Accept: 'application/json', ...headers },
+    headers: { Accept: 'application/json', ...(method === 'GET' ? {} : { 'X-CSRF-Token': credentials.csrf }), ...headers },
     signal: AbortSignal.timeout(TIMEOUT_MS),
   }
   if (body instanceof Blob) {
@@ -72,8 +78,10 @@ export async function call<Answer>(
   }
   if (!answer.ok) {
     const problem = (await answer.json().catch(() => ({}))) as Problem
+    if (answer.status === 401 && problem.type === NOT_SIGNED_IN) credentials.onSignedOut()
     const faults = problem.errors === undefined ? '' : ` ${JSON.stringify(problem.errors)}`
-    throw new ApiError(answer.status, (problem.detail ?? problem.title ?? answer.statusText) + faults, problem.errors ?? [])
+    const detail = (problem.detail ?? problem.title ?? answer.statusText) + faults
+    throw new ApiError(answer.status, detail, problem.errors ?? [], Number(answer.headers.get('Retry-After') ?? 0))
   }
   return (await answer.json()) as Answer
 }

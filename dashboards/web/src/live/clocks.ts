@@ -4,6 +4,7 @@ import { onMounted, onUnmounted, shallowRef } from 'vue'
 
 import { runningClocks } from '../api/client'
 import type { ReportClock } from '../api/types'
+import { ofDistrict } from './session'
 
 /** Clocks begin and end seldom; the countdown itself runs in the browser. */
 const ASK_EVERY_MS = 15_000
@@ -13,6 +14,10 @@ let watchers = 0
 let timer = 0
 
 async function ask(): Promise<void> {
+  if (!ofDistrict.value) {
+    clocks.value = []
+    return
+  }
   try {
     clocks.value = await runningClocks()
   } catch {

@@ -1,6 +1,9 @@
-// Who sits at this computer. Asked once, remembered here, sent with every action.
+// Who sits at this computer: who is signed in. Where nobody has to sign in, the name is asked once, remembered here and
+// sent with every action.
 
 import { ref } from 'vue'
+
+import { account } from './session'
 
 const STORED = 'campuswatch.operator'
 
@@ -17,6 +20,7 @@ export function askOperator(): Promise<string | null> {
 
 /** The name, asked for if it is not known yet; null when the person turned away. */
 export async function operatorName(): Promise<string | null> {
+  if (account.value !== null) return account.value.name
   return operator.value === '' ? askOperator() : operator.value
 }
 

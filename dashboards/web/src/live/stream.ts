@@ -33,9 +33,12 @@ export class Stream {
   constructor(
     private readonly url: string,
     private readonly onFrame: (frame: StreamFrame) => void,
+    /** The server has ended the stream or does not begin it: perhaps nobody is signed in any more. */
+    private readonly onClose: () => void = () => undefined,
   ) {}
 
   start(): void {
+    if (this.watch !== undefined) return
     this.connect()
     this.watch = window.setInterval(() => this.check(), WATCH_MS)
     window.addEventListener('online', this.hurry)
@@ -44,6 +47,7 @@ export class Stream {
 
   stop(): void {
     window.clearInterval(this.watch)
+    this.watch = undefined
     window.removeEventListener('online', this.hurry)
     document.removeEventListener('visibilitychange', this.hurry)
     this.drop()
@@ -72,7 +76,9 @@ export class Stream {
       this.state.value = 'live'
     }
     socket.onclose = () => {
-      if (this.socket === socket) this.retryLater()
+      if (this.socket !== socket) return
+      this.retryLater()
+      this.onClose()
     }
   }
 

@@ -16,6 +16,7 @@ import type {
 } from '../api/types'
 import { inQueue, isOpen, isUnacknowledged, takesOver } from '../words/incident'
 import { heardServerTime } from './now'
+import { checkSession } from './session'
 import { Stream } from './stream'
 
 const RANK: Record<Severity, number> = { critical: 0, major: 1, minor: 2, advice: 3 }
@@ -163,4 +164,15 @@ async function loadReset(): Promise<void> {
 const address = new URL('/api/v1/stream', window.location.href)
 address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:'
 
-export const stream = new Stream(address.href, takeFrame)
+export const stream = new Stream(address.href, takeFrame, () => void checkSession())
+
+/** Whoever signs in next sees nothing of what somebody else could see. */
+export function forgetWall(): void {
+  sites.clear()
+  incidents.clear()
+  totals.value = null
+  links.value = []
+  ingest.value = null
+  ledger.value = null
+  journals.value = []
+}

@@ -1,8 +1,10 @@
 import { pagesEn } from './pages.en'
+import { sessionEn } from './session.en'
 import type { Dictionary } from './zh'
 
 export const en: Dictionary = {
   ...pagesEn,
+  ...sessionEn,
 
   'app.title': 'District School Safety Control Room',
 

@@ -1,0 +1,116 @@
+// Who is signed in, as the server says it, and what that opens.
+
+import { computed, ref, shallowRef } from 'vue'
+
+import { ApiError, call, credentials } from '../api/client'
+import type { Route } from './view'
+
+export type Role =
+  | 'operator'
+  | 'duty_leader'
+  | 'patrol_officer'
+  | 'school_officer'
+  | 'bureau'
+  | 'integrator'
+  | 'auditor'
+  | 'administrator'
+
+export interface Account {
+  account: string
+  name: string
+  role: Role
+  permissions: string[]
+  /** null: every site. */
+  sites: string[] | null
+  must_change: boolean
+  language: 'zh' | 'en'
+}
+
+interface Session {
+  sign_in: 'required' | 'off'
+  account: Account | null
+  csrf: string
+  provider: string | null
+}
+
+const RETRY_MS = 2_000
+
+/** null until the server has answered. */
+const session = shallowRef<Session | null>(null)
+/** True while the server does not say who is signed in. */
+export const unreachable = ref(false)
+/** True when a session ended by itself. */
+export const over = ref(false)
+
+export const known = computed(() => session.value !== null)
+export const account = computed(() => session.value?.account ?? null)
+export const provider = computed(() => session.value?.provider ?? null)
+/** The wall may be shown: somebody is signed in and has a password of his own, or nobody has to. */
+export const entered = computed(
+  () => session.value?.sign_in === 'off' || (account.value !== null && !account.value.must_change),
+)
+
+function keep(said: Session): void {
+  over.value = over.value || (account.value !== null && said.account === null)
+  if (said.account !== null) over.value = false
+  session.value = said
+  credentials.csrf = said.csrf
+}
+
+credentials.onSignedOut = () => void checkSession()
+
+let asking: Promise<void> | null = null
+
+/** Ask the server who is signed in; again and again while it has never answered. */
+export function checkSession(): Promise<void> {
+  asking ??= ask().finally(() => {
+    asking = null
+  })
+  return asking
+}
+
+async function ask(): Promise<void> {
+  try {
+    keep(await call<Session>('GET', '/session'))
+    unreachable.value = false
+  } catch {
+    // The wall says itself that the server is lost.
+    unreachable.value = true
+    if (session.value === null) window.setTimeout(() => void checkSession(), RETRY_MS)
+  }
+}
+
+export async function signIn(name: string, password: string): Promise<void> {
+  keep(await call<Session>('POST', '/session', { account: name, password }))
+}
+
+export async function signOut(): Promise<void> {
+  try {
+    keep(await call<Session>('DELETE', '/session'))
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 401)) throw error
+    await checkSession()
+  }
+  over.value = false
+}
+
+export async function changePassword(old: string, next: string): Promise<void> {
+  keep(await call<Session>('POST', '/session/password', { old, new: next }))
+}
+
+/** Whether whoever is signed in may do something; everybody may where nobody has to sign in. */
+export function may(permission: string): boolean {
+  return account.value === null || account.value.permissions.includes(permission)
+}
+
+/** Somebody who is bound to sites sees nothing that is of the whole district. */
+export const ofDistrict = computed(() => account.value === null || account.value.sites === null)
+
+const NEEDS: Partial<Record<Route, string>> = { intake: 'watch', load: 'load', audit: 'audit' }
+const DISTRICT: ReadonlySet<Route> = new Set<Route>(['duty', 'delivery', 'rules', 'intake', 'load', 'audit'])
+
+/** Whether a page is for whoever is signed in. The server decides; this only leaves out what it would refuse. */
+export function opens(route: Route): boolean {
+  const needed = NEEDS[route]
+  return (needed === undefined || may(needed)) && (ofDistrict.value || !DISTRICT.has(route))
+}

@@ -1,0 +1,18 @@
+"""Signing in as people do."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page, expect
+
+from tests.running_demo import RunningDemo
+
+#: Far above what is promised; machines are shared.
+SOON_MS = 20_000
+
+
+async def sign_in(page: Page, demo: RunningDemo, *, account: str = "demo", password: str = "") -> None:
+    """With the account that the demo shows in its terminal, where no other is given."""
+    await expect(page.get_by_test_id("account")).to_be_visible(timeout=SOON_MS)
+    await page.get_by_test_id("account").fill(account)
+    await page.get_by_test_id("password").fill(password or demo.password)
+    await page.get_by_test_id("password").press("Enter")
