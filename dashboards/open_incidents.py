@@ -114,6 +114,17 @@ class OpenIncidents:
         """The first of the queue: unacknowledged first, then the worst, then the newest; without what is aside."""
         return [place.incident_id for place in islice(self._queue, most)]
 
+    def head_at(self, site_nos: Iterable[int], most: int) -> list[UUID]:
+        """As `head`, of these sites alone."""
+        found = [
+            _in_queue(place.mark)
+            for site_no in site_nos
+            if site_no in self._sites
+            for place in self._sites[site_no].order
+            if not place.mark.aside
+        ]
+        return [place.incident_id for place in sorted(found)[:most]]
+
     def at_sites(self) -> Mapping[int, SiteIncidents]:
         """What is open at each site; at sites that are not there, nothing."""
         for site_no, site in self._sites.items():

@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 
 from dashboards.problems import InvalidField
 from domain.access import Principal, Sites
+from domain.errors import UnknownSite
 
 IdempotencyKey = Annotated[
     str | None,
@@ -45,6 +46,13 @@ def sites() -> Sites:
     """
     principal = _current.get()
     return None if principal is None else principal.sites
+
+
+def check_site(site_id: str) -> None:
+    """:raises UnknownSite: whoever asks may not see it."""
+    principal = _current.get()
+    if principal is not None and not principal.reaches(site_id):
+        raise UnknownSite(f"no site {site_id}")
 
 
 def signed_in(given: object) -> object:

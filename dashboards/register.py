@@ -12,9 +12,11 @@ import msgspec
 from fastapi import Response
 
 from dashboards.paging import RowNumber, decode_cursor, page_of
+from dashboards.people import current, sites
 from dashboards.problems import InvalidField
 from dashboards.schemas.registry import Edit
 from dashboards.services import Services, json_reply
+from domain.errors import UnknownEntry
 from domain.privacy import masked
 from storage.pool import Connection
 from storage.versions import Version, VersionedTable, edit, get, load, remove
@@ -63,14 +65,22 @@ class Rows(Generic[Fact]):
         """By key. A place in the list is a key."""
         after = decode_cursor(cursor, _PLACES[len(self._table.key)])
         found = await self._services.reader.read(
-            lambda conn: load(conn, self._table, at=at, site_id=site_id, after=after, limit=limit + 1)
+            lambda conn: load(conn, self._table, at=at, site_id=site_id, sites=sites(), after=after, limit=limit + 1)
         )
         items = [self._shown(one) for one in found]
         return json_reply(page_of(items, limit, lambda last: [last[name] for name in self._table.key]))
 
     async def one(self, *key: Any) -> Response:
         """:raises UnknownEntry: there is none."""
-        return await self.changed(lambda conn: get(conn, self._table, *key))
+        return await self.changed(lambda conn: self.held(conn, *key))
+
+    async def held(self, conn: Connection, *key: Any) -> Version[Fact]:
+        """:raises UnknownEntry: there is none, or none that whoever asks may see."""
+        held = await get(conn, self._table, *key)
+        principal = current()
+        if principal is not None and not principal.reaches(getattr(held.fact, "site_id", "")):
+            raise UnknownEntry(f"no {self._table.name.replace('_', ' ')} {'/'.join(map(str, key))}")
+        return held
 
     async def put(self, fact: Fact, body: Edit) -> Response:
         """Under the version that the editor saw; see `storage.versions.edit`."""
@@ -86,9 +96,12 @@ class Rows(Generic[Fact]):
     async def remove(self, *key: Any, actor: str, version: int) -> Response:
         """See `storage.versions.remove`."""
         now = self._services.clock.now()
-        await self._services.reader.read(
-            lambda conn: remove(conn, self._table, *key, version=version, actor=actor, at=now)
-        )
+
+        async def change(conn: Connection) -> None:
+            await self.held(conn, *key)
+            await remove(conn, self._table, *key, version=version, actor=actor, at=now)
+
+        await self._services.reader.read(change)
         return removed(*key)
 
 

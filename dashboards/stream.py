@@ -1,4 +1,4 @@
-"""The live stream: one look at the database for all viewers, the same frames for everyone.
+"""The live stream: one look at the database for all viewers, the same frames for everyone who sees the same sites.
 
 ::
 
@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Set
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
@@ -30,7 +31,8 @@ from dashboards.pace import Pace
 from dashboards.reader import Reader
 from dashboards.settings import WebSettings
 from dashboards.viewers import Audience, Viewer
-from dashboards.wall import SiteTile, Totals, WallSnapshot, wall_of
+from dashboards.wall import SiteTile, Totals, WallSnapshot, aside_at, wall_of, wall_within
+from domain.access import Sites
 from domain.clock import Clock
 from domain.errors import StorageError
 from storage.incident_views import IncidentView, incidents_by_id
@@ -91,7 +93,8 @@ class TroubleFrame(msgspec.Struct, frozen=True, tag_field="type", tag="trouble")
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What one look saw. ``changed`` is followed by what only moved up into the head of the queue; ``views`` holds both
-    and the head; ``open`` is handed on from look to look and changed by each.
+    and the heads; ``open`` is handed on from look to look and changed by each. ``heads``: those of viewers who are bound
+    to sites.
     """
 
     counts: list[SiteCounts]
@@ -100,6 +103,10 @@ class Sight:
     head: list[UUID]
     views: Mapping[UUID, IncidentView]
     wall: WallSnapshot
+    heads: Mapping[frozenset[str], list[UUID]]
+
+    def within(self, only: frozenset[str]) -> WallSnapshot:
+        return wall_within(self.wall, only, aside_at(self.counts, self.open.at_sites()))
 
 
 def _text(frame: object) -> str:
@@ -134,10 +141,11 @@ class Stream:
     def full(self) -> bool:
         return self._audience.full
 
-    def join(self) -> Viewer:
-        """A new viewer: its first frame is a snapshot, or the trouble that there is none."""
+    def join(self, only: Sites = None) -> Viewer:
+        """A new viewer, of these sites alone: its first frame is a snapshot, or the trouble that there is none."""
         self._pace.notice()
-        viewer = self._audience.join(self._first_frame)
+        first = self._first_frame if only is None else partial(self._first_frame_within, only)
+        viewer = self._audience.join(first, only=only)
         self._wake.set()
         return viewer
 
@@ -165,6 +173,15 @@ class Stream:
             views = self._sight.views
             self._snapshot = _text(SnapshotFrame(self._sight.wall, [views[i] for i in self._sight.head if i in views]))
         return self._snapshot
+
+    def _first_frame_within(self, only: frozenset[str]) -> str | None:
+        if self._trouble is not None:
+            return _text(TroubleFrame(self._clock.now(), self._trouble, []))
+        if self._sight is None or only not in self._sight.heads:
+            return None  # the first look that knows of these sites is under way
+        views = self._sight.views
+        head = [views[i] for i in self._sight.heads[only] if i in views]
+        return _text(SnapshotFrame(self._sight.within(only), head))
 
     # --- being woken -------------------------------------------------------------------------------------------
 
@@ -284,18 +301,24 @@ class Stream:
             told = set(changed)
             changed += [i for i in await _catch_up(conn, open_) if i not in told]
         head = open_.head(SNAPSHOT_INCIDENTS)
+        numbers = {one.site_id: one.site_no for one in counts}
+        heads = {
+            only: open_.head_at([numbers[one] for one in only if one in numbers], SNAPSHOT_INCIDENTS)
+            for only in self._audience.scopes
+        }
+        shown = set(head).union(*heads.values())
         known = {} if before is None or names_changed else before.views
         outdated = set(changed)
         # More than a snapshot holds are not told one by one.
         wanted = outdated if before is not None and len(changed) <= SNAPSHOT_INCIDENTS else set[UUID]()
-        kept = {i: known[i] for i in head if i in known and i not in outdated}
-        fetched = await incidents_by_id(conn, [*wanted.union(head).difference(kept)])
+        kept = {i: known[i] for i in shown if i in known and i not in outdated}
+        fetched = await incidents_by_id(conn, [*wanted.union(shown).difference(kept)])
         if before is not None:
             # Viewers know the head alone: where one of it is answered, the next one is news to them.
             told = outdated.union(before.head)
             changed += [i for i in head if i not in told]
         wall = wall_of(now, counts, open_.at_sites(), links, ingest, ledger, self._journals_seen)
-        return Sight(counts, open_, changed, head, {**kept, **fetched}, wall)
+        return Sight(counts, open_, changed, head, {**kept, **fetched}, wall, heads)
 
     async def _see_ledger(self, conn: Connection, now: datetime, before: LedgerStatus | None) -> LedgerStatus:
         if before is not None and time.monotonic() < self._ledger_due_s:
@@ -323,6 +346,28 @@ class Stream:
                 wall.at, tiles, wall.totals, wall.links, wall.ingest, wall.ledger, wall.journals, incidents
             )
             self._broadcast("delta", _text(delta))
+            for only in self._audience.scopes:
+                self._tell_within(only, before, sight, tiles)
+
+    def _tell_within(self, only: frozenset[str], before: Sight, sight: Sight, tiles: Sequence[SiteTile]) -> None:
+        """The same to those who are bound to sites, without anything of other sites."""
+        if only not in before.heads:
+            self._audience.refresh_only(only)  # it came since, and waits for a snapshot
+            return
+        wall = sight.within(only)
+        moved_up = set(sight.heads.get(only, ())).difference(before.heads[only])
+        told = [sight.views[i] for i in dict.fromkeys([*sight.changed, *moved_up]) if i in sight.views]
+        delta = DeltaFrame(
+            wall.at,
+            [tile for tile in tiles if tile.site_id in only],
+            wall.totals,
+            wall.links,
+            wall.ingest,
+            wall.ledger,
+            wall.journals,
+            [view for view in told if view.site_id in only],
+        )
+        self._audience.broadcast("delta", _text(delta), only=only)
 
     def _in_trouble(self, what: Trouble, error: Exception) -> None:
         self._pace.failed()
@@ -341,6 +386,9 @@ class Stream:
             if self._trouble is not None:
                 self._journals_seen = await self._journals.views(self._clock.now())
                 self._broadcast("trouble", self._trouble_frame(self._trouble))
+                for only in self._audience.scopes:
+                    frame = _text(TroubleFrame(self._clock.now(), self._trouble, []))
+                    self._audience.broadcast("trouble", frame, only=only)
 
     def _trouble_frame(self, what: Trouble) -> str:
         return _text(TroubleFrame(self._clock.now(), what, self._journals_seen))

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from dashboards.metrics import WebMetrics
+from domain.access import Sites
 
 #: Frames that may wait for a viewer. One more, and all are dropped for a fresh snapshot.
 QUEUE_FRAMES = 8
@@ -15,11 +16,13 @@ QUEUE_FRAMES = 8
 class Viewer:
     """One viewer's frames. It begins, and after an overflow begins again, with a snapshot.
 
-    ``snapshot`` is asked at the moment of sending, so that a viewer that was away for long gets the wall of now; what
-    was offered meanwhile is in it. Where it answers None there is nothing to show yet, and `refresh` asks again.
+    ``only``: the sites that it is shown; None = every site. ``snapshot`` is asked at the moment of sending, so that a
+    viewer that was away for long gets the wall of now; what was offered meanwhile is in it. Where it answers None there
+    is nothing to show yet, and `refresh` asks again.
     """
 
-    def __init__(self, snapshot: Callable[[], str | None]) -> None:
+    def __init__(self, snapshot: Callable[[], str | None], *, only: Sites = None) -> None:
+        self.only = only
         self._snapshot = snapshot
         self._frames: deque[str] = deque()
         self._stale = True
@@ -72,8 +75,13 @@ class Audience:
     def full(self) -> bool:
         return len(self._viewers) >= self._limit
 
-    def join(self, snapshot: Callable[[], str | None]) -> Viewer:
-        viewer = Viewer(snapshot)
+    @property
+    def scopes(self) -> set[frozenset[str]]:
+        """Of the viewers that are not shown every site: what they are shown."""
+        return {viewer.only for viewer in self._viewers if viewer.only is not None}
+
+    def join(self, snapshot: Callable[[], str | None], *, only: Sites = None) -> Viewer:
+        viewer = Viewer(snapshot, only=only)
         self._viewers.add(viewer)
         self._metrics.viewers.set(len(self._viewers))
         return viewer
@@ -82,13 +90,18 @@ class Audience:
         self._viewers.discard(viewer)
         self._metrics.viewers.set(len(self._viewers))
 
-    def broadcast(self, kind: str, frame: str) -> None:
-        """The same text to everybody."""
+    def broadcast(self, kind: str, frame: str, *, only: Sites = None) -> None:
+        """The same text to everybody who is shown the same sites."""
         self._metrics.frames.labels(kind).inc()
         for viewer in self._viewers:
-            if not viewer.offer(frame):
+            if viewer.only == only and not viewer.offer(frame):
                 self._metrics.viewer_drops.labels("overflow").inc()
 
     def refresh(self) -> None:
         for viewer in self._viewers:
             viewer.refresh()
+
+    def refresh_only(self, only: frozenset[str]) -> None:
+        for viewer in self._viewers:
+            if viewer.only == only:
+                viewer.refresh()

@@ -93,6 +93,32 @@ def tile(counts: SiteCounts, incidents: SiteIncidents) -> SiteTile:
     )
 
 
+def wall_within(wall: WallSnapshot, sites: frozenset[str], aside: Mapping[str, int]) -> WallSnapshot:
+    """What somebody may see who is bound to ``sites``: their tiles, and totals of these; nothing of the district's books
+    and journals. Links and the rate of messages say whether the system works, and are the same for all.
+
+    :param aside: see `aside_at`.
+    """
+    tiles = [one for one in wall.sites if one.site_id in sites]
+    totals = Totals(
+        len(tiles),
+        sum(t.devices for t in tiles),
+        sum(t.online for t in tiles),
+        sum(t.offline for t in tiles),
+        sum(t.unknown for t in tiles),
+        sum(t.open for t in tiles),
+        sum(t.unacknowledged for t in tiles),
+        sum(aside.get(t.site_id, 0) for t in tiles),
+    )
+    ingest = IngestView(wall.ingest.messages_per_s, wall.ingest.last_received_at, 0)
+    return WallSnapshot(wall.at, tiles, totals, wall.links, ingest)
+
+
+def aside_at(sites: Sequence[SiteCounts], incidents: Mapping[int, SiteIncidents]) -> dict[str, int]:
+    """How many incidents of each site are handled under another."""
+    return {one.site_id: incidents[one.site_no].aside for one in sites if one.site_no in incidents}
+
+
 def wall_of(
     at: datetime,
     sites: Sequence[SiteCounts],

@@ -12,10 +12,12 @@ from uuid import UUID
 
 import msgspec
 
+from domain.access import Sites
 from domain.finding import Severity
 from domain.verification import Verification
 from storage.instants import utc
 from storage.pool import Connection
+from storage.reach import listed
 
 _MERGER_LOCK = 0x63775F6D7267  # "cw_mrg": two merges never make a chain of each other
 
@@ -84,14 +86,15 @@ async def merged_unanswered(conn: Connection, main_id: UUID) -> list[UUID]:
     return [incident_id for (incident_id,) in await cursor.fetchall()]
 
 
-async def related(conn: Connection, incident_id: UUID, *, limit: int = 100) -> list[Related]:
-    """The one that it is merged into, first, and those that are merged into it."""
+async def related(conn: Connection, incident_id: UUID, *, sites: Sites = None, limit: int = 100) -> list[Related]:
+    """The one that it is merged into, first, and those that are merged into it; of no other than ``sites``."""
     cursor = await conn.execute(
         "SELECT other.incident_id, other.number, other.rule, other.site_id, other.device_id, other.state,"
         " other.life_safety FROM incident AS i JOIN incident AS other"
         " ON other.incident_id = i.merged_into OR other.merged_into = i.incident_id"
-        " WHERE i.incident_id = %s ORDER BY other.incident_id IS DISTINCT FROM i.merged_into, other.number LIMIT %s",
-        (incident_id, limit),
+        " WHERE i.incident_id = %(id)s AND (%(sites)s::text[] IS NULL OR other.site_id = ANY(%(sites)s))"
+        " ORDER BY other.incident_id IS DISTINCT FROM i.merged_into, other.number LIMIT %(limit)s",
+        {"id": incident_id, "sites": listed(sites), "limit": limit},
     )
     return [Related(*row) for row in await cursor.fetchall()]
 

@@ -13,9 +13,11 @@ from typing import Any, Literal, LiteralString
 
 import msgspec
 
+from domain.access import Sites
 from domain.target import Standing
 from storage.instants import utc, utc_or_none
 from storage.pool import Connection
+from storage.reach import listed
 
 By = Literal["district", "township", "site"]
 
@@ -102,19 +104,23 @@ def share(part: float, rest: float) -> float | None:
 
 #: The three in the order in which the documents name them, and the fourth.
 _ORDER: LiteralString = "ARRAY['guard_staffing', 'closed_campus', 'networking', 'guard_posts']"
+_OF_THESE: LiteralString = "(%(sites)s::text[] IS NULL OR s.site_id = ANY(%(sites)s))"
+_OF_THEIR_NUMBERS: LiteralString = (
+    "(%(sites)s::text[] IS NULL OR c.site_no IN (SELECT site_no FROM site WHERE site_id = ANY(%(sites)s)))"
+)
 _AT: LiteralString = "c.since <= %(at)s AND (c.until IS NULL OR c.until > %(at)s)"
 
 
 async def standings_at(
-    conn: Connection, at: datetime, *, target_id: str | None = None, site_id: str | None = None
+    conn: Connection, at: datetime, *, target_id: str | None = None, site_id: str | None = None, sites: Sites = None
 ) -> list[StandingView]:
-    """Every site and target as they stood, by site and target."""
+    """Every site and target as they stood, by site and target; of no other than ``sites``."""
     cursor = await conn.execute(
         "SELECT s.site_id, s.name, s.name_en, s.township, c.target_id, c.version, c.standing, c.since, c.until,"
         f" c.causes FROM compliance_interval AS c JOIN site AS s USING (site_no) WHERE {_AT}"
         " AND (%(target)s::text IS NULL OR c.target_id = %(target)s)"
-        " AND (%(site)s::text IS NULL OR s.site_id = %(site)s) ORDER BY s.site_id, c.target_id",
-        {"at": at, "target": target_id, "site": site_id},
+        f" AND (%(site)s::text IS NULL OR s.site_id = %(site)s) AND {_OF_THESE} ORDER BY s.site_id, c.target_id",
+        {"at": at, "target": target_id, "site": site_id, "sites": listed(sites)},
     )
     return [_standing(row) for row in await cursor.fetchall()]
 
@@ -159,18 +165,18 @@ def _standing(row: Sequence[Any]) -> StandingView:
     )
 
 
-async def rates_at(conn: Connection, at: datetime) -> list[RateView]:
-    """The district by target, with the definition that was in force then."""
+async def rates_at(conn: Connection, at: datetime, *, sites: Sites = None) -> list[RateView]:
+    """The district, or ``sites``, by target, with the definition that was in force then."""
     cursor = await conn.execute(
         "SELECT d.target_id, d.version, d.name_zh, d.name_en,"
         " count(*) FILTER (WHERE c.standing = 'compliant'), count(*) FILTER (WHERE c.standing = 'dropped'),"
         " count(*) FILTER (WHERE c.standing = 'unknown'), count(*) FILTER (WHERE c.standing = 'exempt')"
         " FROM (SELECT DISTINCT ON (target_id) * FROM target_definition WHERE starts_at <= %(at)s"
         "       ORDER BY target_id, version DESC) AS d"
-        f" LEFT JOIN compliance_interval AS c ON c.target_id = d.target_id AND {_AT}"
+        f" LEFT JOIN compliance_interval AS c ON c.target_id = d.target_id AND {_AT} AND {_OF_THEIR_NUMBERS}"
         " WHERE d.enabled GROUP BY d.target_id, d.version, d.name_zh, d.name_en"
         f" ORDER BY array_position({_ORDER}, d.target_id), d.target_id",
-        {"at": at},
+        {"at": at, "sites": listed(sites)},
     )
     return [
         RateView(
@@ -198,14 +204,14 @@ _TOUCHES: LiteralString = (
 
 
 async def shares(
-    conn: Connection, *, since: datetime, until: datetime, by: By, target_id: str | None = None
+    conn: Connection, *, since: datetime, until: datetime, by: By, target_id: str | None = None, sites: Sites = None
 ) -> list[ShareView]:
     """Time by standing in [since, until), by group and target. A drop is a change from anything else to not met."""
-    return grouped(await site_shares(conn, since=since, until=until, target_id=target_id), by)
+    return grouped(await site_shares(conn, since=since, until=until, target_id=target_id, sites=sites), by)
 
 
 async def site_shares(
-    conn: Connection, *, since: datetime, until: datetime, target_id: str | None = None
+    conn: Connection, *, since: datetime, until: datetime, target_id: str | None = None, sites: Sites = None
 ) -> list[tuple[str, ShareView]]:
     """Of each site with its township: what every other grouping is the sum of."""
     cursor = await conn.execute(
@@ -216,8 +222,8 @@ async def site_shares(
         f"  sum({_SECONDS}) FILTER (WHERE c.standing = 'unknown') AS unknown_s,"
         "   count(*) FILTER (WHERE c.drops AND c.since >= %(since)s) AS drops"
         f"  FROM compliance_interval AS c WHERE {_TOUCHES} GROUP BY 1, 2) AS x"
-        " JOIN site AS s USING (site_no) ORDER BY s.site_id, x.target_id",
-        {"since": since, "until": until, "target": target_id},
+        f" JOIN site AS s USING (site_no) WHERE {_OF_THESE} ORDER BY s.site_id, x.target_id",
+        {"since": since, "until": until, "target": target_id, "sites": listed(sites)},
     )
     return [
         (
@@ -261,7 +267,7 @@ def grouped(sites: Iterable[tuple[str, ShareView]], by: By) -> list[ShareView]:
     ]
 
 
-async def causes_over(conn: Connection, *, since: datetime, until: datetime) -> list[CauseView]:
+async def causes_over(conn: Connection, *, since: datetime, until: datetime, sites: Sites = None) -> list[CauseView]:
     """What kept each site from targets in [since, until), the longest first. Two causes of one kind at one time count
     once.
     """
@@ -270,8 +276,8 @@ async def causes_over(conn: Connection, *, since: datetime, until: datetime) -> 
         f" SELECT c.site_no, c.target_id, r.requirement, sum({_SECONDS}) AS s"
         " FROM compliance_interval AS c, unnest(c.requirements) AS r (requirement)"
         f" WHERE {_TOUCHES} AND c.standing = 'dropped' GROUP BY 1, 2, 3) AS x JOIN site AS s USING (site_no)"
-        " ORDER BY x.s DESC, 1, 2, 3",
-        {"since": since, "until": until, "target": None},
+        f" WHERE {_OF_THESE} ORDER BY x.s DESC, 1, 2, 3",
+        {"since": since, "until": until, "target": None, "sites": listed(sites)},
     )
     return [
         CauseView(target_id=row[0], requirement=row[1], site_id=row[2], seconds=row[3], sites=1)
@@ -298,9 +304,13 @@ def causes_together(causes: Iterable[CauseView]) -> list[CauseView]:
 
 
 async def days_over(
-    conn: Connection, days: Sequence[tuple[date, datetime, datetime]], *, target_id: str | None = None
+    conn: Connection,
+    days: Sequence[tuple[date, datetime, datetime]],
+    *,
+    target_id: str | None = None,
+    sites: Sites = None,
 ) -> list[DayView]:
-    """The district on each of ``days`` (the day, its beginning and its end), by day and target."""
+    """The district, or ``sites``, on each of ``days`` (the day, its beginning and its end), by day and target."""
     cursor = await conn.execute(
         "SELECT d.day, c.target_id,"
         " sum(x.s) FILTER (WHERE c.standing = 'compliant'), sum(x.s) FILTER (WHERE c.standing = 'dropped'),"
@@ -308,12 +318,14 @@ async def days_over(
         " FROM unnest(%(days)s::date[], %(begins)s::timestamptz[], %(ends)s::timestamptz[]) AS d (day, b, e)"
         " JOIN compliance_interval AS c ON c.since < d.e AND (c.until IS NULL OR c.until > d.b),"
         " LATERAL (SELECT extract(epoch FROM least(coalesce(c.until, d.e), d.e) - greatest(c.since, d.b))::float8 AS s)"
-        "  AS x WHERE (%(target)s::text IS NULL OR c.target_id = %(target)s) GROUP BY 1, 2 ORDER BY 1, 2",
+        f"  AS x WHERE (%(target)s::text IS NULL OR c.target_id = %(target)s) AND {_OF_THEIR_NUMBERS}"
+        " GROUP BY 1, 2 ORDER BY 1, 2",
         {
             "days": [day for day, _, _ in days],
             "begins": [begin for _, begin, _ in days],
             "ends": [end for _, _, end in days],
             "target": target_id,
+            "sites": listed(sites),
         },
     )
     return [

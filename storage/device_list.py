@@ -13,9 +13,11 @@ from uuid import UUID
 
 import msgspec
 
+from domain.access import Sites
 from domain.device import DeviceKind
 from storage.instants import utc_or_none
 from storage.pool import Connection
+from storage.reach import listed
 
 Connectivity = Literal["online", "offline", "unknown"]
 Order = Literal["place", "trouble"]
@@ -24,6 +26,7 @@ _FROM: LiteralString = (
     " FROM device AS d JOIN site AS s USING (site_no) LEFT JOIN device_state AS st USING (device_no)"
     " WHERE d.retired_at IS NULL"
     " AND (%(site_id)s::text IS NULL OR s.site_id = %(site_id)s)"
+    " AND (%(sites)s::text[] IS NULL OR s.site_id = ANY(%(sites)s))"
     " AND (%(township)s::text IS NULL OR s.township = %(township)s)"
     " AND (%(kind)s::text IS NULL OR d.kind = %(kind)s)"
     " AND (%(text)s::text IS NULL OR strpos(lower(concat_ws(' ', s.site_id, s.name, s.name_en, d.device_id, d.name,"
@@ -58,6 +61,7 @@ class DeviceFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What is left out means any. ``text``: part of an id, a name or a place."""
 
     site_id: str | None = None
+    sites: Sites = None
     township: str | None = None
     kind: DeviceKind | None = None
     connectivity: Connectivity | None = None
@@ -81,7 +85,7 @@ class DeviceLine(msgspec.Struct, frozen=True, gc=False):
 
 
 def _values(only: DeviceFilter) -> dict[str, Any]:
-    return msgspec.to_builtins(only)  # type: ignore[no-any-return]
+    return {**msgspec.to_builtins(only), "sites": listed(only.sites)}
 
 
 async def count_devices(conn: Connection, only: DeviceFilter) -> dict[str, int]:

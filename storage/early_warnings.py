@@ -10,10 +10,12 @@ from uuid import UUID
 import msgspec
 from psycopg.types.json import Jsonb
 
+from domain.access import Sites
 from domain.early_warning import EarlyWarning, SiteReceipt, Tally
 from storage.instants import utc_or_none
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
+from storage.reach import WITHIN, listed
 
 _COLUMNS: LiteralString = (
     "w.warning_id, w.number, w.kind, w.level, w.title_zh, w.title_en, w.text_zh, w.text_en, w.audience, w.issued_at,"
@@ -165,35 +167,43 @@ async def next_due_warning(conn: Connection, *, but: Sequence[UUID] = ()) -> dat
 
 
 async def early_warnings(
-    conn: Connection, *, at: datetime | None = None, warning_id: UUID | None = None, limit: int = 100
+    conn: Connection,
+    *,
+    at: datetime | None = None,
+    warning_id: UUID | None = None,
+    sites: Sites = None,
+    limit: int = 100,
 ) -> list[EarlyWarning]:
-    """The newest first; with ``at`` those in force then."""
+    """The newest first; with ``at`` those in force then; with ``sites`` those for one of them."""
     cursor = await conn.execute(
         f"SELECT {_COLUMNS} FROM early_warning AS w WHERE (%(id)s::uuid IS NULL OR w.warning_id = %(id)s)"
         " AND (%(at)s::timestamptz IS NULL OR (w.valid_from <= %(at)s AND w.valid_until > %(at)s"
-        " AND w.cancelled_at IS NULL)) ORDER BY w.number DESC LIMIT %(limit)s",
-        {"id": warning_id, "at": at, "limit": limit},
+        " AND w.cancelled_at IS NULL))"
+        " AND (%(sites)s::text[] IS NULL OR EXISTS (SELECT FROM warning_receipt AS r JOIN site AS s USING (site_no)"
+        "  WHERE r.warning_id = w.warning_id AND s.site_id = ANY(%(sites)s))) ORDER BY w.number DESC LIMIT %(limit)s",
+        {"id": warning_id, "at": at, "sites": listed(sites), "limit": limit},
     )
     return [_of(EarlyWarning, row) for row in await cursor.fetchall()]
 
 
-async def receipts(conn: Connection, warning_id: UUID) -> list[SiteReceipt]:
-    """Of each site: who has not read it first."""
+async def receipts(conn: Connection, warning_id: UUID, *, sites: Sites = None) -> list[SiteReceipt]:
+    """Of each site, no other than ``sites``: who has not read it first."""
     cursor = await conn.execute(
         "SELECT s.site_id, s.name, r.told_at, r.reachable, r.reminders, r.read_at, r.read_by FROM warning_receipt AS r"
-        " JOIN site AS s USING (site_no) WHERE r.warning_id = %s ORDER BY r.read_at IS NOT NULL, s.site_id",
-        (warning_id,),
+        " JOIN site AS s USING (site_no) WHERE r.warning_id = %(id)s"
+        f" AND {WITHIN} ORDER BY r.read_at IS NOT NULL, s.site_id",
+        {"id": warning_id, "sites": listed(sites)},
     )
     return [_of(SiteReceipt, row) for row in await cursor.fetchall()]
 
 
-async def tallies(conn: Connection, warning_ids: Sequence[UUID]) -> dict[UUID, Tally]:
+async def tallies(conn: Connection, warning_ids: Sequence[UUID], *, sites: Sites = None) -> dict[UUID, Tally]:
     cursor = await conn.execute(
         "SELECT w.warning_id, count(*), count(r.read_at), count(*) FILTER (WHERE r.read_at IS NULL),"
         " count(*) FILTER (WHERE r.read_at IS NULL AND r.reachable IS FALSE),"
         " percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM r.read_at - w.issued_at))"
-        " FROM early_warning AS w JOIN warning_receipt AS r USING (warning_id)"
-        " WHERE w.warning_id = ANY(%s) GROUP BY w.warning_id",
-        (list(warning_ids),),
+        " FROM early_warning AS w JOIN warning_receipt AS r USING (warning_id) JOIN site AS s USING (site_no)"
+        f" WHERE w.warning_id = ANY(%(ids)s) AND {WITHIN} GROUP BY w.warning_id",
+        {"ids": list(warning_ids), "sites": listed(sites)},
     )
     return {row[0]: _of(Tally, row[1:]) for row in await cursor.fetchall()}

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from domain.access import Sites
 from domain.errors import UnknownEntry
 from domain.guard import Guard, GuardCheckIn, GuardShift
 from storage.instants import utc
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
+from storage.reach import WITHIN, listed
 from storage.versions import Version, VersionedTable
 
 GUARDS = VersionedTable(name="guard", fact=Guard, key=("guard_id",), secrets=frozenset({"phone"}))
@@ -27,6 +29,7 @@ async def list_shifts(
     until: datetime,
     at: datetime | None = None,
     site_id: str | None = None,
+    sites: Sites = None,
     after: tuple[datetime, str] | None = None,
     limit: int | None = None,
 ) -> list[Version[GuardShift]]:
@@ -35,6 +38,7 @@ async def list_shifts(
         f"""SELECT version_no, valid_from, guard_id, site_id, starts_at, ends_at FROM guard_shift
             WHERE starts_at < %(until)s AND starts_at > %(since)s::timestamptz - interval '{_LONGEST_SHIFT}'
               AND ends_at > %(since)s AND (%(site)s::text IS NULL OR site_id = %(site)s)
+              AND {WITHIN}
               AND CASE WHEN %(at)s::timestamptz IS NULL THEN valid_to IS NULL
                        ELSE valid_from <= %(at)s AND (valid_to IS NULL OR valid_to > %(at)s) END
               AND (%(after)s::timestamptz IS NULL OR (starts_at, guard_id) > (%(after)s, %(guard)s))
@@ -43,6 +47,7 @@ async def list_shifts(
             "since": since,
             "until": until,
             "site": site_id,
+            "sites": listed(sites),
             "at": at,
             "after": None if after is None else after[0],
             "guard": "" if after is None else after[1],
@@ -87,18 +92,28 @@ async def list_check_ins(
     since: datetime,
     until: datetime,
     site_id: str | None = None,
+    sites: Sites = None,
     guard_id: str | None = None,
     before: int | None = None,
     limit: int | None = None,
 ) -> list[tuple[int, GuardCheckIn]]:
     """Who was seen in [since, until), the newest record first, each with its number; older than number ``before``."""
     cursor = await conn.execute(
-        """SELECT check_in_no, guard_id, site_id, at, source FROM guard_check_in
+        f"""SELECT check_in_no, guard_id, site_id, at, source FROM guard_check_in
            WHERE at >= %(since)s AND at < %(until)s AND (%(site)s::text IS NULL OR site_id = %(site)s)
+             AND {WITHIN}
              AND (%(guard)s::text IS NULL OR guard_id = %(guard)s)
              AND (%(before)s::bigint IS NULL OR check_in_no < %(before)s)
            ORDER BY check_in_no DESC LIMIT %(limit)s""",
-        {"since": since, "until": until, "site": site_id, "guard": guard_id, "before": before, "limit": limit},
+        {
+            "since": since,
+            "until": until,
+            "site": site_id,
+            "sites": listed(sites),
+            "guard": guard_id,
+            "before": before,
+            "limit": limit,
+        },
     )
     return [(row[0], _check_in(row[1:])) for row in await cursor.fetchall()]
 

@@ -13,12 +13,14 @@ from uuid import UUID
 
 import msgspec
 
+from domain.access import Sites
 from domain.finding import Category, Severity
 from domain.incident import IncidentState
 from domain.verification import Verification
 from storage.casework import ASIDE
 from storage.instants import utc, utc_or_none
 from storage.pool import Connection
+from storage.reach import listed
 
 #: Rows of a timeline, and deliveries, that are shown of one incident: the newest.
 TIMELINE_LIMIT = 500
@@ -163,6 +165,7 @@ async def incident_queue(
     limit: int,
     states: str = "open",
     site_id: str | None = None,
+    sites: Sites = None,
     severity: Severity | None = None,
     after: QueuePlace | None = None,
 ) -> list[IncidentView]:
@@ -179,6 +182,8 @@ async def incident_queue(
         wheres.append("i.state = %(state)s")
     if site_id is not None:
         wheres.append("i.site_id = %(site_id)s")
+    if sites is not None:
+        wheres.append("i.site_id = ANY(%(sites)s)")
     if severity is not None:
         wheres.append("i.severity_rank = %(severity_rank)s")
     if after is not None:
@@ -192,6 +197,7 @@ async def incident_queue(
             "limit": limit,
             "state": states,
             "site_id": site_id,
+            "sites": listed(sites),
             "severity_rank": None if severity is None else severity.rank,
             **(msgspec.structs.asdict(after) if after is not None else {}),
         },

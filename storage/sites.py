@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 
+from domain.access import Sites
 from domain.errors import UnknownSite
 from domain.site import Site, SiteKind
 from storage.facts import keep_site_facts
 from storage.pool import Connection
+from storage.reach import WITHIN, listed
 from storage.registry import Changes, audited, stage, writing
 
 
@@ -109,13 +111,15 @@ async def upsert_sites(conn: Connection, sites: Iterable[Site], *, actor: str, a
     return changes
 
 
-async def list_sites(conn: Connection, *, after: str = "", limit: int | None = 100) -> list[RegisteredSite]:
-    """Sites by site_id, from behind ``after``; ``limit=None`` = all."""
+async def list_sites(
+    conn: Connection, *, after: str = "", limit: int | None = 100, sites: Sites = None
+) -> list[RegisteredSite]:
+    """Sites by site_id, from behind ``after``, no other than ``sites``; ``limit=None`` = all."""
     cursor = await conn.execute(
-        """SELECT site_no, site_id, name, name_en, kind, township, address, longitude, latitude, contact_name,
+        f"""SELECT site_no, site_id, name, name_en, kind, township, address, longitude, latitude, contact_name,
                   contact_phone, pupils, boarders, key_site
-           FROM site WHERE site_id > %s ORDER BY site_id LIMIT %s""",
-        (after, limit),
+           FROM site WHERE site_id > %(after)s AND {WITHIN} ORDER BY site_id LIMIT %(limit)s""",
+        {"after": after, "limit": limit, "sites": listed(sites)},
     )
     return [_site(row) for row in await cursor.fetchall()]
 

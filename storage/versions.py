@@ -15,11 +15,13 @@ import msgspec
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from domain.access import Sites
 from domain.errors import EditConflict, UnknownEntry, UnknownSite
 from storage.audit_trail import append
 from storage.instants import utc
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
+from storage.reach import listed
 from storage.registry import Changes, writing
 
 Fact = TypeVar("Fact", bound=msgspec.Struct)
@@ -75,12 +77,13 @@ async def load(
     *,
     at: datetime | None = None,
     site_id: str | None = None,
+    sites: Sites = None,
     where: Mapping[str, Any] | None = None,
     after: Sequence[Any] | None = None,
     limit: int | None = None,
 ) -> list[Version[Fact]]:
-    """What holds now, or held at ``at``, by key, from behind the key ``after``; of one site, if ``site_id`` says so.
-    ``where``: columns and their values.
+    """What holds now, or held at ``at``, by key, from behind the key ``after``; of one site, if ``site_id`` says so,
+    and of no other than ``sites``. ``where``: columns and their values.
     """
     conditions: list[sql.Composable] = [
         sql.SQL("valid_to IS NULL")
@@ -92,6 +95,9 @@ async def load(
     for number, (name, value) in enumerate(chosen.items()):
         conditions.append(sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(f"where{number}")))
         values[f"where{number}"] = value
+    if sites is not None:
+        conditions.append(sql.SQL("site_id = ANY(%(sites)s)"))
+        values["sites"] = listed(sites)
     key = _names(table.key)
     if after is not None:
         marks = [sql.Placeholder(f"after{number}") for number in range(len(after))]

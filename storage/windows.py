@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 import msgspec
 from psycopg.types.json import Jsonb
 
+from domain.access import Sites
 from domain.device import DeviceKind
 from domain.errors import UnknownDevice, UnknownSite, UnknownWindow
 from domain.finding import Finding, FindingKind
@@ -16,6 +17,7 @@ from domain.maintenance import HeldState, MaintenanceWindow, Scope
 from storage.instants import utc, utc_or_none
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
+from storage.reach import WITHIN, listed
 
 _WINDOW: LiteralString = (
     "SELECT w.window_no, coalesce(s.site_id, ''), coalesce(d.device_id, ''), w.rule, w.device_kind, w.starts_at,"
@@ -145,9 +147,18 @@ async def window_of(conn: Connection, window_no: int) -> MaintenanceWindow:
 
 
 async def windows(
-    conn: Connection, *, which: str, now: datetime, site_id: str | None = None, before: int | None = None, limit: int
+    conn: Connection,
+    *,
+    which: str,
+    now: datetime,
+    site_id: str | None = None,
+    sites: Sites = None,
+    before: int | None = None,
+    limit: int,
 ) -> list[MaintenanceWindow]:
-    """The newest first. ``which``: "active", "planned", "over" or "all"; ``site_id``: of this site or of all sites."""
+    """The newest first. ``which``: "active", "planned", "over" or "all"; ``site_id``: of this site or of no site;
+    ``sites``: of these or of no site.
+    """
     conditions: dict[str, LiteralString] = {
         "active": _IN_FORCE,
         "planned": "w.ended_at IS NULL AND w.starts_at > %(now)s",
@@ -157,9 +168,10 @@ async def windows(
     cursor = await conn.execute(
         f"{_WINDOW} WHERE {conditions[which]}"
         " AND (%(site_id)s::text IS NULL OR w.site_no IS NULL OR s.site_id = %(site_id)s)"
+        f" AND (w.site_no IS NULL OR {WITHIN})"
         " AND (%(before)s::bigint IS NULL OR w.window_no < %(before)s)"
         " ORDER BY w.window_no DESC LIMIT %(limit)s",
-        {"now": now, "site_id": site_id, "before": before, "limit": limit},
+        {"now": now, "site_id": site_id, "sites": listed(sites), "before": before, "limit": limit},
     )
     return [_window(row) for row in await cursor.fetchall()]
 
@@ -264,15 +276,21 @@ async def next_window_end(conn: Connection, now: datetime) -> datetime | None:
 
 
 async def held_findings(
-    conn: Connection, *, window_no: int | None, state: str | None, before: int | None, limit: int
+    conn: Connection,
+    *,
+    window_no: int | None,
+    state: str | None,
+    before: int | None,
+    limit: int,
+    sites: Sites = None,
 ) -> list[HeldFinding]:
     """The newest first."""
     cursor = await conn.execute(
         "SELECT held_no, window_no, rule, severity, site_id, device_id, first_at, last_at, times, state, settled_at"
         " FROM held_finding WHERE (%(window)s::bigint IS NULL OR window_no = %(window)s)"
-        " AND (%(state)s::text IS NULL OR state = %(state)s)"
+        f" AND (%(state)s::text IS NULL OR state = %(state)s) AND {WITHIN}"
         " AND (%(before)s::bigint IS NULL OR held_no < %(before)s) ORDER BY held_no DESC LIMIT %(limit)s",
-        {"window": window_no, "state": state, "before": before, "limit": limit},
+        {"window": window_no, "state": state, "sites": listed(sites), "before": before, "limit": limit},
     )
     return [
         HeldFinding(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from domain.access import Sites
 from domain.target import TargetDefinition
 from storage.compliance_views import (
     By,
@@ -81,12 +82,14 @@ def _line(one: ShareView) -> Line:
     )
 
 
-async def gather(conn: Connection, *, since: datetime, until: datetime, by: By, now: datetime) -> Report:
-    """:param until: later than ``since``; what lies ahead of ``now`` is left out."""
+async def gather(
+    conn: Connection, *, since: datetime, until: datetime, by: By, now: datetime, only: Sites = None
+) -> Report:
+    """:param until: later than ``since``; what lies ahead of ``now`` is left out. :param only: of these sites."""
     until = min(until, now)
-    each = await site_shares(conn, since=since, until=until)
+    each = await site_shares(conn, since=since, until=until, sites=only)
     sites = grouped(each, "site")
-    causes = await causes_over(conn, since=since, until=until)
+    causes = await causes_over(conn, since=since, until=until, sites=only)
     reasons: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for cause in causes:
         reasons.setdefault((cause.site_id, cause.target_id), []).append((cause.requirement, cause.seconds / 3600))
@@ -104,7 +107,7 @@ async def gather(conn: Connection, *, since: datetime, until: datetime, by: By, 
         made_at=now,
         by=by,
         targets={key: (one.name_zh, one.name_en) for key, one in names.items() if key in told},
-        at_end=await rates_at(conn, until),
+        at_end=await rates_at(conn, until, sites=only),
         district=[_line(one) for one in district],
         lines=[_line(one) for one in grouped(each, by)],
         worst=[

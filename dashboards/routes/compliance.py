@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
+from dashboards.people import current, sites
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import PageReply, SiteId
@@ -87,11 +88,11 @@ def compliance_routes(services: Services) -> APIRouter:
         moment = min(at or now, now)
 
         async def query(conn: Connection) -> dict[str, Any]:
-            standings = await standings_at(conn, moment, target_id=target_id)
+            standings = await standings_at(conn, moment, target_id=target_id, sites=sites())
             quiet = (Standing.COMPLIANT, Standing.EXEMPT)
             return {
                 "at": moment,
-                "rates": [with_rate(one) for one in await rates_at(conn, moment)],
+                "rates": [with_rate(one) for one in await rates_at(conn, moment, sites=sites())],
                 "sites": [one for one in standings if standing == "all" or one.standing not in quiet],
             }
 
@@ -112,7 +113,7 @@ def compliance_routes(services: Services) -> APIRouter:
     ) -> Response:
         begin, end = period(since, until, services.clock.now())
         found = await services.reader.read(
-            lambda conn: shares(conn, since=begin, until=end, by=by, target_id=target_id)
+            lambda conn: shares(conn, since=begin, until=end, by=by, target_id=target_id, sites=sites())
         )
         return json_reply({"since": begin, "until": end, "items": [with_rate(one) for one in found]})
 
@@ -131,7 +132,7 @@ def compliance_routes(services: Services) -> APIRouter:
             ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
             days.append((day, max(starts, begin), min(ends, end)))
             day += timedelta(days=1)
-        found = await services.reader.read(lambda conn: days_over(conn, days, target_id=target_id))
+        found = await services.reader.read(lambda conn: days_over(conn, days, target_id=target_id, sites=sites()))
         return json_reply({"items": [with_rate(one) for one in found]})
 
     @routes.get(
@@ -207,6 +208,9 @@ def self_test_routes(services: Services) -> APIRouter:
                 conn, now, due_before=now + timedelta(days=within_days), site_id=site_id
             )
         )
+        principal = current()
+        if principal is not None:
+            found = [one for one in found if principal.reaches(one.site_id)]
         places = [(_Place(one.due_at, one.site_id, one.device_id, one.link_id), one) for one in found]
         if after is not None:
             seen = msgspec.structs.astuple(after)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
+from dashboards.people import sites
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import DeviceId, SiteId, Text
@@ -48,7 +49,14 @@ def device_routes(services: Services) -> APIRouter:
         offset: Annotated[int, Query(ge=0, le=1_000_000, description="Rows before the stretch.")] = 0,
         limit: Annotated[int, Query(ge=1, le=500, description="Rows of the stretch.")] = 100,
     ) -> Response:
-        only = DeviceFilter(site_id=site_id, township=township, kind=kind, connectivity=connectivity, text=text or None)
+        only = DeviceFilter(
+            site_id=site_id,
+            sites=sites(),
+            township=township,
+            kind=kind,
+            connectivity=connectivity,
+            text=text or None,
+        )
 
         async def query(conn: Connection) -> dict[str, Any]:
             counts = await count_devices(conn, only)

@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
+from dashboards.people import check_site
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import Actor, Text
@@ -111,6 +112,8 @@ def duty_routes(services: Services) -> APIRouter:
         at: Annotated[AwareDatetime | None, Query(description="The moment; now without it.")] = None, site_id: Site = ""
     ) -> Response:
         moment = at or services.clock.now()
+        if site_id:
+            check_site(site_id)
 
         async def query(conn: Connection) -> Roster:
             return await load_roster(conn, moment, moment, zone=zone, site_ids=[site_id])

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
 from dashboards.paging import Cursor, Limit
-from dashboards.people import ByWhom
+from dashboards.people import ByWhom, sites
 from dashboards.problems import problem_responses
 from dashboards.register import Rows, before, bounded, numbered, said_at, shown
 from dashboards.routes import API_PREFIX
@@ -117,6 +117,7 @@ def guard_post_routes(services: Services) -> APIRouter:
                 since=since,
                 until=until,
                 site_id=site_id,
+                sites=sites(),
                 post_id=post_id,
                 before=before(cursor),
                 limit=limit + 1,

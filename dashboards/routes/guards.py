@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime
 
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
-from dashboards.people import ByWhom
+from dashboards.people import ByWhom, check_site, sites
 from dashboards.problems import problem_responses
 from dashboards.register import Rows, before, bounded, numbered, said_at, shown
 from dashboards.routes import API_PREFIX
@@ -36,7 +36,7 @@ from domain.privacy import is_masked
 from storage.audit_trail import append
 from storage.guards import GUARDS, SHIFTS, list_check_ins, list_shifts, record_check_ins
 from storage.pool import Connection
-from storage.versions import Version, edit, get, load, put
+from storage.versions import Version, edit, load, put
 
 
 class _AfterShift(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -79,12 +79,14 @@ def guard_routes(services: Services) -> APIRouter:
     )
     async def put_guard(guard_id: GuardId, body: GuardBody) -> Response:
         now = services.clock.now()
+        check_site(body.site_id)
 
         async def change(conn: Connection) -> Version[Guard]:
+            held = await guards.held(conn, guard_id) if body.version else None
             facts = body.facts()
             facts["serves_from"] = body.serves_from or body.first_hired_on
             if body.phone is None or is_masked(body.phone):
-                facts["phone"] = (await get(conn, GUARDS, guard_id)).fact.phone if body.version else ""
+                facts["phone"] = held.fact.phone if held else ""
             guard = Guard(guard_id=guard_id, **facts)
             return await edit(conn, GUARDS, guard, version=body.version, actor=body.actor, at=now)
 
@@ -112,7 +114,7 @@ def guard_routes(services: Services) -> APIRouter:
 
         async def reveal(conn: Connection) -> str:
             async with conn.transaction():
-                phone = (await get(conn, GUARDS, guard_id)).fact.phone
+                phone = (await guards.held(conn, guard_id)).fact.phone
                 await append(conn, at=now, actor=body.actor, action="guard.phone_shown", subject=guard_id)
             return phone
 
@@ -137,6 +139,7 @@ def guard_routes(services: Services) -> APIRouter:
                 until=until,
                 at=at,
                 site_id=site_id,
+                sites=sites(),
                 after=(after.starts_at, after.guard_id) if after else None,
                 limit=limit + 1,
             )
@@ -154,9 +157,11 @@ def guard_routes(services: Services) -> APIRouter:
     async def plan_shifts(body: ShiftsBody) -> Response:
         now = services.clock.now()
         planned = [GuardShift(**one.model_dump()) for one in body.shifts]
+        for shift in planned:
+            check_site(shift.site_id)
 
         async def plan(conn: Connection) -> dict[str, int]:
-            known = {one.fact.guard_id for one in await load(conn, GUARDS)}
+            known = {one.fact.guard_id for one in await load(conn, GUARDS, sites=sites())}
             for shift in planned:
                 if shift.guard_id not in known:
                     raise UnknownEntry(f"no guard {shift.guard_id}")
@@ -201,6 +206,7 @@ def guard_routes(services: Services) -> APIRouter:
                 since=since,
                 until=until,
                 site_id=site_id,
+                sites=sites(),
                 guard_id=guard_id,
                 before=before(cursor),
                 limit=limit + 1,
@@ -217,6 +223,7 @@ def guard_routes(services: Services) -> APIRouter:
     )
     async def check_in(body: CheckInBody) -> Response:
         now = services.clock.now()
+        check_site(body.site_id)
         seen = GuardCheckIn(
             guard_id=body.guard_id, site_id=body.site_id, at=said_at(body.at, now), source=f"word/{body.actor}"
         )

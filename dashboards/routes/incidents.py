@@ -10,7 +10,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
-from dashboards.people import IdempotencyKey, who
+from dashboards.people import IdempotencyKey, sites, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import ActionBody, IncidentId, PageReply
@@ -103,7 +103,7 @@ def incident_routes(services: Services) -> APIRouter:
         after = decode_cursor(cursor, QueuePlace)
         found = await services.reader.read(
             lambda conn: incident_queue(
-                conn, limit=limit + 1, states=state, site_id=site_id, severity=severity, after=after
+                conn, limit=limit + 1, states=state, site_id=site_id, sites=sites(), severity=severity, after=after
             )
         )
         return json_reply(page_of(found, limit, queue_place))
@@ -123,7 +123,7 @@ def incident_routes(services: Services) -> APIRouter:
                 view,
                 await timeline(conn, incident_id),
                 await deliveries(conn, incident_id),
-                await related(conn, incident_id),
+                await related(conn, incident_id, sites=sites()),
                 await attachments(conn, incident_id),
             )
 

@@ -10,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from dashboards.compliance.report import gather
+from dashboards.people import sites
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.routes.compliance import period, with_rate
@@ -50,7 +51,7 @@ def report_routes(services: Services) -> APIRouter:
             begins, datetime.combine(min(last, date.max - timedelta(1)), time(), zone) + timedelta(days=1), now
         )
         report = await services.reader.read(
-            lambda conn: gather(conn, since=since, until=until, by=by, now=now), timeout_s=_TIMEOUT_S
+            lambda conn: gather(conn, since=since, until=until, by=by, now=now, only=sites()), timeout_s=_TIMEOUT_S
         )
         if form == "json":
             told = msgspec.structs.asdict(report) | {"at_end": [with_rate(one) for one in report.at_end]}

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Response
 
+from dashboards import people
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
@@ -49,7 +50,8 @@ def site_routes(services: Services) -> APIRouter:
 
         async def query(conn: Connection) -> list[dict[str, Any]]:
             return await with_tiles(
-                conn, await sites.list_sites(conn, limit=limit + 1, after=after.id if after else "")
+                conn,
+                await sites.list_sites(conn, limit=limit + 1, after=after.id if after else "", sites=people.sites()),
             )
 
         found = await services.reader.read(query)

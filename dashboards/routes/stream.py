@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 from fastapi import APIRouter, Response, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
+from dashboards.people import sites
 from dashboards.problems import problem_response, problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.services import Services
@@ -15,6 +17,8 @@ from dashboards.viewers import Viewer
 
 #: A viewer that takes nothing for this long is cut off.
 SEND_TIMEOUT_S = 10.0
+#: How a stream is closed whose viewer is not signed in any more (4000 to 4999 are ours).
+SIGNED_OUT = 4401
 
 log = structlog.get_logger("campuswatch.web.stream")
 
@@ -55,23 +59,36 @@ def stream_routes(services: Services) -> APIRouter:
             )
             return
         await socket.accept()
-        viewer = services.stream.join()
+        viewer = services.stream.join(sites())
         try:
             async with asyncio.TaskGroup() as tasks:
                 sender = tasks.create_task(_send(socket, viewer, services), name="stream sender")
-                await _until_gone(socket, sender)
+                holder = tasks.create_task(_until_over(socket, services), name="stream holder")
+                await _until_gone(socket, sender, holder)
                 sender.cancel()
+                if holder.done():
+                    with suppress(RuntimeError, WebSocketDisconnect):
+                        await socket.close(SIGNED_OUT, "not signed in any more")
+                holder.cancel()
         finally:
             services.stream.leave(viewer)
 
     return routes
 
 
-async def _until_gone(socket: WebSocket, sender: asyncio.Task[None]) -> None:
+async def _until_over(socket: WebSocket, services: Services) -> None:
+    """Return when whoever watches is not signed in any more, or not with the same sites; never where nobody has to."""
+    if services.identities is None:
+        await asyncio.Event().wait()
+    else:
+        await services.identities.until_over(socket.state.identity)
+
+
+async def _until_gone(socket: WebSocket, *others: asyncio.Task[None]) -> None:
     """Return when the viewer has left, or when there is no use in sending to it any more."""
     listener = asyncio.create_task(_listen(socket), name="stream receiver")
     try:
-        await asyncio.wait({listener, sender}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({listener, *others}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         listener.cancel()
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
+from dashboards.people import sites
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas.wall import WallReply
 from dashboards.services import Services, json_reply
-from dashboards.wall import WallSnapshot, wall_of
+from dashboards.wall import WallSnapshot, aside_at, wall_of, wall_within
 from storage.ledger import ledger_status
 from storage.pool import Connection
 from storage.wall import incidents_at_sites, ingest_view, link_views, site_counts
@@ -30,15 +31,18 @@ def wall_routes(services: Services) -> APIRouter:
         journals = await services.journals.views(now)
 
         async def query(conn: Connection) -> WallSnapshot:
-            return wall_of(
+            counts, incidents = await site_counts(conn, now), await incidents_at_sites(conn)
+            whole = wall_of(
                 now,
-                await site_counts(conn, now),
-                await incidents_at_sites(conn),
+                counts,
+                incidents,
                 await link_views(conn, services.settings.link_ids),
                 await ingest_view(conn, now),
                 await ledger_status(conn, now),
                 journals,
             )
+            only = sites()
+            return whole if only is None else wall_within(whole, only, aside_at(counts, incidents))
 
         return json_reply(await services.reader.read(query))
 

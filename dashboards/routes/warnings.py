@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from dashboards.liaison import Liaison
-from dashboards.people import who
+from dashboards.people import check_site, sites, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import ReasonBody
@@ -30,12 +30,16 @@ def warning_routes(services: Services, liaison: Liaison) -> APIRouter:
 
     async def detail(warning_id: UUID) -> Response:
         async def query(conn: Connection) -> Response:
-            found = await early_warnings(conn, warning_id=warning_id)
+            found = await early_warnings(conn, warning_id=warning_id, sites=sites())
             if not found:
                 raise UnknownWarning(f"no early warning {warning_id}")
-            tally = (await tallies(conn, [warning_id])).get(warning_id, _NOBODY)
+            tally = (await tallies(conn, [warning_id], sites=sites())).get(warning_id, _NOBODY)
             return json_reply(
-                {**msgspec.structs.asdict(found[0]), "tally": tally, "receipts": await receipts(conn, warning_id)}
+                {
+                    **msgspec.structs.asdict(found[0]),
+                    "tally": tally,
+                    "receipts": await receipts(conn, warning_id, sites=sites()),
+                }
             )
 
         return await services.reader.read(query)
@@ -52,8 +56,10 @@ def warning_routes(services: Services, liaison: Liaison) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Response:
         async def query(conn: Connection) -> Response:
-            found = await early_warnings(conn, at=services.clock.now() if in_force else None, limit=limit)
-            counted = await tallies(conn, [one.warning_id for one in found])
+            found = await early_warnings(
+                conn, at=services.clock.now() if in_force else None, sites=sites(), limit=limit
+            )
+            counted = await tallies(conn, [one.warning_id for one in found], sites=sites())
             return json_reply(
                 [{**msgspec.structs.asdict(one), "tally": counted.get(one.warning_id, _NOBODY)} for one in found]
             )
@@ -103,6 +109,7 @@ def warning_routes(services: Services, liaison: Liaison) -> APIRouter:
         responses=_CHANGES,
     )
     async def read_warning(warning_id: UUID, body: ReadBody, request: Request) -> Response:
+        check_site(body.site_id)
         by = await who(request, body.actor)
         return json_reply({"news": await services.reader.within(desk.read(warning_id, body.site_id, by=by))})
 

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
-from dashboards.people import IdempotencyKey, who
+from dashboards.people import IdempotencyKey, sites, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import ActionBody, PageReply
@@ -53,6 +53,7 @@ def window_routes(services: Services) -> APIRouter:
                 which=state,
                 now=now,
                 site_id=site_id,
+                sites=sites(),
                 before=before.number if before else None,
                 limit=limit + 1,
             )
@@ -107,6 +108,7 @@ def window_routes(services: Services) -> APIRouter:
                 conn,
                 window_no=window_no,
                 state=None if state is None else state.value,
+                sites=sites(),
                 before=before.number if before else None,
                 limit=limit + 1,
             )
