@@ -93,8 +93,8 @@ class TroubleFrame(msgspec.Struct, frozen=True, tag_field="type", tag="trouble")
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What one look saw. ``changed`` is followed by what only moved up into the head of the queue; ``views`` holds both
-    and the heads; ``open`` is handed on from look to look and changed by each. ``heads``: those of viewers who are bound
-    to sites.
+    and the heads; ``open`` is handed on from look to look and changed by each. ``heads``: those of viewers who are
+    bound to sites.
     """
 
     counts: list[SiteCounts]

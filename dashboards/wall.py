@@ -94,8 +94,8 @@ def tile(counts: SiteCounts, incidents: SiteIncidents) -> SiteTile:
 
 
 def wall_within(wall: WallSnapshot, sites: frozenset[str], aside: Mapping[str, int]) -> WallSnapshot:
-    """What somebody may see who is bound to ``sites``: their tiles, and totals of these; nothing of the district's books
-    and journals. Links and the rate of messages say whether the system works, and are the same for all.
+    """What somebody may see who is bound to ``sites``: their tiles, and totals of these; nothing of the district's
+    books and journals. Links and the rate of messages say whether the system works, and are the same for all.
 
     :param aside: see `aside_at`.
     """

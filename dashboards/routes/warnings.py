@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -15,10 +15,20 @@ from dashboards.routes import API_PREFIX
 from dashboards.schemas import ReasonBody
 from dashboards.schemas.warnings import ReadBody, ReadReply, WarningBody, WarningDetailReply, WarningReply
 from dashboards.services import Services, json_reply
-from domain.early_warning import Audience, Tally
+from domain.early_warning import Audience, EarlyWarning, Tally
 from domain.errors import UnknownWarning
 from storage.early_warnings import early_warnings, receipts, tallies
 from storage.pool import Connection
+
+
+def _shown(one: EarlyWarning) -> dict[str, Any]:
+    """Whoever is bound to sites is not told which others it is for."""
+    told, only = msgspec.structs.asdict(one), sites()
+    if only is not None:
+        named = tuple(site_id for site_id in one.audience.sites if site_id in only)
+        told["audience"] = msgspec.structs.replace(one.audience, sites=named)
+    return told
+
 
 _NOBODY = Tally(sites=0, read=0, unread=0, unreachable=0, median_s=None)
 _CHANGES = problem_responses(403, 404, 409, 413, 422, 503)
@@ -36,7 +46,7 @@ def warning_routes(services: Services, liaison: Liaison) -> APIRouter:
             tally = (await tallies(conn, [warning_id], sites=sites())).get(warning_id, _NOBODY)
             return json_reply(
                 {
-                    **msgspec.structs.asdict(found[0]),
+                    **_shown(found[0]),
                     "tally": tally,
                     "receipts": await receipts(conn, warning_id, sites=sites()),
                 }
@@ -60,9 +70,7 @@ def warning_routes(services: Services, liaison: Liaison) -> APIRouter:
                 conn, at=services.clock.now() if in_force else None, sites=sites(), limit=limit
             )
             counted = await tallies(conn, [one.warning_id for one in found], sites=sites())
-            return json_reply(
-                [{**msgspec.structs.asdict(one), "tally": counted.get(one.warning_id, _NOBODY)} for one in found]
-            )
+            return json_reply([{**_shown(one), "tally": counted.get(one.warning_id, _NOBODY)} for one in found])
 
         return await services.reader.read(query)
 
