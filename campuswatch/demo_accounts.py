@@ -19,8 +19,8 @@ from storage.pool import Connection, connect, wrapped_errors
 from storage.sessions import add_token, list_tokens, revoke_token, token_of
 
 ACCOUNT = "demo"
-#: Whom timelines name for what the simulators do.
-SIMULATOR, SIMULATOR_NAME = "sim", "模拟值班员"
+#: Whom timelines name for what the simulators do: as scenarios in virtual time name who acts.
+SIMULATOR, SIMULATOR_NAME = "sim", "值班员"
 _TOKEN_NAME = "simulators"  # noqa: S105  # its name
 _TOKEN_LASTS = timedelta(days=365)
 
@@ -72,7 +72,7 @@ async def _make_token(conn: Connection, file: Path) -> None:
         conn,
         kept(secret),
         SIMULATOR,
-        name=f"{_TOKEN_NAME} {now:%Y-%m-%dT%H:%M:%S}",
+        name=f"{_TOKEN_NAME} {now:%Y-%m-%dT%H:%M:%S.%f}",
         permissions=None,
         expires_at=now + _TOKEN_LASTS,
         actor="demo",

@@ -158,9 +158,25 @@ async def _database(session: Session) -> list[Sign]:
                     "import a roster: `campuswatch duty import FILE`",
                 )
             )
+            signs += await _accounts(conn, session.settings())
             return [*signs, *await _watched_links(conn, session.settings(), SystemClock().now())]
     finally:
         await conn.close()
+
+
+async def _accounts(conn: Connection, settings: Settings) -> list[Sign]:
+    from domain.access import Permission
+    from storage.accounts import list_accounts
+
+    if settings.web.sign_in == "off":
+        mend = "web.sign_in = required, and `campuswatch users add`"
+        return [Sign("accounts", Verdict.ADVICE, "nobody has to sign in", mend)]
+    able = [one for one in await list_accounts(conn) if one.disabled_at is None]
+    acting = [one for one in able if one.principal(token="any").may(Permission.HANDLE)]  # noqa: S106  # of no token
+    if not acting:
+        mend = "`campuswatch users add admin --role administrator`, then operators (docs/users.md)"
+        return [Sign("accounts", Verdict.BAD, "nobody may acknowledge an alarm on the wall", mend)]
+    return [Sign("accounts", Verdict.GOOD, f"{len(able)}, of them {len(acting)} may handle alarms")]
 
 
 #: A delivery that waits for so long wants somebody to look.

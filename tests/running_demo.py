@@ -108,6 +108,19 @@ class RunningDemo:
         assert match is not None
         return match[1]
 
+    def add_user(self, account: str, *options: str) -> str:
+        """The one-time password of a new account."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMPUSWATCH_")}
+        added = subprocess.run(
+            [sys.executable, "-m", "campuswatch", "users", "add", account, *options],
+            env={**environment, "CAMPUSWATCH_DATA": str(self.directory / "data")},
+            capture_output=True,
+            check=True,
+            timeout=60,
+            text=True,
+        )
+        return added.stdout.splitlines()[-1]
+
     def get(self, path: str, **params: Any) -> Any:
         answer = self.client.get(path, params=params)
         answer.raise_for_status()

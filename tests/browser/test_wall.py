@@ -13,7 +13,9 @@ from tests.running_demo import RunningDemo
 SOON_MS = 20_000
 
 
-async def _open(browser: Browser, demo: RunningDemo) -> tuple[Page, list[str]]:
+async def _open(
+    browser: Browser, demo: RunningDemo, *, account: str = "demo", password: str = ""
+) -> tuple[Page, list[str]]:
     page = await browser.new_page(viewport={"width": 1920, "height": 1080}, locale="zh-CN")
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -27,7 +29,7 @@ async def _open(browser: Browser, demo: RunningDemo) -> tuple[Page, list[str]]:
         ),
     )
     await page.goto(demo.url)
-    await sign_in(page, demo)
+    await sign_in(page, demo, account=account, password=password)
     await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=SOON_MS)
     return page, troubles
 
@@ -101,6 +103,60 @@ async def test_the_books_and_the_journals_are_on_the_wall_in_both_languages(
             demo.query, "DELETE FROM ledger_hour WHERE site_no = 0 AND received = 12 RETURNING hour"
         )
     await expect(books).to_have_attribute("data-state", "even", timeout=SOON_MS)
+    assert troubles == []
+    await page.close()
+
+
+async def test_who_signs_in_for_the_first_time_chooses_a_password_of_his_own(
+    browser: Browser, demo: RunningDemo
+) -> None:
+    one_time = await asyncio.to_thread(demo.add_user, "zhangwei", "--role", "operator", "--name", "张伟")
+    page = await browser.new_page(viewport={"width": 420, "height": 800})  # on a telephone
+    await page.goto(demo.url)
+    await sign_in(page, demo, account="zhangwei", password="wrong")
+    await expect(page.get_by_test_id("sign-in-wrong")).to_contain_text("账号或密码错误", timeout=SOON_MS)
+    await page.get_by_test_id("lang-switch").click()
+    await sign_in(page, demo, account="zhangwei", password=one_time)
+    form = page.get_by_test_id("password-form")
+    await expect(form).to_contain_text("Somebody else made this password", timeout=SOON_MS)
+    await page.get_by_test_id("old-password").fill(one_time)
+    for field in ("new-password", "again-password"):
+        await page.get_by_test_id(field).fill("a sentence of my own")
+    await page.get_by_test_id("password-submit").click()
+    menu = page.get_by_test_id("account-menu")
+    await expect(menu).to_contain_text("张伟", timeout=SOON_MS)
+    await expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=SOON_MS)
+    await menu.click()
+    await page.get_by_test_id("sign-out").click()
+    await expect(page.get_by_test_id("account")).to_be_visible(timeout=SOON_MS)
+    await page.reload()
+    await sign_in(page, demo, account="zhangwei", password="a sentence of my own")
+    await expect(menu).to_be_visible(timeout=SOON_MS)
+    await page.close()
+
+
+async def test_a_school_officer_sees_his_own_site_alone(browser: Browser, demo: RunningDemo) -> None:
+    options = ("--role", "school_officer", "--site", "s002", "--name", "王芳")
+    one_time = await asyncio.to_thread(demo.add_user, "wangfang", *options)
+    await asyncio.to_thread(
+        demo.query, "UPDATE account SET one_time_until = NULL WHERE account_id = %s RETURNING 1", "wangfang"
+    )
+    page, troubles = await _open(browser, demo, account="wangfang", password=one_time)
+    await expect(page.locator('[data-testid^="tile-"]')).to_have_count(1, timeout=SOON_MS)
+    await asyncio.to_thread(demo.publish, "campus/v1/s004/s004-btn-01/alarm", '{"alarm":"panic"}')
+    await asyncio.to_thread(demo.publish, "campus/v1/s002/s002-btn-01/alarm", '{"alarm":"panic"}')
+    takeover = page.get_by_test_id("takeover")
+    await expect(takeover).to_be_visible(timeout=SOON_MS)
+    own = await asyncio.to_thread(demo.get, "/sites/s002")
+    other = await asyncio.to_thread(demo.get, "/sites/s004")
+    await expect(takeover).to_contain_text(own["name"])
+    for route in ("incidents", "sites", "devices", "targets", "warnings", "maintenance"):
+        await page.goto(f"{demo.url}/#/{route}")
+        await expect(page.locator("main.stage .content").last).to_be_visible(timeout=SOON_MS)
+        await page.wait_for_timeout(300)
+        assert other["name"] not in await page.locator("body").inner_text(), route
+    for route in ("duty", "rules", "intake", "load", "audit", "delivery"):
+        await expect(page.get_by_test_id(f"nav-{route}")).to_have_count(0)
     assert troubles == []
     await page.close()
 

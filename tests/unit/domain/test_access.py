@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from domain.access import GRANTS, Permission, Principal, Role, permissions_of
 
 
@@ -40,3 +42,13 @@ def test_a_school_officer_reaches_his_own_sites_alone() -> None:
     assert not officer.reaches("s002")
     assert not officer.reaches("")
     assert _principal(Role.BUREAU).reaches("s002")
+
+
+def test_the_table_of_roles_in_the_docs_is_the_one_that_holds() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "users.md").read_text("utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| `")
+    ]
+    said = {row[0].strip("`"): row[2:] for row in rows if row[0].strip("`") in set(Permission)}
+    held = {one.value: ["x" if one in GRANTS[role] else "" for role in Role] for one in Permission}
+    assert said == held

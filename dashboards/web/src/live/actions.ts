@@ -8,6 +8,7 @@ import { incidentStateKey, isUnacknowledged, title } from '../words/incident'
 import { t } from '../words/language'
 import { tellDone, tellError } from './notices'
 import { operatorName } from './operator'
+import { may } from './session'
 import { take } from './wall'
 
 export interface Question {
@@ -25,6 +26,7 @@ export const busy = ref(new Set<string>())
 
 /** Acknowledging is one press; everything that ends something is asked again. */
 export async function act(incident: IncidentView, action: IncidentAction): Promise<void> {
+  if (!may(action === 'notes' ? 'note' : 'handle')) return
   if (action === 'acknowledge') await send(incident, action, '')
   else question.value = { action, incident }
 }
