@@ -28,8 +28,7 @@ _WELL_KNOWN = (
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """``name`` is what stands in timelines and in the audit. ``site_ids``: a school officer's sites; None = every site.
-    ``subject``: what the OpenID Connect provider calls this person. ``one_time_until``: the password was made by
-    somebody else and has to be changed by then.
+    ``one_time_until``: the password was made by somebody else and has to be changed by then.
     """
 
     account_id: str
@@ -37,7 +36,6 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     site_ids: tuple[str, ...] | None = None
     language: str = "zh"
-    subject: str | None = None
     has_password: bool = False
     one_time_until: datetime | None = None
     disabled_at: datetime | None = None

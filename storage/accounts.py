@@ -21,21 +21,19 @@ from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
 COLUMNS = (
-    "a.account_id, a.name, a.role, a.site_ids, a.language, a.subject, a.password_hash IS NOT NULL, a.one_time_until,"
-    " a.disabled_at"
+    "a.account_id, a.name, a.role, a.site_ids, a.language, a.password_hash IS NOT NULL, a.one_time_until, a.disabled_at"
 )
 
 
 def account_of(row: Sequence[Any]) -> Account:
     """A row of `COLUMNS`."""
-    account_id, name, role, site_ids, language, subject, has_password, one_time_until, disabled_at = row
+    account_id, name, role, site_ids, language, has_password, one_time_until, disabled_at = row
     return Account(
         account_id=account_id,
         name=name,
         role=Role(role),
         site_ids=None if site_ids is None else tuple(site_ids),
         language=language,
-        subject=subject,
         has_password=has_password,
         one_time_until=utc_or_none(one_time_until),
         disabled_at=utc_or_none(disabled_at),
@@ -65,25 +63,18 @@ async def account_and_hash(conn: Connection, account_id: str) -> tuple[Account, 
     return None if row is None else (account_of(row[:-1]), row[-1])
 
 
-async def account_by_subject(conn: Connection, subject: str) -> Account | None:
-    """Who goes by this name at the OpenID Connect provider."""
-    cursor = await conn.execute(f"SELECT {COLUMNS} FROM account AS a WHERE a.subject = %s", (subject,))
-    row = await cursor.fetchone()
-    return None if row is None else account_of(row)
-
-
 async def add_account(
     conn: Connection, account: Account, *, password_hash: str | None, actor: str, at: datetime, origin: str = ""
 ) -> None:
-    """:raises AccountRefused: it cannot be so, or account, name or subject are taken. :raises UnknownSite:"""
+    """:raises AccountRefused: it cannot be so, or account or name are taken. :raises UnknownSite:"""
     check_account(account)
     async with conn.transaction():
         await _check_sites(conn, account)
         try:
             async with conn.transaction():
                 await conn.execute(
-                    "INSERT INTO account (account_id, name, role, site_ids, password_hash, one_time_until, subject,"
-                    " language, made_at, made_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    "INSERT INTO account (account_id, name, role, site_ids, password_hash, one_time_until,"
+                    " language, made_at, made_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
                     (
                         account.account_id,
                         account.name,
@@ -91,7 +82,6 @@ async def add_account(
                         None if account.site_ids is None else list(account.site_ids),
                         password_hash,
                         account.one_time_until,
-                        account.subject,
                         account.language,
                         at,
                         actor,
@@ -106,7 +96,7 @@ async def add_account(
 
 
 async def change_account(conn: Connection, account: Account, *, actor: str, at: datetime, origin: str = "") -> Account:
-    """Name, role, sites, language and subject as ``account`` has them. It holds from the next request on.
+    """Name, role, sites and language as ``account`` has them. It holds from the next request on.
 
     :raises UnknownAccount: :raises AccountRefused: :raises UnknownSite:
     """
@@ -119,14 +109,12 @@ async def change_account(conn: Connection, account: Account, *, actor: str, at: 
         try:
             async with conn.transaction():
                 await conn.execute(
-                    "UPDATE account SET name = %s, role = %s, site_ids = %s, language = %s, subject = %s"
-                    " WHERE account_id = %s",
+                    "UPDATE account SET name = %s, role = %s, site_ids = %s, language = %s WHERE account_id = %s",
                     (
                         account.name,
                         account.role.value,
                         None if account.site_ids is None else list(account.site_ids),
                         account.language,
-                        account.subject,
                         account.account_id,
                     ),
                 )
@@ -240,12 +228,10 @@ def _taken(error: UniqueViolation, account: Account) -> str:
     constraint = error.diag.constraint_name or ""
     if constraint.startswith("account_name"):
         return f"another account has the name {account.name}; the audit has to tell them apart"
-    if constraint.startswith("account_subject"):
-        return f"another account belongs to {account.subject}"
     return f"there is an account {account.account_id} already"
 
 
 def _told(account: Account) -> dict[str, Any]:
     """What the audit says of an account."""
     kept = msgspec.to_builtins(account)
-    return {name: kept[name] for name in ("name", "role", "site_ids", "language", "subject")}
+    return {name: kept[name] for name in ("name", "role", "site_ids", "language")}

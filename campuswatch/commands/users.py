@@ -47,8 +47,7 @@ def users() -> None:
 @click.option("--name", default="", help="As it stands in timelines and in the audit.  [default: ACCOUNT]")
 @click.option("--site", "sites", multiple=True, help="Of a school officer: a site; several times for several.")
 @click.option("--language", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
-@click.option("--subject", help="Who it is at the OpenID Connect provider.")
-@click.option("--no-password", is_flag=True, help="For a program, which gets a token, or for OpenID Connect alone.")
+@click.option("--no-password", is_flag=True, help="For a program, which gets a token.")
 @click.pass_obj
 def add_command(
     session: Session,
@@ -57,7 +56,6 @@ def add_command(
     name: str,
     sites: tuple[str, ...],
     language: str,
-    subject: str | None,
     no_password: bool,
 ) -> None:
     """Add ACCOUNT and print a one-time password, to be changed at the first sign-in."""
@@ -71,7 +69,6 @@ def add_command(
         role=Role(role),
         site_ids=tuple(dict.fromkeys(sites)) or None,
         language=language,
-        subject=subject,
         one_time_until=now + ONE_TIME if password else None,
     )
     password_hash = hashed(password) if password else None
@@ -87,7 +84,6 @@ def add_command(
 @click.option("--name", help="As it stands in timelines and in the audit from now on.")
 @click.option("--site", "sites", multiple=True, help="Of a school officer: instead of those that it has.")
 @click.option("--language", type=click.Choice(["zh", "en"]))
-@click.option("--subject", help="Who it is at the OpenID Connect provider; empty: nobody.")
 @click.pass_obj
 def change_command(
     session: Session,
@@ -96,7 +92,6 @@ def change_command(
     name: str | None,
     sites: tuple[str, ...],
     language: str | None,
-    subject: str | None,
 ) -> None:
     """Change ACCOUNT. It holds from the next request on."""
 
@@ -110,7 +105,6 @@ def change_command(
             name=name or before.name,
             site_ids=tuple(dict.fromkeys(sites)) or kept,
             language=language or before.language,
-            subject=before.subject if subject is None else subject or None,
         )
         return await change_account(conn, after, actor=actor_name(), at=datetime.now(UTC))
 

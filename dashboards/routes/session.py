@@ -24,7 +24,6 @@ def session_routes(services: Services, sign_in: SignIn) -> APIRouter:
             "sign_in": "required" if required else "off",
             "account": None if principal is None else shown_principal(principal),
             "csrf": csrf,
-            "provider": None,
         }
 
     @routes.get(

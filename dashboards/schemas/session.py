@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -54,5 +53,3 @@ class SessionReply(Reply):
     sign_in: Literal["required", "off"] = Field(description="`off`: nobody has to, and clients name themselves.")
     account: SignedInReply | None = Field(description="null: nobody is signed in.")
     csrf: str = Field(description="For `X-CSRF-Token`, with every change that a session makes.")
-    provider: str | None = Field(description="Where to sign in with an OpenID Connect provider; null: there is none.")
-    until: datetime | None = Field(default=None, description="When the session ends at the latest.")

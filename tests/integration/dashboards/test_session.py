@@ -72,7 +72,6 @@ async def test_nobody_is_told_that_he_is_nobody(client: httpx.AsyncClient) -> No
         "sign_in": "required",
         "account": None,
         "csrf": "",
-        "provider": None,
     }
     assert (await client.get("/wall")).status_code == 401
 

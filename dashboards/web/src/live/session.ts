@@ -30,7 +30,6 @@ interface Session {
   sign_in: 'required' | 'off'
   account: Account | null
   csrf: string
-  provider: string | null
 }
 
 const RETRY_MS = 2_000
@@ -44,7 +43,6 @@ export const over = ref(false)
 
 export const known = computed(() => session.value !== null)
 export const account = computed(() => session.value?.account ?? null)
-export const provider = computed(() => session.value?.provider ?? null)
 /** The wall may be shown: somebody is signed in and has a password of his own, or nobody has to. */
 export const entered = computed(
   () => session.value?.sign_in === 'off' || (account.value !== null && !account.value.must_change),

@@ -8,7 +8,6 @@ export const sessionEn: Record<keyof typeof sessionZh, string> = {
   'session.password': 'Password',
   'session.submit': 'Sign in',
   'session.busy': 'Signing in…',
-  'session.provider': 'Sign in with the identity provider',
   'session.wrong': 'Account or password is wrong.',
   'session.old_one_time': 'This one-time password is too old; have an administrator make another.',
   'session.wait': 'Too many tries failed; try again in {seconds} s.',

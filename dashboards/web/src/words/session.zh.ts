@@ -6,7 +6,6 @@ export const sessionZh = {
   'session.password': '密码',
   'session.submit': '登录',
   'session.busy': '正在登录…',
-  'session.provider': '统一身份认证登录',
   'session.wrong': '账号或密码错误。',
   'session.old_one_time': '一次性密码已过期，请让管理员重新生成。',
   'session.wait': '失败次数过多，请 {seconds} 秒后再试。',
