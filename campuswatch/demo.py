@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 import structlog
 
-from campuswatch.demo_cameras import camera_addresses, simulated_cameras
 from campuswatch.demo_accounts import ACCOUNT, password_file, read_secret
+from campuswatch.demo_cameras import camera_addresses, simulated_cameras
 from campuswatch.embedded import EmbeddedBroker, EmbeddedPostgres, EmbeddedServer
 from campuswatch.embedded.account import default_data_dir
 from campuswatch.journal import open_journal

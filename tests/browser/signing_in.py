@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.async_api import Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 from tests.running_demo import RunningDemo
 
@@ -16,3 +16,10 @@ async def sign_in(page: Page, demo: RunningDemo, *, account: str = "demo", passw
     await page.get_by_test_id("account").fill(account)
     await page.get_by_test_id("password").fill(password or demo.password)
     await page.get_by_test_id("password").press("Enter")
+
+
+async def let_in(context: BrowserContext, demo: RunningDemo) -> None:
+    """Signed in beforehand, for what is not about signing in."""
+    said = {"account": "demo", "password": demo.password}
+    answer = await context.request.post(f"{demo.url}/api/v1/session", data=said, headers={"origin": demo.url})
+    assert answer.ok, await answer.text()

@@ -8,6 +8,7 @@ import json
 from playwright.async_api import Browser, WebSocketRoute, expect
 
 from tests.browser.desk import OPERATOR, SOON_MS, incidents, open_desk
+from tests.browser.signing_in import let_in
 from tests.running_demo import RunningDemo
 
 
@@ -131,6 +132,7 @@ async def test_a_wrong_rule_is_told_by_its_line_and_a_right_one_is_kept(browser:
 async def test_a_silent_server_greys_the_wall_within_five_seconds(browser: Browser, demo: RunningDemo) -> None:
     """In the browser's own time, which the test moves on: a connection that is open and says nothing."""
     context = await browser.new_context(viewport={"width": 1920, "height": 1080})
+    await let_in(context, demo)
     page = await context.new_page()
     await page.clock.install()
     wall = await asyncio.to_thread(demo.get, "/wall")
