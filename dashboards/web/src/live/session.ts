@@ -105,7 +105,7 @@ export function may(permission: string): boolean {
 export const ofDistrict = computed(() => account.value === null || account.value.sites === null)
 
 const NEEDS: Partial<Record<Route, string>> = { intake: 'watch', load: 'load', audit: 'audit' }
-const DISTRICT: ReadonlySet<Route> = new Set<Route>(['duty', 'delivery', 'rules', 'intake', 'load', 'audit'])
+const DISTRICT: ReadonlySet<Route> = new Set<Route>(['patrol', 'duty', 'delivery', 'rules', 'intake', 'load', 'audit'])
 
 /** Whether a page is for whoever is signed in. The server decides; this only leaves out what it would refuse. */
 export function opens(route: Route): boolean {
