@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[3] / "dashboards" / "web" / "src"
-DICTIONARIES = {"zh": ("zh.ts", "pages.zh.ts"), "en": ("en.ts", "pages.en.ts")}
 
 _LINE = re.compile(
     r"^  '(?P<key>[^']+)':\s*(?P<quote>['\"])(?P<text>(?:\\.|(?!(?P=quote)).)*)(?P=quote),$", re.MULTILINE
@@ -22,8 +21,9 @@ _ALLOWED = {"switch.language"}
 
 def _words(language: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name in DICTIONARIES[language]:
-        text = (SOURCE / "words" / name).read_text("utf-8")
+    words = SOURCE / "words"
+    for path in (words / f"{language}.ts", *sorted(words.glob(f"*.{language}.ts"))):
+        name, text = path.name, path.read_text("utf-8")
         lines = list(_LINE.finditer(text))
         assert len(lines) == len(re.findall(r"^  '", text, re.MULTILINE)), f"{name} has a line that was not understood"
         for match in lines:
