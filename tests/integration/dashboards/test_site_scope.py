@@ -47,6 +47,7 @@ ASKED = {
     "get_post_reports": {"since": "2026-03-01T00:00:00Z", "until": "2026-03-05T00:00:00Z"},
     "get_rates": {"since": "2026-03-01T00:00:00Z", "by": "site"},
     "get_days": {"since": "2026-03-01T00:00:00Z"},
+    "get_camera_availability": {"since": "2026-03-01T00:00:00Z"},
     "get_compliance": {"standing": "all"},
     "get_compliance_report": {"from": "2026-03-01", "to": "2026-03-02", "by": "site"},
     "list_windows": {"state": "all"},
@@ -54,7 +55,7 @@ ASKED = {
     "list_self_tests": {"within_days": "400"},
 }
 #: Of every route that lists: what it shows of the own site, so that an empty list proves nothing.
-EMPTY_HERE = {"who", "get_days", "list_self_tests"}
+EMPTY_HERE = {"who", "get_days", "list_self_tests", "get_cameras", "get_camera_availability", "list_camera_hazards"}
 
 
 @pytest.fixture
