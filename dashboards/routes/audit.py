@@ -6,8 +6,8 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
+from dashboards.moments import Moment
 from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
@@ -41,8 +41,8 @@ def audit_routes(services: Services) -> APIRouter:
             Query(pattern=r"^[a-z_.]{1,64}$", description="`incident.acknowledged`, or `incident.` for all of a noun."),
         ] = None,
         subject: Annotated[Text | None, Query(max_length=200, description="Id of what it was done to.")] = None,
-        since: Annotated[AwareDatetime | None, Query(description="At this time or later.")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Before this time.")] = None,
+        since: Annotated[Moment | None, Query(description="At this time or later.")] = None,
+        until: Annotated[Moment | None, Query(description="Before this time.")] = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Response:

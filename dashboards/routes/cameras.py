@@ -11,8 +11,8 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as InPath
-from pydantic import AwareDatetime
 
+from dashboards.moments import Moment
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.people import sites, who
 from dashboards.problems import InvalidField, problem_responses
@@ -235,8 +235,8 @@ def camera_routes(services: Services) -> APIRouter:
         responses=problem_responses(422, 503),
     )
     async def get_camera_availability(
-        since: Annotated[AwareDatetime, Query(description="From then on.")],
-        until: Annotated[AwareDatetime | None, Query(description="Until then; without it until now.")] = None,
+        since: Annotated[Moment, Query(description="From then on.")],
+        until: Annotated[Moment | None, Query(description="Until then; without it until now.")] = None,
         by: Annotated[By, Query(description="What the figures are of.")] = "district",
         truth: Annotated[Truth | None, Query(description="One of the four.")] = None,
         site_id: Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,32}$", description="Of one site.")] = None,

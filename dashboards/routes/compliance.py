@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
+from dashboards.moments import Moment
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.people import current, sites
 from dashboards.problems import InvalidField, problem_responses
@@ -30,8 +30,8 @@ from storage.pool import Connection
 from storage.sites import get_site
 
 Target = Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="Of one target.")]
-Since = Annotated[AwareDatetime, Query(description="From then on.")]
-Until = Annotated[AwareDatetime | None, Query(description="Until then; without it until now.")]
+Since = Annotated[Moment, Query(description="From then on.")]
+Until = Annotated[Moment | None, Query(description="Until then; without it until now.")]
 _MOST_DAYS = 400
 
 
@@ -78,7 +78,7 @@ def compliance_routes(services: Services) -> APIRouter:
         responses=problem_responses(422, 503),
     )
     async def get_compliance(
-        at: Annotated[AwareDatetime | None, Query(description="A past moment; without it now.")] = None,
+        at: Annotated[Moment | None, Query(description="A past moment; without it now.")] = None,
         target_id: Target = None,
         standing: Annotated[
             Literal["troubled", "all"], Query(description="`troubled`: those that are not compliant or exempt.")

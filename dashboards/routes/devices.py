@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
+from dashboards.moments import Moment
 from dashboards.people import sites
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
@@ -94,8 +94,8 @@ def device_routes(services: Services) -> APIRouter:
     async def get_device_past(
         site_id: SiteId,
         device_id: DeviceId,
-        since: Annotated[AwareDatetime | None, Query(description="From this moment.")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="To this moment; left out: now.")] = None,
+        since: Annotated[Moment | None, Query(description="From this moment.")] = None,
+        until: Annotated[Moment | None, Query(description="To this moment; left out: now.")] = None,
     ) -> Response:
         end = until or services.clock.now()
         begin = since or end - _DAY

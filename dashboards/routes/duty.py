@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from dashboards.moments import Moment
 from dashboards.people import check_site
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
@@ -43,8 +44,8 @@ class StandInBody(BaseModel):
     instead_of: str = Field(default="", max_length=64)
     site_id: str = Field(default="", pattern=_SITE)
     role: DutyRole = DutyRole.LEADER
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
     note: Text = Field(default="", max_length=2000)
 
 
@@ -109,7 +110,7 @@ def duty_routes(services: Services) -> APIRouter:
         responses=problem_responses(422, 503),
     )
     async def who(
-        at: Annotated[AwareDatetime | None, Query(description="The moment; now without it.")] = None, site_id: Site = ""
+        at: Annotated[Moment | None, Query(description="The moment; now without it.")] = None, site_id: Site = ""
     ) -> Response:
         moment = at or services.clock.now()
         if site_id:
@@ -135,8 +136,8 @@ def duty_routes(services: Services) -> APIRouter:
         responses=problem_responses(422, 503),
     )
     async def list_shifts(
-        since: Annotated[AwareDatetime | None, Query(description="From when on.")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Until when.")] = None,
+        since: Annotated[Moment | None, Query(description="From when on.")] = None,
+        until: Annotated[Moment | None, Query(description="Until when.")] = None,
     ) -> Response:
         begin = since or services.clock.now()
         end = min(until or begin + timedelta(days=14), begin + _LONGEST)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AwareDatetime
 
+from dashboards.moments import Moment
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.people import ByWhom, check_site, sites
 from dashboards.problems import problem_responses
@@ -178,7 +178,7 @@ def guard_routes(services: Services) -> APIRouter:
     )
     async def cancel_shift(
         guard_id: GuardId,
-        starts_at: Annotated[AwareDatetime, Path(description="Its beginning.")],
+        starts_at: Annotated[Moment, Path(description="Its beginning.")],
         actor: ByWhom,
         version: SeenVersion,
     ) -> Response:

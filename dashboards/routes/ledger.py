@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
 from dashboards.journals import journal_view
+from dashboards.moments import Moment
 from dashboards.paging import Cursor, Limit, decode_cursor, page_of
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
@@ -59,10 +59,10 @@ def ledger_routes(services: Services) -> APIRouter:
             Query(description="Of one lane; `replay`: messages of the quarantine that were taken after all."),
         ] = None,
         since: Annotated[
-            AwareDatetime | None, Query(alias="from", description="First hour; 24 hours before `to` when left out.")
+            Moment | None, Query(alias="from", description="First hour; 24 hours before `to` when left out.")
         ] = None,
         until: Annotated[
-            AwareDatetime | None, Query(alias="to", description="Up to and without this time; now when left out.")
+            Moment | None, Query(alias="to", description="Up to and without this time; now when left out.")
         ] = None,
         uneven: Annotated[bool, Query(description="Only lines that do not balance; the totals are of all.")] = False,
         limit: Limit = 100,

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
+from dashboards.moments import Moment
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas.load import LoadReply
@@ -41,8 +41,8 @@ def load_routes(services: Services) -> APIRouter:
         responses=problem_responses(422, 503),
     )
     async def get_load(
-        since: Annotated[AwareDatetime | None, Query(description="At this time or later.")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Before this time; left out: now.")] = None,
+        since: Annotated[Moment | None, Query(description="At this time or later.")] = None,
+        until: Annotated[Moment | None, Query(description="Before this time; left out: now.")] = None,
         operators: Annotated[int | None, Query(ge=1, le=1000, description="How many are on duty at once.")] = None,
     ) -> Response:
         now = services.clock.now()

@@ -24,6 +24,8 @@ EXAMPLE_AT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 def storable(text: str) -> str:
     if "\x00" in text:
         raise PydanticCustomError("nul_character", "must not hold NUL characters")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise PydanticCustomError("surrogate", "must not hold halves of characters")
     return text
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from dashboards.moments import Moment
 from dashboards.schemas import ActionBody, Actor, Reasoned, Reply, Workstation, storable
 from domain.finding import Severity
 from domain.verification import Verification
@@ -42,7 +43,7 @@ class ShelveBody(BaseModel):
 
     actor: Actor
     workstation: Workstation = ""
-    until: AwareDatetime
+    until: Moment
     reason: Reasoned
 
 

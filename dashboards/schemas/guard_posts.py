@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from dashboards.moments import Moment
 from dashboards.schemas import Actor, Reply
 from dashboards.schemas.registry import Code, Edit, Name, Versioned
 
@@ -53,7 +54,7 @@ class PostReportBody(BaseModel):
 
     actor: Actor
     present: int = Field(ge=0, le=1000)
-    at: AwareDatetime | None = Field(default=None, description="Null: now. Not in the future, nor over a day ago.")
+    at: Moment | None = Field(default=None, description="Null: now. Not in the future, nor over a day ago.")
 
 
 class OfficerReply(Versioned):

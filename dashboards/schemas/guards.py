@@ -6,8 +6,9 @@ from datetime import date, datetime
 from typing import Annotated, Self
 
 from fastapi import Path
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from dashboards.moments import Moment
 from dashboards.schemas import Actor, Reply
 from dashboards.schemas.registry import Code, Day, Edit, Name, ShortId, SiteKey, Versioned, Words, wrong
 
@@ -105,8 +106,8 @@ class Shift(BaseModel):
 
     guard_id: ShortId
     site_id: SiteKey
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
 
     @model_validator(mode="after")
     def _ends_later(self) -> Self:
@@ -168,7 +169,7 @@ class CheckInBody(BaseModel):
     actor: Actor
     guard_id: ShortId
     site_id: SiteKey
-    at: AwareDatetime | None = Field(default=None, description="Null: now. Not in the future, nor over a day ago.")
+    at: Moment | None = Field(default=None, description="Null: now. Not in the future, nor over a day ago.")
 
 
 class CheckInsReply(Reply):

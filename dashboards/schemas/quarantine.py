@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from dashboards.moments import Moment
 from dashboards.schemas import Actor, Reply, Text
 from domain.device import DeviceKind
 from domain.observation import AlarmKind
@@ -63,8 +64,8 @@ class ReplayBody(BaseModel):
     reason: Reason | None = None
     site_id: Text | None = Field(default=None, max_length=128)
     device_id: Text | None = Field(default=None, max_length=128)
-    since: AwareDatetime | None = Field(default=None, description="Received at this time or later.")
-    until: AwareDatetime | None = Field(default=None, description="Received before this time.")
+    since: Moment | None = Field(default=None, description="Received at this time or later.")
+    until: Moment | None = Field(default=None, description="Received before this time.")
     after: int = Field(default=0, ge=0, le=2**63 - 1, description="`next` of the reply before.")
     limit: int = Field(default=1000, ge=1, le=1000)
     dry_run: bool = Field(default=False, description="Say what would become of them, and change nothing.")

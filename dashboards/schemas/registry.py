@@ -6,9 +6,10 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from dashboards.moments import Moment
 from dashboards.schemas import Actor, Reply
 
 ShortId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,32}$")]
@@ -25,9 +26,9 @@ Seen = Annotated[
     Field(description="`version` of what you saw; null to register what is not registered yet. 409 if it is another."),
 ]
 OfSite = Annotated[str | None, Query(pattern=r"^[a-z0-9-]{1,32}$", description="Of one site.")]
-AsOf = Annotated[AwareDatetime | None, Query(description="As it was registered at this time; without it now.")]
-Since = Annotated[AwareDatetime, Query(description="At this time or later.")]
-Until = Annotated[AwareDatetime, Query(description="Before this time.")]
+AsOf = Annotated[Moment | None, Query(description="As it was registered at this time; without it now.")]
+Since = Annotated[Moment, Query(description="At this time or later.")]
+Until = Annotated[Moment, Query(description="Before this time.")]
 SeenVersion = Annotated[int, Query(ge=1, le=2**63 - 1, description="`version` of what you saw; 409 if it is another.")]
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from dashboards.moments import Moment
 from dashboards.schemas import Reply, SignBody, Text
 from domain.report import ClockState, ReportKind
 
@@ -18,9 +19,7 @@ class ClockBody(SignBody):
     incident_id: UUID | None = None
     site_id: str = Field(default="", pattern=r"^[a-z0-9-]{0,32}$")
     subject: Text = Field(default="", max_length=200)
-    began_at: AwareDatetime | None = Field(
-        default=None, description="Missing = now; of an incident, when it was raised."
-    )
+    began_at: Moment | None = Field(default=None, description="Missing = now; of an incident, when it was raised.")
     reason: Text = Field(default="", max_length=500)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from dashboards.moments import Moment
 from dashboards.schemas import Actor, Reply, Text
 from domain.target import Standing
 
@@ -57,7 +58,7 @@ class TargetBody(BaseModel):
 
     actor: Actor
     reason: Annotated[Text, Field(min_length=1, max_length=500, description="Why it is changed.")]
-    starts_at: AwareDatetime | None = Field(default=None, description="Now or later; without it at once.")
+    starts_at: Moment | None = Field(default=None, description="Now or later; without it at once.")
     enabled: bool | None = Field(default=None, description="Whether it is asked for at all.")
     parameters: dict[str, Any] | None = Field(default=None, description="Figures to change; the others stay.")
     name_zh: Annotated[Text, Field(min_length=1, max_length=100)] | None = None

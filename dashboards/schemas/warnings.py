@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from dashboards.moments import Moment
 from dashboards.schemas import Reply, SignBody, Text
 from domain.early_warning import WarningLevel
 from domain.site import SiteKind
@@ -24,8 +25,8 @@ class WarningBody(SignBody):
     townships: list[Text] = Field(default=[], max_length=100)
     kinds: list[SiteKind] = Field(default=[], max_length=20)
     sites: list[Text] = Field(default=[], max_length=1000)
-    valid_from: AwareDatetime | None = Field(default=None, description="Missing = now.")
-    valid_until: AwareDatetime
+    valid_from: Moment | None = Field(default=None, description="Missing = now.")
+    valid_until: Moment
 
 
 class ReadBody(SignBody):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from dashboards.moments import Moment
 from dashboards.schemas import EXAMPLE_AT, Actor, Reasoned, Reply, Workstation
 from domain.device import DeviceKind
 from domain.finding import Severity
@@ -34,8 +35,8 @@ class WindowBody(BaseModel):
     device_id: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$", description="With its site.")
     rule: str = Field(default="", pattern=r"^[a-z0-9_]{0,64}$", description="Never one of life safety.")
     device_kind: DeviceKind | None = None
-    starts_at: AwareDatetime | None = Field(default=None, description="Left out: now.")
-    ends_at: AwareDatetime = Field(description="At most 31 days later.")
+    starts_at: Moment | None = Field(default=None, description="Left out: now.")
+    ends_at: Moment = Field(description="At most 31 days later.")
     reason: Reasoned
 
 
