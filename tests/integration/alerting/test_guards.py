@@ -190,9 +190,9 @@ async def test_an_incident_that_nobody_can_read_keeps_no_other_from_being_called
     bad, good = await _opened(conn, desk, "a", "b", rule="intrusion_alarm")
     await _spoil(conn, bad)
     escalator = Escalator(pool=pool, desk=desk, clock=clock, wake=asyncio.Event(), on_fault=faults)
-    await escalator.work_off()
+    while await escalator.work_off():  # a batch ends early where to say what failed took long
+        pass
     assert [d["incident_id"] for d in await deliveries(conn)] == [good]
-    assert await escalator.work_off() == 0
     assert faults.parts == ["escalator"]
 
 
