@@ -158,5 +158,7 @@ def of_line(incident: About, at_s: float, *, word: str, actor: str, detail: Mapp
         case _:
             what = recipient if detail.get("channel") == DeliveryChannel.WEBHOOK.value else DUTY
     text = str(detail.get("error", "")) or (actor if kind is HappeningKind.CHANGE else "")
-    proofs = () if kind is HappeningKind.FAILURE else (detail,)
+    # How many messages an acknowledgement still found queued is a matter of who came first within one moment.
+    told = {field: value for field, value in detail.items() if field != "cancelled"}
+    proofs = () if kind is HappeningKind.FAILURE else (told,)
     return of_incident(incident, at_s, kind, what, to=recipient, text=text, proofs=proofs)
