@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import psutil
 
 #: The server's own, in the order of the table. The rest plays the world outside.
-SERVER = ("supervisor", "broker", "postgresql", "alarm", "bulk", "alerting", "web")
-WORLD = ("fleet", "receivers")
+SERVER = ("supervisor", "broker", "postgresql", "alarm", "bulk", "alerting", "patrol", "web")
+WORLD = ("fleet", "receivers", "cameras")
 
 
 @dataclass(slots=True)
