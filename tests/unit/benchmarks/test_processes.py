@@ -7,13 +7,14 @@ import pytest
 from benchmarks.processes import SERVER, WORLD, part_of
 
 
-@pytest.mark.parametrize("role", ["alarm", "bulk", "alerting", "web"])
+@pytest.mark.parametrize("role", ["alarm", "bulk", "alerting", "patrol", "web"])
 def test_a_role_is_known_by_its_option(role: str) -> None:
     assert part_of(["python", "-m", "campuswatch", "run", "--role", role]) == role
 
 
 def test_simulators_are_not_the_server() -> None:
-    parts = {part_of(["python", "-m", "campuswatch", "sim", name, "--port", "1"]) for name in ("fleet", "receivers")}
+    names = ("fleet", "receivers", "cameras")
+    parts = {part_of(["python", "-m", "campuswatch", "sim", name, "--port", "1"]) for name in names}
     assert parts == set(WORLD)
     assert not parts & set(SERVER)
 
