@@ -56,7 +56,9 @@ def _measure(stretch: Stretch, stage: Stage, sheet: Sheet) -> None:
     sheet.rows.append((name, observations, wall_s, cpu_s, cpu_s / observations * 1e6, cpu_s / alone_s))
     sheet.figures[name] = {"wall_s": wall_s, "cpu_s": cpu_s, "alone_s": alone_s, "observations": observations}
     told = [one.what for one in happenings if one.rule == "one_key_alarm"]
-    if sorted(told) != ["duty", "education", "one_key_alarm", "police"]:
+    # Nobody takes it, so the leader is called again and again; the links are told once.
+    once = sorted(word for word in told if word != "duty")
+    if once != ["education", "one_key_alarm", "police"] or "duty" not in told:
         sheet.faults.append(f"{name}: of the button that was pressed came {told}")
 
 
