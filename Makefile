@@ -9,8 +9,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 ARGS ?=
 TESTS ?=
 
-# Tests of whole installations, with a clock beside them: they get the machine to themselves. All others share its cores.
-ALONE := tests/acceptance/live $(wildcard tests/acceptance/test_*.py) tests/browser tests/chaos
+# Tests of whole installations, with a clock beside them, two at a time: the first plays in real time, and mostly waits.
+WHOLE := tests/acceptance/live tests/browser $(wildcard tests/acceptance/test_*.py)
+# They get the machine to themselves. All others share its cores.
+ALONE := tests/chaos
 
 VENV := .venv
 PIP := $(VENV)/bin/pip --disable-pip-version-check --no-input
@@ -36,7 +38,8 @@ install: $(RUNNABLE) $(PAGES) ## Install campuswatch with its embedded broker an
 .PHONY: test
 test: debian-packages timescale $(TESTABLE) $(PAGES) $(if $(TESTS),,wheel-test) ## Run all tests on real servers (TESTS=tests/unit for some)
 ifeq ($(strip $(TESTS)),)
-	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile $(ALONE:%=--ignore=%)
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile $(WHOLE:%=--ignore=%) $(ALONE:%=--ignore=%)
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile $(WHOLE)
 	$(VENV)/bin/python -m pytest $(ALONE)
 else
 	$(VENV)/bin/python -m pytest $(TESTS)
