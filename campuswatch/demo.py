@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from campuswatch.demo_accounts import ACCOUNT, password_file, read_secret
 from campuswatch.demo_cameras import camera_addresses, simulated_cameras
 from campuswatch.embedded import EmbeddedBroker, EmbeddedPostgres, EmbeddedServer
 from campuswatch.embedded.account import default_data_dir
+from campuswatch.free_ports import FreePorts, is_free
 from campuswatch.journal import open_journal
 from campuswatch.secrets import kept_secret
 from campuswatch.settings import Settings
@@ -53,7 +53,8 @@ class Demo:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         started: list[Worker | EmbeddedServer] = []
-        running = asyncio.create_task(self._start_and_watch(started), name="demo")
+        ports = FreePorts()
+        running = asyncio.create_task(self._start_and_watch(started, ports), name="demo")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
             await asyncio.wait({running, stopping}, timeout=None, return_when=asyncio.FIRST_COMPLETED)
@@ -69,11 +70,12 @@ class Demo:
             stopping.cancel()
             await asyncio.wait({running, stopping})
             await self._stop(started)
+            ports.close()
         return 0
 
     # -- up ---------------------------------------------------------------------------------------------------------
 
-    async def _start_and_watch(self, started: list[Worker | EmbeddedServer]) -> None:
+    async def _start_and_watch(self, started: list[Worker | EmbeddedServer], ports: FreePorts) -> None:
         began = time.monotonic()
         web_port = self.port or self.settings.web.port
         _check_free(web_port, "--port")
@@ -96,8 +98,8 @@ class Demo:
                 started.append(server)
                 tasks.create_task(server.start(), name=f"start {server.name}")
 
-        receivers_port = _free_ports(1, near=8090)
-        metrics_port = _free_ports(len(ROLES) - 1, near=self.settings.metrics.port)
+        receivers_port = ports.row(1, near=8090)
+        metrics_port = ports.row(len(ROLES) - 1, near=self.settings.metrics.port)
         secret = kept_secret(data / "demo-link-secret")
         phone = f"json://127.0.0.1:{receivers_port}/phone" if self.simulate else ""
         environment = {
@@ -113,7 +115,7 @@ class Demo:
                 environment[f"CAMPUSWATCH_LINKS__{link}__URL"] = f"http://127.0.0.1:{receivers_port}/{link.lower()}"
                 environment[f"CAMPUSWATCH_LINKS__{link}__SECRET"] = secret
         pictures = simulated_cameras(self.sites) if self.simulate and self.cameras else None
-        camera_ports = _free_ports(2, near=8093) if pictures else 0
+        camera_ports = ports.row(2, near=8093) if pictures else 0
         if pictures:
             environment |= pictures.environment(self.settings)
         await self._prepare(environment, phone, camera_ports)
@@ -272,21 +274,5 @@ async def _until_said(port: int, path: str, said: bytes, trouble: str) -> None:
 
 
 def _check_free(port: int, option: str) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise EmbeddedError(
-                f"port {port} is taken by another program; end it, or choose another one with {option}"
-            ) from error
-
-
-def _free_ports(count: int, *, near: int) -> int:
-    """The first of ``count`` free ports in a row, at ``near`` or after it."""
-    for first in range(near, near + 200):
-        with suppress(EmbeddedError):
-            for port in range(first, first + count):
-                _check_free(port, "")
-            return first
-    raise EmbeddedError(f"no {count} free ports in a row between {near} and {near + 200}")
+    if not is_free(port):
+        raise EmbeddedError(f"port {port} is taken by another program; end it, or choose another one with {option}")
