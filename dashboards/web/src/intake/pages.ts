@@ -4,6 +4,7 @@ import { ref, shallowRef } from 'vue'
 
 import type { Page } from '../api/types'
 import { errorText } from '../live/notices'
+import { t } from '../words/language'
 
 export function paged<Item>(fetchPage: (cursor: string | null) => Promise<Page<Item>>) {
   const items = shallowRef<Item[]>([])
@@ -23,7 +24,7 @@ export function paged<Item>(fetchPage: (cursor: string | null) => Promise<Page<I
       next.value = page.next_cursor
       failure.value = ''
     } catch (error) {
-      if (mine === round) failure.value = errorText(error)
+      if (mine === round) failure.value = t('error.load', { detail: errorText(error) })
     } finally {
       if (mine === round) loading.value = false
     }
