@@ -18,7 +18,7 @@ from detectors.documents.registered import Registered, strangers
 from detectors.documents.schema import schema
 from detectors.documents.shipped import shipped
 from domain.clock import Clock
-from domain.errors import RuleRefused, UnknownRule
+from domain.errors import RuleConflict, RuleGuarded, RuleRefused, UnknownRule
 from domain.markup import nearest
 from storage.pool import Connection, Pool, wrapped_errors
 from storage.rules import RuleVersion, device_keys, load_site_facts, newest_versions, put_rule, rule_versions
@@ -79,6 +79,22 @@ async def change(
     )
 
 
+async def check_guard(conn: Connection, document: RuleDocument, expected: int) -> None:
+    """Whoever may change rules, but none of life safety, neither makes one nor takes anything from one.
+
+    :raises RuleGuarded: ``document`` is one, or the version that it replaces. :raises RuleConflict: that is no more the
+    newest one.
+    """
+    try:
+        newest = (await all_versions(conn, document.name))[0]
+    except UnknownRule:
+        newest = None
+    if newest is not None and newest.version != expected:
+        raise RuleConflict(f"rule {document.name} is at version {newest.version} by now")
+    if document.header.life_safety or (newest is not None and newest.document.get("life_safety", False)):
+        raise RuleGuarded(f"{document.name} is a rule of life safety: to change it asks for «life_safety»")
+
+
 async def strangers_of(conn: Connection, document: RuleDocument) -> list[Fault]:
     """What the rule watches and nobody has registered."""
     watch = document.header.watch
@@ -114,18 +130,26 @@ class WebRules:
     def schema(self) -> Mapping[str, Any]:
         return schema()
 
-    async def put(self, rule: str, said: object, *, expected: int, reason: str, by: Who) -> RuleVersion:
+    async def put(
+        self, rule: str, said: object, *, expected: int, reason: str, by: Who, guarded: bool = False
+    ) -> RuleVersion:
         document = read_said(said)
         if document.name != rule:
             raise RuleRefused([f"rule: expected {rule}, as the address has it; got {document.name}"])
         async with wrapped_errors(), self._pool.connection() as conn:
+            if guarded:
+                await check_guard(conn, document, expected)
             if wrong := await strangers_of(conn, document):
                 raise RuleRefused(unlocated(wrong))
             return await self._change(conn, document, expected, reason, by)
 
-    async def switch(self, rule: str, on: bool, *, expected: int, reason: str, by: Who) -> RuleVersion:
+    async def switch(
+        self, rule: str, on: bool, *, expected: int, reason: str, by: Who, guarded: bool = False
+    ) -> RuleVersion:
         async with wrapped_errors(), self._pool.connection() as conn:
             newest = (await all_versions(conn, rule))[0]
+            if guarded:
+                await check_guard(conn, document_of(newest), expected)
             document = enabled(document_of(msgspec.structs.replace(newest, enabled=True)), on)
             return await self._change(conn, document, expected, reason, by)
 

@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
+from dashboards.account_desk import AccountDesk
 from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer, Responder, RuleKeeper
 from dashboards.entry import Entry, install_entry
 from dashboards.guard import Guard
@@ -19,10 +20,12 @@ from dashboards.liaison import Liaison
 from dashboards.metrics import RequestTiming, WebMetrics
 from dashboards.openapi import DESCRIPTION, TAGS, install_openapi
 from dashboards.pages import Pages
+from dashboards.passwords import Passwords
 from dashboards.permissions import declared
 from dashboards.problems import LastResort, install_problem_handlers
 from dashboards.reader import Reader
 from dashboards.routes import API_PREFIX
+from dashboards.routes.accounts import account_routes
 from dashboards.routes.answers import answer_routes
 from dashboards.routes.attachments import attachment_routes
 from dashboards.routes.audit import audit_routes
@@ -39,6 +42,7 @@ from dashboards.routes.incidents import incident_routes
 from dashboards.routes.ledger import ledger_routes
 from dashboards.routes.links import link_routes
 from dashboards.routes.load import load_routes
+from dashboards.routes.own_account import own_account_routes
 from dashboards.routes.patrol_rounds import patrol_routes
 from dashboards.routes.premises import premises_routes
 from dashboards.routes.quarantine import quarantine_routes
@@ -103,7 +107,9 @@ def create_app(
         else None
     )
     entry = Entry(identities, reader=reader, clock=clock, metrics=metrics)
-    sign_in = SignIn(reader=reader, clock=clock, metrics=metrics, lasts=settings.session_lasts)
+    passwords = Passwords()
+    sign_in = SignIn(reader=reader, clock=clock, metrics=metrics, lasts=settings.session_lasts, passwords=passwords)
+    accounts = AccountDesk(reader=reader, clock=clock, passwords=passwords, idle=settings.session_idle)
     stream = Stream(reader=reader, settings=settings, clock=clock, metrics=metrics, journals=known)
     services = Services(
         reader=reader,
@@ -149,6 +155,8 @@ def create_app(
     )
     for routes in (
         session_routes(services, sign_in),
+        own_account_routes(accounts),
+        account_routes(accounts),
         wall_routes(services),
         site_routes(services),
         device_routes(services),

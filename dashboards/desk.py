@@ -198,17 +198,24 @@ class RuleKeeper(Protocol):
     def schema(self) -> Mapping[str, object]:
         """The JSON Schema of a rule."""
 
-    async def put(self, rule: str, said: object, *, expected: int, reason: str, by: Who) -> RuleVersion:
+    async def put(
+        self, rule: str, said: object, *, expected: int, reason: str, by: Who, guarded: bool = False
+    ) -> RuleVersion:
         """Add a version, in force.
 
+        :param guarded: whoever asks may not change rules of life safety.
+        :raises RuleGuarded: it is one, or was one.
         :raises RuleRefused: it is wrong; what was in force stays so.
         :raises RuleConflict: ``expected`` is not the newest version.
         """
 
-    async def switch(self, rule: str, on: bool, *, expected: int, reason: str, by: Who) -> RuleVersion:
+    async def switch(
+        self, rule: str, on: bool, *, expected: int, reason: str, by: Who, guarded: bool = False
+    ) -> RuleVersion:
         """Add the newest version once more, in force or not.
 
         :raises UnknownRule: there is none of this name.
+        :raises RuleGuarded: it is one of life safety.
         :raises RuleRefused: it may not be switched off.
         :raises RuleConflict: ``expected`` is not the newest version.
         """

@@ -22,6 +22,7 @@ Times are RFC 3339 in UTC. Lists come in pages: `next_cursor` of one is `cursor`
 
 TAGS = [
     {"name": "session", "description": "Signing in, and who one is."},
+    {"name": "accounts", "description": "Who may use the control room, and tokens of programs. For administrators."},
     {"name": "wall", "description": "All sites at one glance."},
     {"name": "stream", "description": "The wall and the queue as they change."},
     {"name": "incidents", "description": "What people handle. States follow ISA-18.2 / IEC 62682."},

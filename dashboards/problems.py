@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import (
     AccountError,
+    AccountRefused,
     AttachmentRefused,
     DefinitionRefused,
     DutyError,
@@ -31,6 +32,7 @@ from domain.errors import (
     ResponsePlanError,
     RoundRefused,
     RuleConflict,
+    RuleGuarded,
     RuleRefused,
     SignatureRefused,
     SignInRefused,
@@ -259,6 +261,10 @@ async def _on_rule_refused(_request: Request, error: Exception) -> Response:
     return invalid([FieldError(field=field if text else "document", message=text or field) for field, _, text in told])
 
 
+async def _on_rule_guarded(_request: Request, error: Exception) -> Response:
+    return problem_response(403, str(error), name="not-permitted")
+
+
 async def _on_rule_conflict(_request: Request, error: Exception) -> Response:
     return problem_response(412, str(error), name="rule-changed")
 
@@ -286,6 +292,8 @@ async def _on_link_refused(_request: Request, error: Exception) -> Response:
 
 
 async def _on_account_error(_request: Request, error: Exception) -> Response:
+    if isinstance(error, AccountRefused) and error.field:
+        return invalid([FieldError(field=error.field, message=str(error))])
     return problem_response(409, str(error), name="account-refused")
 
 
@@ -321,6 +329,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         (KeyReused, _on_refused_field("idempotency-key")),
         (RegistryError, _on_registry_error),
         (RuleRefused, _on_rule_refused),
+        (RuleGuarded, _on_rule_guarded),
         (RuleConflict, _on_rule_conflict),
         (UnknownRule, _on_unknown),
         (UnknownLink, _on_unknown),

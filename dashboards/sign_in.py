@@ -28,10 +28,11 @@ _WRONG = "account or password is wrong"
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """Where somebody sits who signs in."""
+    """Where somebody sits who signs in. ``before``: the session that its browser had until now; it ends."""
 
     address: str
     agent: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,14 @@ class SignedIn:
 class SignIn:
     """:param lasts: how long a session lasts at most."""
 
-    def __init__(self, *, reader: Reader, clock: Clock, metrics: WebMetrics, lasts: timedelta) -> None:
+    def __init__(
+        self, *, reader: Reader, clock: Clock, metrics: WebMetrics, lasts: timedelta, passwords: Passwords
+    ) -> None:
         self._reader = reader
         self._clock = clock
         self._metrics = metrics
         self._lasts = lasts
-        self._passwords = Passwords()
+        self._passwords = passwords
 
     async def sign_in(self, written: str, password: str, where: From) -> SignedIn:
         """:raises SignInRefused: account or password is wrong, or it is too early for another try."""
@@ -61,26 +64,32 @@ class SignIn:
             raise SignInRefused("this one-time password is too old; have another one made")
         return await self.begin(account, where, how="password")
 
-    async def begin(self, account: Account, where: From, *, how: str) -> SignedIn:
+    async def begin(self, account: Account, where: From, *, how: str, at_most: timedelta | None = None) -> SignedIn:
         """A session of somebody who has proved who it is."""
+        lasts = self._lasts if at_most is None else min(self._lasts, at_most)
         session, now = new_session(), self._clock.now()
-        await self._reader.read(
-            lambda conn: begin_session(
-                conn,
-                kept(session),
-                account.account_id,
-                at=now,
-                expires_at=now + self._lasts,
-                address=network_of(where.address),
-                agent=where.agent,
-                actor=account.name,
-                origin=where.address,
-                how=how,
-            )
-        )
+
+        async def work(conn: Connection) -> None:
+            async with conn.transaction():
+                if where.before:
+                    await end_session(conn, kept(where.before), at=now, actor=account.name, origin=where.address)
+                await begin_session(
+                    conn,
+                    kept(session),
+                    account.account_id,
+                    at=now,
+                    expires_at=now + lasts,
+                    address=network_of(where.address),
+                    agent=where.agent,
+                    actor=account.name,
+                    origin=where.address,
+                    how=how,
+                )
+
+        await self._reader.read(work)
         self._metrics.sign_ins.labels("ok").inc()
         log.info("signed in", account=account.account_id, by=how)
-        return SignedIn(account, session, csrf_token(session), self._lasts)
+        return SignedIn(account, session, csrf_token(session), lasts)
 
     async def sign_out(self, session: str, *, actor: str, origin: str) -> None:
         now = self._clock.now()

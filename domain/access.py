@@ -44,7 +44,8 @@ class Permission(StrEnum):
     WARN = "warn"  # issue and lift early warnings
     READ_WARNING = "read_warning"  # say that a site has read a warning
     TARGETS = "targets"  # change targets
-    RULES = "rules"  # change rules
+    RULES = "rules"  # change rules, but for those of life safety
+    LIFE_SAFETY = "life_safety"  # change rules of life safety
     PATROL = "patrol"  # work through patrol rounds
     LOAD = "load"  # see the load on operators
     AUDIT = "audit"  # read the audit trail
@@ -90,6 +91,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     permissions: frozenset[Permission]
     sites: Sites = None
     must_change: bool = False
+    has_password: bool = False
     token: str = ""
     language: str = "zh"
 

@@ -15,6 +15,10 @@ from domain.errors import AccountRefused, PasswordRefused
 ONE_TIME = timedelta(days=7)
 SHORTEST, LONGEST = 10, 256
 LONGEST_TOKEN = timedelta(days=3660)
+#: Of a token that somebody makes for himself.
+LONGEST_OWN_TOKEN = timedelta(days=366)
+#: So many accounts there are at most, and so many tokens that hold of one account.
+MOST_ACCOUNTS, MOST_TOKENS = 5_000, 50
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 #: What guessers try first, of those that are long enough.
@@ -28,7 +32,8 @@ _WELL_KNOWN = (
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """``name`` is what stands in timelines and in the audit. ``site_ids``: a school officer's sites; None = every site.
-    ``one_time_until``: the password was made by somebody else and has to be changed by then.
+    ``one_time_until``: the password was made by somebody else and has to be changed by then. ``subject``: who it is at
+    the OpenID Connect provider; "" = he does not sign in there.
     """
 
     account_id: str
@@ -39,6 +44,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     has_password: bool = False
     one_time_until: datetime | None = None
     disabled_at: datetime | None = None
+    issuer: str = ""
+    subject: str = ""
 
     def principal(self, *, scope: frozenset[Permission] | None = None, token: str = "") -> Principal:
         """Who it is that asks. A token does not wait for the password to be changed."""
@@ -49,9 +56,34 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
             permissions=permissions_of(self.role, scope),
             sites=None if self.site_ids is None else frozenset(self.site_ids),
             must_change=not token and self.one_time_until is not None,
+            has_password=self.has_password,
             token=token,
             language=self.language,
         )
+
+
+class AccountView(Account, frozen=True, kw_only=True):
+    """An account as administrators see it. ``held_until``: too many tries failed, and the next may be made then."""
+
+    made_at: datetime
+    made_by: str
+    last_seen_at: datetime | None
+    sessions: int
+    tokens: int
+    held_until: datetime | None
+
+
+class SessionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A session that holds, without what it is. ``how``: `password` or `provider`."""
+
+    session_no: int
+    account_id: str
+    how: str
+    made_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    address: str
+    agent: str
 
 
 class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,11 +109,13 @@ def account_key(written: str) -> str:
 def check_account(account: Account) -> Account:
     """:raises AccountRefused: it cannot be so."""
     if not _ID.fullmatch(account.account_id):
-        raise AccountRefused("an account is called by 1 to 32 of a-z, 0-9, dot, - and _, a letter or figure first")
+        raise AccountRefused(
+            "an account is called by 1 to 32 of a-z, 0-9, dot, - and _, a letter or figure first", field="account"
+        )
     if not 0 < len(account.name.strip()) <= 64 or not account.name.isprintable():
-        raise AccountRefused("the name has 1 to 64 characters")
+        raise AccountRefused("the name has 1 to 64 characters", field="name")
     if (account.role is Role.SCHOOL_OFFICER) != bool(account.site_ids):
-        raise AccountRefused("a school officer has one site or more; nobody else is bound to sites")
+        raise AccountRefused("a school officer has one site or more; nobody else is bound to sites", field="sites")
     return account
 
 

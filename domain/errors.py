@@ -28,6 +28,7 @@
     ├── RuleError              a change of a rule is refused
     │   ├── UnknownRule
     │   ├── RuleRefused            the document is wrong (lists every fault)
+    │   ├── RuleGuarded            it is one of life safety, and whoever changes it may not
     │   └── RuleConflict           somebody else has changed it meanwhile
     ├── DutyError              a change of the roster is refused
     ├── ResponsePlanError      a plan of the graded response cannot be carried out (lists every fault)
@@ -205,6 +206,10 @@ class RuleRefused(RuleError):
         super().__init__("\n".join(problems))
 
 
+class RuleGuarded(RuleError):
+    """Rules of life safety ask for a permission of their own."""
+
+
 class RuleConflict(RuleError):
     """The rule was changed meanwhile; look at its newest version first."""
 
@@ -306,7 +311,14 @@ class UnknownAccount(AccountError):
 
 
 class AccountRefused(AccountError):
-    """The account cannot be so."""
+    """The account cannot be so.
+
+    ``field``: what of it; "" where it is none of its fields.
+    """
+
+    def __init__(self, message: str | None = None, *, field: str = "") -> None:
+        self.field = field
+        super().__init__(message)
 
 
 class PasswordRefused(AccountError):

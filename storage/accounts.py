@@ -13,7 +13,7 @@ import msgspec
 from psycopg.errors import UniqueViolation
 
 from domain.access import Role
-from domain.account import Account, check_account
+from domain.account import MOST_ACCOUNTS, Account, check_account
 from domain.errors import AccountRefused, UnknownAccount, UnknownSite
 from storage.audit_trail import append
 from storage.instants import utc_or_none
@@ -21,13 +21,16 @@ from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
 COLUMNS = (
-    "a.account_id, a.name, a.role, a.site_ids, a.language, a.password_hash IS NOT NULL, a.one_time_until, a.disabled_at"
+    "a.account_id, a.name, a.role, a.site_ids, a.language, a.password_hash IS NOT NULL, a.one_time_until,"
+    " a.disabled_at, coalesce(a.issuer, ''), coalesce(a.subject, '')"
 )
+#: Changes of accounts wait for each other: two administrators who disable one another leave one.
+_TURN = 0x63775F616363  # "cw_acc"
 
 
 def account_of(row: Sequence[Any]) -> Account:
     """A row of `COLUMNS`."""
-    account_id, name, role, site_ids, language, has_password, one_time_until, disabled_at = row
+    account_id, name, role, site_ids, language, has_password, one_time_until, disabled_at, issuer, subject = row
     return Account(
         account_id=account_id,
         name=name,
@@ -37,6 +40,8 @@ def account_of(row: Sequence[Any]) -> Account:
         has_password=has_password,
         one_time_until=utc_or_none(one_time_until),
         disabled_at=utc_or_none(disabled_at),
+        issuer=issuer,
+        subject=subject,
     )
 
 
@@ -54,6 +59,15 @@ async def get_account(conn: Connection, account_id: str) -> Account:
     return account_of(row)
 
 
+async def account_of_subject(conn: Connection, issuer: str, subject: str) -> Account | None:
+    """Who it is that the provider calls so; None: nobody of ours."""
+    cursor = await conn.execute(
+        f"SELECT {COLUMNS} FROM account AS a WHERE a.issuer = %s AND a.subject = %s", (issuer, subject)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else account_of(row)
+
+
 async def account_and_hash(conn: Connection, account_id: str) -> tuple[Account, str] | None:
     """What a password is held against; the hash is "" where the account has none. None: there is no such account."""
     cursor = await conn.execute(
@@ -69,12 +83,15 @@ async def add_account(
     """:raises AccountRefused: it cannot be so, or account or name are taken. :raises UnknownSite:"""
     check_account(account)
     async with conn.transaction():
+        await _turn(conn)
+        await _check_room(conn)
         await _check_sites(conn, account)
         try:
             async with conn.transaction():
                 await conn.execute(
                     "INSERT INTO account (account_id, name, role, site_ids, password_hash, one_time_until,"
-                    " language, made_at, made_by) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    " language, made_at, made_by, issuer, subject)"
+                    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, nullif(%s, ''), nullif(%s, ''))",
                     (
                         account.account_id,
                         account.name,
@@ -85,10 +102,12 @@ async def add_account(
                         account.language,
                         at,
                         actor,
+                        account.issuer,
+                        account.subject,
                     ),
                 )
         except UniqueViolation as error:
-            raise AccountRefused(_taken(error, account)) from error
+            raise _taken(error, account) from error
         await append(
             conn, at=at, actor=actor, origin=origin, action="account.added", subject=account.account_id,
             detail=_told(account),
@@ -96,7 +115,7 @@ async def add_account(
 
 
 async def change_account(conn: Connection, account: Account, *, actor: str, at: datetime, origin: str = "") -> Account:
-    """Name, role, sites and language as ``account`` has them. It holds from the next request on.
+    """Name, role, sites, language and subject as ``account`` has them. It holds from the next request on.
 
     :raises UnknownAccount: :raises AccountRefused: :raises UnknownSite:
     """
@@ -105,24 +124,30 @@ async def change_account(conn: Connection, account: Account, *, actor: str, at: 
         before = await _locked(conn, account.account_id)
         await _check_sites(conn, account)
         if before.role is Role.ADMINISTRATOR and account.role is not Role.ADMINISTRATOR:
-            await _check_another_administrator(conn, account.account_id)
+            await _check_another_administrator(conn, account.account_id, at=at)
         try:
             async with conn.transaction():
                 await conn.execute(
-                    "UPDATE account SET name = %s, role = %s, site_ids = %s, language = %s WHERE account_id = %s",
+                    "UPDATE account SET name = %s, role = %s, site_ids = %s, language = %s,"
+                    " issuer = nullif(%s, ''), subject = nullif(%s, '') WHERE account_id = %s",
                     (
                         account.name,
                         account.role.value,
                         None if account.site_ids is None else list(account.site_ids),
                         account.language,
+                        account.issuer,
+                        account.subject,
                         account.account_id,
                     ),
                 )
         except UniqueViolation as error:
-            raise AccountRefused(_taken(error, account)) from error
+            raise _taken(error, account) from error
         old, new = _told(before), _told(account)
-        changed = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
+        names = old.keys() | new.keys()
+        changed = {name: [old.get(name), new.get(name)] for name in sorted(names) if old.get(name) != new.get(name)}
         if changed:
+            if (before.issuer, before.subject) != (account.issuer, account.subject):
+                await _end_sessions(conn, account.account_id, at=at, how="provider")
             await append(
                 conn, at=at, actor=actor, origin=origin, action="account.changed", subject=account.account_id,
                 detail=changed,
@@ -176,7 +201,7 @@ async def disable_account(conn: Connection, account_id: str, *, actor: str, at: 
         if account.disabled_at is not None:
             raise AccountRefused(f"account {account_id} is disabled already")
         if account.role is Role.ADMINISTRATOR:
-            await _check_another_administrator(conn, account_id)
+            await _check_another_administrator(conn, account_id, at=at)
         await conn.execute("UPDATE account SET disabled_at = %s WHERE account_id = %s", (at, account_id))
         await _end_sessions(conn, account_id, at=at)
         await append(conn, at=at, actor=actor, origin=origin, action="account.disabled", subject=account_id)
@@ -193,19 +218,51 @@ async def enable_account(conn: Connection, account_id: str, *, actor: str, at: d
         await notify(conn, NoticeChannel.ACCOUNT, account_id)
 
 
+async def end_sessions(
+    conn: Connection, account_id: str, *, actor: str, at: datetime, origin: str = "", keep: bytes | None = None
+) -> int:
+    """All sessions of an account, but for the one whose hash is ``keep``; how many that were. Tokens stay.
+
+    :raises UnknownAccount:
+    """
+    async with conn.transaction():
+        await get_account(conn, account_id)
+        ended = await _end_sessions(conn, account_id, at=at, keep=keep)
+        if ended:
+            await append(
+                conn, at=at, actor=actor, origin=origin, action="session.all_ended", subject=account_id,
+                detail={"sessions": ended},
+            )  # fmt: skip
+            await notify(conn, NoticeChannel.ACCOUNT, account_id)
+    return ended
+
+
+async def _turn(conn: Connection) -> None:
+    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
+
+
 async def _locked(conn: Connection, account_id: str) -> Account:
+    await _turn(conn)
     await conn.execute("SELECT FROM account WHERE account_id = %s FOR UPDATE", (account_id,))
     return await get_account(conn, account_id)
 
 
-async def _check_another_administrator(conn: Connection, account_id: str) -> None:
+async def _check_another_administrator(conn: Connection, account_id: str, *, at: datetime) -> None:
+    """One who can come in with a password, whatever becomes of an OpenID Connect provider."""
     cursor = await conn.execute(
-        "SELECT account_id FROM account WHERE role = 'administrator' AND disabled_at IS NULL AND account_id <> %s"
-        " ORDER BY account_id FOR UPDATE",
-        (account_id,),
+        "SELECT FROM account WHERE role = 'administrator' AND disabled_at IS NULL AND account_id <> %s"
+        " AND password_hash IS NOT NULL AND (one_time_until IS NULL OR one_time_until > %s)",
+        (account_id, at),
     )
     if not await cursor.fetchall():
-        raise AccountRefused(f"{account_id} is the last administrator; add another one first")
+        raise AccountRefused(f"{account_id} is the last administrator with a password; add another one first")
+
+
+async def _check_room(conn: Connection) -> None:
+    cursor = await conn.execute("SELECT count(*) FROM account")
+    row = await cursor.fetchone()
+    if row is not None and row[0] >= MOST_ACCOUNTS:
+        raise AccountRefused(f"there are {MOST_ACCOUNTS} accounts already, and no more are kept")
 
 
 async def _check_sites(conn: Connection, account: Account) -> None:
@@ -217,21 +274,30 @@ async def _check_sites(conn: Connection, account: Account) -> None:
         raise UnknownSite(f"no such site: {', '.join(sorted(unknown))}")
 
 
-async def _end_sessions(conn: Connection, account_id: str, *, at: datetime, keep: bytes | None = None) -> None:
-    await conn.execute(
-        "UPDATE session SET ended_at = %s WHERE account_id = %s AND ended_at IS NULL AND hash IS DISTINCT FROM %s",
-        (at, account_id, keep),
+async def _end_sessions(
+    conn: Connection, account_id: str, *, at: datetime, keep: bytes | None = None, how: str | None = None
+) -> int:
+    cursor = await conn.execute(
+        "UPDATE session SET ended_at = %(at)s WHERE account_id = %(account)s AND ended_at IS NULL"
+        " AND expires_at > %(at)s AND hash IS DISTINCT FROM %(keep)s AND (%(how)s::text IS NULL OR how = %(how)s)",
+        {"at": at, "account": account_id, "keep": keep, "how": how},
     )
+    return cursor.rowcount
 
 
-def _taken(error: UniqueViolation, account: Account) -> str:
+def _taken(error: UniqueViolation, account: Account) -> AccountRefused:
     constraint = error.diag.constraint_name or ""
     if constraint.startswith("account_name"):
-        return f"another account has the name {account.name}; the audit has to tell them apart"
-    return f"there is an account {account.account_id} already"
+        return AccountRefused(
+            f"another account has the name {account.name}; the audit has to tell them apart", field="name"
+        )
+    if constraint == "account_subject":
+        return AccountRefused(f"another account is {account.subject} at the provider", field="subject")
+    return AccountRefused(f"there is an account {account.account_id} already", field="account")
 
 
 def _told(account: Account) -> dict[str, Any]:
     """What the audit says of an account."""
     kept = msgspec.to_builtins(account)
-    return {name: kept[name] for name in ("name", "role", "site_ids", "language")}
+    told = {name: kept[name] for name in ("name", "role", "site_ids", "language")}
+    return told | ({"subject": account.subject} if account.subject else {})

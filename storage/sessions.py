@@ -10,7 +10,7 @@ import msgspec
 from psycopg.errors import UniqueViolation
 
 from domain.access import Permission
-from domain.account import Account, ApiToken
+from domain.account import MOST_TOKENS, Account, ApiToken, SessionView
 from domain.errors import AccountRefused, UnknownAccount
 from storage.accounts import COLUMNS, account_of, get_account
 from storage.audit_trail import append
@@ -23,6 +23,7 @@ _SEEN_EVERY = timedelta(minutes=5)
 #: What is over is kept so long: from where somebody signed in lately says where he is at home.
 KEPT = timedelta(days=31)
 _COLUMNS = "token_no, account_id, name, permissions, made_at, made_by, expires_at, used_at, revoked_at"
+_MOST_LISTED = 500
 _PERMISSIONS = frozenset(one.value for one in Permission)
 
 
@@ -33,6 +34,7 @@ class KnownSession(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
     permissions: frozenset[Permission] | None = None
     token: str = ""
+    how: str = ""
 
 
 async def begin_session(
@@ -50,9 +52,9 @@ async def begin_session(
 ) -> None:
     async with conn.transaction():
         await conn.execute(
-            "INSERT INTO session (hash, account_id, made_at, seen_at, expires_at, address, agent)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            (hash_, account_id, at, at, expires_at, address, agent[:200]),
+            "INSERT INTO session (hash, account_id, made_at, seen_at, expires_at, address, agent, how)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            (hash_, account_id, at, at, expires_at, address, agent[:200], how),
         )
         await append(
             conn, at=at, actor=actor, origin=origin, action="session.begun", subject=account_id, detail={"by": how}
@@ -62,7 +64,7 @@ async def begin_session(
 async def session_of(conn: Connection, hash_: bytes, *, now: datetime, idle: timedelta) -> KnownSession | None:
     """The session with this hash, if it holds; that somebody uses it is written down now and then."""
     cursor = await conn.execute(
-        f"SELECT {COLUMNS}, s.seen_at, s.expires_at FROM session AS s JOIN account AS a USING (account_id)"
+        f"SELECT {COLUMNS}, s.seen_at, s.expires_at, s.how FROM session AS s JOIN account AS a USING (account_id)"
         " WHERE s.hash = %s AND s.ended_at IS NULL AND s.expires_at > %s AND s.seen_at > %s"
         " AND a.disabled_at IS NULL",
         (hash_, now, now - idle),
@@ -70,10 +72,10 @@ async def session_of(conn: Connection, hash_: bytes, *, now: datetime, idle: tim
     row = await cursor.fetchone()
     if row is None:
         return None
-    *of_account, seen_at, expires_at = row
+    *of_account, seen_at, expires_at, how = row
     if utc(seen_at) < now - min(_SEEN_EVERY, idle / 4):
         await conn.execute("UPDATE session SET seen_at = greatest(seen_at, %s) WHERE hash = %s", (now, hash_))
-    return KnownSession(account=account_of(of_account), until=utc(expires_at))
+    return KnownSession(account=account_of(of_account), until=utc(expires_at), how=how)
 
 
 async def end_session(conn: Connection, hash_: bytes, *, at: datetime, actor: str, origin: str) -> None:
@@ -86,6 +88,55 @@ async def end_session(conn: Connection, hash_: bytes, *, at: datetime, actor: st
         if row is not None:
             await append(conn, at=at, actor=actor, origin=origin, action="session.ended", subject=row[0])
             await notify(conn, NoticeChannel.ACCOUNT, row[0])
+
+
+async def end_numbered(
+    conn: Connection, session_no: int, *, of: str, at: datetime, actor: str, origin: str = ""
+) -> None:
+    """One session of the account ``of``. :raises UnknownAccount: it has none of this number that holds."""
+    async with conn.transaction():
+        cursor = await conn.execute(
+            "UPDATE session SET ended_at = %s WHERE session_no = %s AND account_id = %s AND ended_at IS NULL"
+            " AND expires_at > %s RETURNING session_no",
+            (at, session_no, of, at),
+        )
+        if await cursor.fetchone() is None:
+            raise UnknownAccount(f"account {of} has no session {session_no}")
+        await append(
+            conn, at=at, actor=actor, origin=origin, action="session.ended", subject=of,
+            detail={"session_no": session_no},
+        )  # fmt: skip
+        await notify(conn, NoticeChannel.ACCOUNT, of)
+
+
+async def list_sessions(conn: Connection, account_id: str, *, now: datetime, idle: timedelta) -> list[SessionView]:
+    """Those that hold, the one used last first."""
+    cursor = await conn.execute(
+        "SELECT session_no, account_id, how, made_at, seen_at, expires_at, address, agent FROM session"
+        " WHERE account_id = %s AND ended_at IS NULL AND expires_at > %s AND seen_at > %s"
+        " ORDER BY seen_at DESC, session_no DESC LIMIT %s",
+        (account_id, now, now - idle, _MOST_LISTED),
+    )
+    return [
+        SessionView(
+            session_no=number,
+            account_id=account,
+            how=how,
+            made_at=utc(made_at),
+            seen_at=utc(seen_at),
+            expires_at=utc(expires_at),
+            address=address,
+            agent=agent,
+        )
+        for number, account, how, made_at, seen_at, expires_at, address, agent in await cursor.fetchall()
+    ]
+
+
+async def number_of(conn: Connection, hash_: bytes) -> int | None:
+    """Of the session with this hash."""
+    cursor = await conn.execute("SELECT session_no FROM session WHERE hash = %s", (hash_,))
+    row = await cursor.fetchone()
+    return None if row is None else int(row[0])
 
 
 async def token_of(conn: Connection, hash_: bytes, *, now: datetime) -> KnownSession | None:
@@ -122,9 +173,17 @@ async def add_token(
     at: datetime,
     origin: str = "",
 ) -> int:
-    """Its number. :raises UnknownAccount: :raises AccountRefused: the account has a token of this name."""
+    """Its number. :raises UnknownAccount: :raises AccountRefused: the account has a token of this name, or too many."""
     async with conn.transaction():
+        await conn.execute("SELECT FROM account WHERE account_id = %s FOR UPDATE", (account_id,))
         await get_account(conn, account_id)
+        cursor = await conn.execute(
+            "SELECT count(*) FROM api_token WHERE account_id = %s AND revoked_at IS NULL AND expires_at > %s",
+            (account_id, at),
+        )
+        counted = await cursor.fetchone()
+        if counted is not None and counted[0] >= MOST_TOKENS:
+            raise AccountRefused(f"account {account_id} has {MOST_TOKENS} tokens; revoke one first")
         try:
             async with conn.transaction():
                 cursor = await conn.execute(
@@ -142,7 +201,7 @@ async def add_token(
                 )
                 row = await cursor.fetchone()
         except UniqueViolation as error:
-            raise AccountRefused(f"account {account_id} has a token called {name} already") from error
+            raise AccountRefused(f"account {account_id} has a token called {name} already", field="name") from error
         assert row is not None
         await append(
             conn, at=at, actor=actor, origin=origin, action="token.added", subject=account_id,
@@ -156,12 +215,17 @@ async def add_token(
     return int(row[0])
 
 
-async def revoke_token(conn: Connection, token_no: int, *, actor: str, at: datetime, origin: str = "") -> ApiToken:
-    """:raises UnknownAccount: there is no such token, or it was revoked before."""
+async def revoke_token(
+    conn: Connection, token_no: int, *, actor: str, at: datetime, origin: str = "", of: str | None = None
+) -> ApiToken:
+    """:param of: only if it is a token of this account. :raises UnknownAccount: there is no such token, or it was
+    revoked before.
+    """
     async with conn.transaction():
         cursor = await conn.execute(
-            f"UPDATE api_token SET revoked_at = %s WHERE token_no = %s AND revoked_at IS NULL RETURNING {_COLUMNS}",
-            (at, token_no),
+            "UPDATE api_token SET revoked_at = %(at)s WHERE token_no = %(number)s AND revoked_at IS NULL"
+            f" AND (%(of)s::text IS NULL OR account_id = %(of)s) RETURNING {_COLUMNS}",
+            {"at": at, "number": token_no, "of": of},
         )
         row = await cursor.fetchone()
         if row is None:
@@ -175,11 +239,14 @@ async def revoke_token(conn: Connection, token_no: int, *, actor: str, at: datet
     return token
 
 
-async def list_tokens(conn: Connection, account_id: str | None = None) -> list[ApiToken]:
+async def list_tokens(
+    conn: Connection, account_id: str | None = None, *, holding_at: datetime | None = None
+) -> list[ApiToken]:
+    """:param holding_at: only those that hold then."""
     cursor = await conn.execute(
-        f"SELECT {_COLUMNS} FROM api_token WHERE %(account)s::text IS NULL OR account_id = %(account)s"
-        " ORDER BY token_no",
-        {"account": account_id},
+        f"SELECT {_COLUMNS} FROM api_token WHERE (%(account)s::text IS NULL OR account_id = %(account)s)"
+        " AND (%(at)s::timestamptz IS NULL OR (revoked_at IS NULL AND expires_at > %(at)s)) ORDER BY token_no",
+        {"account": account_id, "at": holding_at},
     )
     return [_token(row) for row in await cursor.fetchall()]
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from domain.lockout import AT_HOME, FORGOTTEN_AFTER, Count, Failures
+from storage.accounts import get_account
+from storage.audit_trail import append
 from storage.instants import utc
 from storage.pool import Connection
 
@@ -52,6 +54,14 @@ async def forgive(conn: Connection, account_id: str) -> int:
         (f"account {account_id}", f"pair {account_id} "),
     )
     return cursor.rowcount
+
+
+async def unlock(conn: Connection, account_id: str, *, actor: str, at: datetime, origin: str = "") -> None:
+    """As `forgive`, and in the audit where anything was held. :raises UnknownAccount:"""
+    async with conn.transaction():
+        await get_account(conn, account_id)
+        if await forgive(conn, account_id):
+            await append(conn, at=at, actor=actor, origin=origin, action="account.unlocked", subject=account_id)
 
 
 async def at_home(conn: Connection, account_id: str, address: str, *, now: datetime) -> bool:

@@ -26,7 +26,7 @@ from storage.accounts import (
 )
 from storage.pool import Connection, connect, wrapped_errors
 from storage.sessions import add_token, list_tokens, revoke_token
-from storage.sign_ins import forgive
+from storage.sign_ins import unlock
 
 T = TypeVar("T")
 
@@ -126,7 +126,7 @@ def reset_command(session: Session, account: str) -> None:
             await set_password(
                 conn, account, hashed(password), one_time_until=now + ONE_TIME, actor=actor_name(), at=now
             )
-            await forgive(conn, account)
+            await unlock(conn, account, actor=actor_name(), at=now)
 
     _ask(session, work)
     _show(password)
@@ -155,12 +155,7 @@ def enable_command(session: Session, account: str) -> None:
 @click.pass_obj
 def unlock_command(session: Session, account: str) -> None:
     """Forget the failed tries to sign in as ACCOUNT."""
-
-    async def work(conn: Connection) -> None:
-        await get_account(conn, account)
-        await forgive(conn, account)
-
-    _ask(session, work)
+    _ask(session, lambda conn: unlock(conn, account, actor=actor_name(), at=datetime.now(UTC)))
     click.echo(f"account {account} may sign in at once")
 
 

@@ -8,11 +8,12 @@ import msgspec
 from fastapi import APIRouter, Body, Header, Path, Request, Response
 
 from dashboards.desk import RuleKeeper
-from dashboards.people import who
+from dashboards.people import current, who
 from dashboards.problems import InvalidField, problem_response, problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas.rules import RuleBody, RuleCheckReply, RuleDetailReply, RuleReply, RulesReply, RuleSwitchBody
 from dashboards.services import Services, json_reply
+from domain.access import Permission
 from storage.rules import RuleVersion
 
 RuleName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Name of a rule.")]
@@ -57,7 +58,7 @@ def rule_routes(services: Services, keeper: RuleKeeper) -> APIRouter:
         "/{rule}",
         summary="Change a rule, or write a new one",
         description="It is checked first; a wrong one is refused and the version before it stays in force. The lanes"
-        " take it up within moments, without a restart.",
+        " take it up within moments, without a restart. A rule of life safety asks for the permission `life_safety`.",
         response_model=RuleReply,
         responses=problem_responses(403, 404, 412, 413, 422, 428, 503),
     )
@@ -65,7 +66,9 @@ def rule_routes(services: Services, keeper: RuleKeeper) -> APIRouter:
         if if_match is None:
             return _which_version()
         by = await who(request, body.actor, workstation=body.workstation)
-        work = keeper.put(rule, body.document, expected=_version(if_match), reason=body.reason, by=by)
+        work = keeper.put(
+            rule, body.document, expected=_version(if_match), reason=body.reason, by=by, guarded=_guarded()
+        )
         written = await services.reader.within(work)
         return _tagged(json_reply(written), written)
 
@@ -73,7 +76,7 @@ def rule_routes(services: Services, keeper: RuleKeeper) -> APIRouter:
         if if_match is None:
             return _which_version()
         by = await who(request, body.actor, workstation=body.workstation)
-        work = keeper.switch(rule, on, expected=_version(if_match), reason=body.reason, by=by)
+        work = keeper.switch(rule, on, expected=_version(if_match), reason=body.reason, by=by, guarded=_guarded())
         written = await services.reader.within(work)
         return _tagged(json_reply(written), written)
 
@@ -99,6 +102,12 @@ def rule_routes(services: Services, keeper: RuleKeeper) -> APIRouter:
         return await switch(request, rule, body, if_match, on=True)
 
     return routes
+
+
+def _guarded() -> bool:
+    """Whether rules of life safety are not for whoever asks."""
+    principal = current()
+    return principal is not None and not principal.may(Permission.LIFE_SAFETY)
 
 
 def _version(if_match: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from dashboards.identities import COOKIE, SECURE_COOKIE, Identity
+from dashboards.identities import COOKIE, SECURE_COOKIE, Identity, shown
 from dashboards.passwords import csrf_token
 from dashboards.people import address_of, origin_of
 from dashboards.problems import problem_responses
@@ -48,7 +48,7 @@ def session_routes(services: Services, sign_in: SignIn) -> APIRouter:
         responses=problem_responses(401, 403, 409, 413, 422, 429, 503),
     )
     async def begin_session(request: Request, body: SignInBody) -> Response:
-        begun = await sign_in.sign_in(body.account, body.password, _where(request))
+        begun = await sign_in.sign_in(body.account, body.password, where(request))
         response = json_reply(told(begun.account.principal(), begun.csrf))
         set_session(response, request, begun)
         return response
@@ -80,7 +80,7 @@ def session_routes(services: Services, sign_in: SignIn) -> APIRouter:
         identity = _identity(request)
         if identity is not None:
             await sign_in.change_password(
-                identity.principal.account_id, body.old, body.new, session=identity.hash, where=_where(request)
+                identity.principal.account_id, body.old, body.new, session=identity.hash, where=where(request)
             )
             assert services.identities is not None
             services.identities.forget(identity.principal.account_id)
@@ -97,6 +97,7 @@ def shown_principal(principal: Principal) -> dict[str, object]:
         "permissions": sorted(principal.permissions),
         "sites": None if principal.sites is None else sorted(principal.sites),
         "must_change": principal.must_change,
+        "has_password": principal.has_password,
         "language": principal.language,
     }
 
@@ -121,5 +122,10 @@ def _identity(request: Request) -> Identity | None:
     return identity
 
 
-def _where(request: Request) -> From:
-    return From(address=address_of(request), agent=request.headers.get("user-agent", ""))
+def where(request: Request) -> From:
+    credential = shown(request)
+    return From(
+        address=address_of(request),
+        agent=request.headers.get("user-agent", ""),
+        before="" if credential is None or credential.is_token else credential.secret,
+    )

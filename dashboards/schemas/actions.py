@@ -29,11 +29,19 @@ class VerifyBody(ActionBody):
 class SeverityBody(ActionBody):
     """Another severity, by hand."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"actor": "值班员 张伟", "severity": "major", "note": "现场已核实"}]}
+    )
+
     severity: Severity
 
 
 class MergeBody(ActionBody):
     """Which incident to handle it under."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"actor": "值班员 张伟", "into": "0198f3a4-6f2e-7d7a-9c39-0d4cf5b8f001"}]}
+    )
 
     into: UUID
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from dashboards.schemas import EXAMPLE_AT, Reply
 from domain.delivery import DeliveryChannel, DeliveryState, Notice
@@ -14,52 +14,50 @@ from domain.finding import Category, Severity
 from domain.incident import IncidentState
 from domain.verification import Verification
 
+_EXAMPLE: dict[str, JsonValue] = {
+    "incident_id": "0198f3a4-6f2e-7d7a-9c39-0d4cf5b8f001",
+    "number": 1042,
+    "rule": "one_key_alarm",
+    "category": "panic",
+    "severity": "critical",
+    "life_safety": True,
+    "test": False,
+    "drill": False,
+    "site_id": "s001",
+    "site_name": "前黄实验学校",
+    "site_name_en": "Qianhuang Experimental School",
+    "device_id": "s001-btn-01",
+    "device_name": "门卫一键报警",
+    "place": "门卫室",
+    "state": "raised",
+    "raised_at": EXAMPLE_AT.isoformat(),
+    "last_event_at": EXAMPLE_AT.isoformat(),
+    "occurrences": 1,
+    "acknowledged_at": None,
+    "acknowledged_by": None,
+    "returned_at": None,
+    "reset_at": None,
+    "closed_at": None,
+    "detail": {},
+    "grade": None,
+    "verification": None,
+    "verification_reason": None,
+    "verified_at": None,
+    "verified_by": None,
+    "merged_into": None,
+    "shelved_until": None,
+    "shelved_by": None,
+    "shelve_reason": None,
+    "aside": False,
+}
+
 
 class IncidentReply(Reply):
     """An incident. States and their order: ISA-18.2 / IEC 62682."""
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "incident_id": "0198f3a4-6f2e-7d7a-9c39-0d4cf5b8f001",
-                    "number": 1042,
-                    "rule": "one_key_alarm",
-                    "category": "panic",
-                    "severity": "critical",
-                    "life_safety": True,
-                    "test": False,
-                    "drill": False,
-                    "site_id": "s001",
-                    "site_name": "前黄实验学校",
-                    "site_name_en": "Qianhuang Experimental School",
-                    "device_id": "s001-btn-01",
-                    "device_name": "门卫一键报警",
-                    "place": "门卫室",
-                    "state": "raised",
-                    "raised_at": EXAMPLE_AT.isoformat(),
-                    "last_event_at": EXAMPLE_AT.isoformat(),
-                    "occurrences": 1,
-                    "acknowledged_at": None,
-                    "acknowledged_by": None,
-                    "returned_at": None,
-                    "reset_at": None,
-                    "closed_at": None,
-                    "detail": {},
-                    "grade": None,
-                    "verification": None,
-                    "verification_reason": None,
-                    "verified_at": None,
-                    "verified_by": None,
-                    "merged_into": None,
-                    "shelved_until": None,
-                    "shelved_by": None,
-                    "shelve_reason": None,
-                    "aside": False,
-                }
-            ]
-        },
+        json_schema_extra={"examples": [_EXAMPLE]},
     )
 
     incident_id: UUID
@@ -149,6 +147,21 @@ class AttachmentReply(Reply):
 
 class IncidentDetailReply(IncidentReply):
     """An incident with what was done (the newest 500 entries), who was told, what is handled with it and attached."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    **_EXAMPLE,
+                    "timeline": [{"at": EXAMPLE_AT.isoformat(), "kind": "raised", "actor": "", "detail": {}}],
+                    "deliveries": [],
+                    "related": [],
+                    "attachments": [],
+                }
+            ]
+        },
+    )
 
     timeline: list[TimelineReply]
     deliveries: list[DeliveryReply]

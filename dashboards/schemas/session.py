@@ -44,6 +44,7 @@ class SignedInReply(Reply):
     permissions: list[Permission]
     sites: list[str] | None = Field(description="null: every site.")
     must_change: bool = Field(description="The password was made by somebody else: nothing else may be done before.")
+    has_password: bool = Field(description="Of his own; without one he signs in at the OpenID Connect provider.")
     language: Literal["zh", "en"]
 
 

@@ -32,6 +32,8 @@ PAGES = (
     ("intake", "intake"),
     ("load", "load"),
     ("audit", "audit"),
+    ("accounts/demo", "account-detail"),
+    ("account", "own-account"),
 )
 #: Pages fetch what they show: quiet for a moment means that it is there.
 _SETTLE_MS = 250

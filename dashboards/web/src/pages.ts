@@ -17,6 +17,8 @@ function later(load: () => Promise<{ default: Component }>): Component {
 }
 
 const LISTS: Record<Exclude<Route, 'wall'>, Component> = {
+  account: later(() => import('./accounts/OwnAccountPage.vue')),
+  accounts: later(() => import('./accounts/AccountsPage.vue')),
   audit: later(() => import('./audit/AuditPage.vue')),
   delivery: later(() => import('./delivery/DeliveryPage.vue')),
   devices: later(() => import('./registry/DevicesPage.vue')),

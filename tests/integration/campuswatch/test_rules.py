@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ from campuswatch.commands.rules import rules as rules_command
 from campuswatch.rulebook import BulkRules
 from campuswatch.rulekeeper import WebRules, all_rules, all_versions, change
 from dashboards.app import create_app
+from dashboards.settings import WebSettings
 from detectors.documents.form import RuleDocument
 from detectors.documents.reading import enabled, read_said, read_text
 from detectors.documents.shipped import shipped
 from detectors.engine import Engine
 from detectors.grounds import Grounds, Spot
 from detectors.rules import bulk_rules
+from domain.access import Role
 from domain.device import DeviceKind, RegisteredDevice
 from domain.errors import RuleConflict, UnknownRule
 from domain.finding import FindingKind
@@ -33,10 +36,19 @@ from domain.observation import Alarm, AlarmKind, Event, EventKind, Heartbeat, Re
 from storage.device_states import load_rule_states
 from storage.notices import NoticeChannel, listen
 from storage.observations import store_events, store_heartbeats, store_readings
-from storage.pool import Connection, connect, open_pool
+from storage.pool import Connection, KeptPool, connect, open_pool
 from storage.rules import newest_versions
 from tests.integration.alerting.ledgers import rows
-from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings
+from tests.integration.dashboards import accounts
+from tests.integration.dashboards.desks import (
+    Desk,
+    Registrar,
+    Replayer,
+    assessor,
+    responder,
+    signed_in_settings,
+    web_settings,
+)
 from tests.integration.dashboards.district import SetClock
 from tests.unit.detectors.sayings import START, alarm, at, event, heartbeat, reading, state_report
 
@@ -118,8 +130,8 @@ async def test_the_lane_takes_up_a_change_and_keeps_what_it_cannot_accept(conn: 
 # -- the API ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-async def client(database: str) -> AsyncIterator[httpx.AsyncClient]:
+@asynccontextmanager
+async def opened_api(database: str, settings: WebSettings) -> AsyncIterator[tuple[httpx.AsyncClient, KeptPool]]:
     clock = SetClock(at(0))
     async with open_pool(database, name="web") as pool:
         app = create_app(
@@ -129,14 +141,43 @@ async def client(database: str) -> AsyncIterator[httpx.AsyncClient]:
             replayer=Replayer(),
             responder=responder(pool, clock),
             assessor=assessor(pool, clock),
-            settings=web_settings(database),
+            settings=settings,
             clock=clock,
             version="0.1.0",
             rules=WebRules(pool, clock),
         )
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost/api/v1") as opened:
-            yield opened
+            yield opened, pool
+
+
+@pytest.fixture
+async def client(database: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with opened_api(database, web_settings(database)) as (opened, _):
+        yield opened
+
+
+async def test_who_may_change_rules_changes_none_of_life_safety(plain_database: str) -> None:
+    async with opened_api(plain_database, signed_in_settings(plain_database)) as (client, pool):
+        await accounts.add(pool, "integrator", Role.INTEGRATOR)
+        await accounts.add(pool, "admin", Role.ADMINISTRATOR)
+        integrator = accounts.bearer(await accounts.token(pool, "integrator"))
+        admin = accounts.bearer(await accounts.token(pool, "admin"))
+
+        async def put(name: str, document: object, version: int, who: dict[str, str]) -> int:
+            body = {"reason": "试用", "document": document}
+            headers = {**who, "If-Match": f'"{version}"'}
+            return (await client.put(f"/rules/{name}", json=body, headers=headers)).status_code
+
+        smoke = shipped()["smoke_alarm"].said
+        assert await put("smoke_alarm", smoke, 0, integrator) == 403
+        assert await put("warm", warm().said, 0, integrator) == 200
+        assert await put("smoke_two", {**smoke, "rule": "smoke_two"}, 0, integrator) == 403
+        assert await put("smoke_alarm", smoke, 0, admin) == 200
+        assert await put("smoke_alarm", smoke, 0, integrator) == 412
+        off = {"reason": "太吵"}
+        answer = await client.post("/rules/smoke_alarm/disable", json=off, headers={**integrator, "If-Match": '"1"'})
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (403, "not-permitted")
 
 
 async def test_a_rule_is_written_changed_and_switched_off_over_the_api(client: httpx.AsyncClient) -> None:

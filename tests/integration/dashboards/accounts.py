@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+import httpx
+
 from dashboards.passwords import hashed, kept, new_token
 from domain.access import Permission, Role
 from domain.account import Account
@@ -61,6 +63,19 @@ async def token(pool: KeptPool, account_id: str, *, only: Iterable[Permission] |
             at=NOW,
         )
     return secret
+
+
+async def sign_in(
+    client: httpx.AsyncClient, account: str = "zhangwei", password: str = PASSWORD, **headers: str
+) -> httpx.Response:
+    """As a page of ours does."""
+    body = {"account": account, "password": password}
+    return await client.post("/session", json=body, headers={"origin": "http://localhost", **headers})
+
+
+async def csrf(client: httpx.AsyncClient) -> dict[str, str]:
+    """What goes with each change of who is signed in."""
+    return {"x-csrf-token": (await client.get("/session")).json()["csrf"]}
 
 
 def bearer(secret: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ export interface Account {
   /** null: every site. */
   sites: string[] | null
   must_change: boolean
+  has_password: boolean
   language: 'zh' | 'en'
 }
 
@@ -104,11 +105,15 @@ export function may(permission: string): boolean {
 /** Somebody who is bound to sites sees nothing that is of the whole district. */
 export const ofDistrict = computed(() => account.value === null || account.value.sites === null)
 
-const NEEDS: Partial<Record<Route, string>> = { intake: 'watch', load: 'load', audit: 'audit' }
-const DISTRICT: ReadonlySet<Route> = new Set<Route>(['patrol', 'duty', 'delivery', 'rules', 'intake', 'load', 'audit'])
+const NEEDS: Partial<Record<Route, string>> = { intake: 'watch', load: 'load', audit: 'audit', accounts: 'accounts' }
+const DISTRICT: ReadonlySet<Route> = new Set<Route>(['patrol', 'duty', 'delivery', 'rules', 'intake', 'load', 'audit', 'accounts'])
+
+/** Without signing in there are no accounts. */
+const OF_ACCOUNTS: ReadonlySet<Route> = new Set<Route>(['accounts', 'account'])
 
 /** Whether a page is for whoever is signed in. The server decides; this only leaves out what it would refuse. */
 export function opens(route: Route): boolean {
+  if (account.value === null && OF_ACCOUNTS.has(route)) return false
   const needed = NEEDS[route]
   return (needed === undefined || may(needed)) && (ofDistrict.value || !DISTRICT.has(route))
 }

@@ -2,7 +2,7 @@
 
 import { computed, ref } from 'vue'
 
-/** In the order of the navigation. */
+/** In the order of the navigation; one's own account is reached by the menu of whoever is signed in. */
 export const ROUTES = [
   'wall',
   'incidents',
@@ -18,6 +18,8 @@ export const ROUTES = [
   'intake',
   'load',
   'audit',
+  'accounts',
+  'account',
 ] as const
 export type Route = (typeof ROUTES)[number]
 

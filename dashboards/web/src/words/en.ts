@@ -1,9 +1,11 @@
 import { pagesEn } from './pages.en'
+import { accountsEn } from './accounts.en'
 import { sessionEn } from './session.en'
 import type { Dictionary } from './zh'
 
 export const en: Dictionary = {
   ...pagesEn,
+  ...accountsEn,
   ...sessionEn,
 
   'app.title': 'District School Safety Control Room',

@@ -1,10 +1,12 @@
 // Chinese is the model: every key here must exist in the English dictionary too, or vue-tsc fails.
 
 import { pagesZh } from './pages.zh'
+import { accountsZh } from './accounts.zh'
 import { sessionZh } from './session.zh'
 
 export const zh = {
   ...pagesZh,
+  ...accountsZh,
   ...sessionZh,
 
   'app.title': '区校园安全监控中心',
