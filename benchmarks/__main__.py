@@ -27,6 +27,7 @@ BENCHMARKS = {
     "targets": "a month's report, and what a single change costs, with 184 sites and 20,000 devices",
     "availability": "a year of 11,000 cameras by day, from the intervals in which they were not available",
     "patrol": "diagnosis of cameras' pictures: recall and false alarms on held-out scenes, beside camera-health; cost",
+    "rota": "a whole patrol of 11,000 cameras by the real role: CPU with helpers and database, memory",
     "queue": "an operator's clicks with 100,000 incidents stored and 10,000 open, beside a nearly empty database",
     "notices": "184 duty leaders told of one thing over a channel that takes 200 ms a message",
     "neighbour": "what one device that sends 2,000 messages a second does to everybody else",

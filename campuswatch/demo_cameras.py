@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from campuswatch.settings import PatrolSettings, Settings
+from domain.sealing import Seal
 
 SITES, EACH = 3, 8
 #: A demo's patrol goes round in two minutes, so that somebody who watches sees it at work.
@@ -46,7 +47,7 @@ def camera_addresses(ports: int) -> list[str]:
     return ["--snapshots", f"http://127.0.0.1:{ports}", "--streams", f"rtsp://127.0.0.1:{ports + 1}"]
 
 
-async def give_cameras(dsn: str, sites: int, *, snapshots: str, streams: str) -> None:
+async def give_cameras(dsn: str, sites: int, *, seal: Seal, snapshots: str, streams: str) -> None:
     """Say of each where its pictures come from: six ask for snapshots, one streams, one pushes."""
     from domain.camera import CameraSource, Way
     from domain.clock import SystemClock
@@ -67,6 +68,6 @@ async def give_cameras(dsn: str, sites: int, *, snapshots: str, streams: str) ->
                     source = CameraSource(way=Way.PUSH)
                 try:
                     async with conn.transaction():
-                        await put_source(conn, site, device, source, actor="demo", at=now)
+                        await put_source(conn, site, device, source, seal=seal, actor="demo", at=now)
                 except UnknownDevice:
                     continue  # somebody took it out of service

@@ -152,6 +152,7 @@ def prepare_demo(session: Session, sites: int, seed: int, phone: str, snapshots:
     """Migrate, import the simulated district, put a leader on duty, make accounts. Used by `demo`, in a process that
     then ends.
     """
+    from campuswatch.camera_seal import camera_seal
     from campuswatch.demo_accounts import make_accounts
     from campuswatch.demo_cameras import give_cameras
     from campuswatch.demo_district import prepare
@@ -159,7 +160,8 @@ def prepare_demo(session: Session, sites: int, seed: int, phone: str, snapshots:
     async def work() -> None:
         await prepare(session.dsn(), sites=sites, seed=seed, phone=phone)
         if snapshots:
-            await give_cameras(session.dsn(), sites, snapshots=snapshots, streams=streams)
+            seal = camera_seal(session.settings())
+            await give_cameras(session.dsn(), sites, seal=seal, snapshots=snapshots, streams=streams)
         await make_accounts(session.dsn(), session.data())
 
     asyncio.run(work())

@@ -287,8 +287,10 @@ class ReportingSettings(_Part):
 class PatrolSettings(_Part):
     """Pictures of cameras (docs/patrol.md): each is looked at once in ``cycle_s``, doubtful ones after ``doubt_s``;
     ``timeout_s`` for a picture, ``settle_s`` before a camera that does not answer is no longer taken for one behind a
-    dead line. ``workers`` look at pictures, ``streams`` open streams. Evidence is kept ``evidence_days``, and no more
-    than ``evidence_mb``; ``pictures``: where, by default under the data directory.
+    dead line. ``workers`` look at pictures, ``streams`` open streams. ``secret`` seals cameras'
+    passwords (without it one that the data directory keeps, docs/patrol.md); ``former_secret`` while it is changed.
+    Evidence is kept ``evidence_days``, and no more than ``evidence_mb``; ``pictures``: where, by default under the data
+    directory.
     """
 
     cycle_s: float = Field(3600.0, ge=30, le=86_400)
@@ -299,6 +301,8 @@ class PatrolSettings(_Part):
     streams: int = Field(8, ge=1, le=256)
     at_once: int = Field(48, ge=1, le=1000)
     verify_tls: bool = True
+    secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
+    former_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
     evidence_days: float = Field(90.0, gt=0, le=3650)
     evidence_mb: int = Field(4096, ge=1, le=10_000_000)
     pictures: Path | None = None

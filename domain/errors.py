@@ -58,6 +58,7 @@
     ├── SignInRefused          account or password is wrong, or it has to wait
     ├── SpoolTaken             another process works on this spool
     ├── SpoolFull              the spool on local disk takes no more
+    ├── SealBroken             a secret cannot be opened: another key, another purpose, or spoilt
     └── EmbeddedError          the embedded broker or database did not start
 """
 
@@ -342,6 +343,10 @@ class SpoolTaken(CampuswatchError):
 
 class SpoolFull(CampuswatchError):
     """The spool on local disk takes no more; nothing of it was lost, nothing more may be acknowledged."""
+
+
+class SealBroken(CampuswatchError):
+    """A secret cannot be opened: it was sealed with another key, for something else, or is spoilt."""
 
 
 class EmbeddedError(CampuswatchError):

@@ -1,6 +1,7 @@
 """Cameras of the patrol: where their pictures come from, how their patrol stands, what is remembered (migration 0151).
 
-Passwords are read by `load_cameras` alone, for the role that uses them.
+Passwords are sealed with a key that the database does not have; `load_cameras` alone opens them all, for the role that
+uses them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from domain.camera import CameraSource, PatrolledCamera, Way
-from domain.errors import UnknownDevice
+from domain.errors import SealBroken, UnknownDevice
 from domain.liveness import Connectivity, Reason
+from domain.sealing import Seal
 from storage.audit_trail import append
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
@@ -71,44 +73,67 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def put_source(
-    conn: Connection, site_id: str, device_id: str, source: CameraSource | None, *, actor: str, at: datetime
+    conn: Connection,
+    site_id: str,
+    device_id: str,
+    source: CameraSource | None,
+    *,
+    seal: Seal,
+    actor: str,
+    at: datetime,
+    origin: str = "",
 ) -> bool:
     """Set where a camera's pictures come from, None = it is not patrolled any more; whether that changed anything.
 
     An empty password leaves the one that is known, where the user name stays the same.
 
-    :raises UnknownDevice: no camera in service has this id there.
+    :raises UnknownDevice: no camera in service has this id there. :raises SealBroken: the known password is to stay and
+        cannot be read.
     """
     cursor = await conn.execute(
-        "SELECT d.device_no, c.way, c.url, c.username, c.password FROM device AS d JOIN site AS s USING (site_no)"
-        " LEFT JOIN camera_source AS c USING (device_no)"
-        " WHERE s.site_id = %s AND d.device_id = %s AND d.kind = 'camera' AND d.retired_at IS NULL",
+        "SELECT d.device_no, c.way, c.url, c.username, c.password, c.sealed"
+        " FROM device AS d JOIN site AS s USING (site_no) LEFT JOIN camera_source AS c USING (device_no)"
+        " WHERE s.site_id = %s AND d.device_id = %s AND d.kind = 'camera' AND d.retired_at IS NULL"
+        " FOR NO KEY UPDATE OF d",
         (site_id, device_id),
     )
     row = await cursor.fetchone()
     if row is None:
         raise UnknownDevice(f"no camera {device_id} in service at {site_id}")
-    number, *known = row
+    number, way, url, username, plain, sealed = row
     if source is None:
-        if known[0] is None:
+        if way is None:
             return False
         await conn.execute("DELETE FROM camera_source WHERE device_no = %s", (number,))
     else:
-        kept = source.password or (known[3] if known[2] == source.username and known[3] else "")
-        if known == [source.way.value, source.url, source.username, kept]:
+        password = source.password
+        if not password and way is not None and username == source.username:
+            password = _opened(seal, number, way, url, username, plain, sealed)
+        same = (way, url, username) == (source.way.value, source.url, source.username)
+        if same and not plain and password == _known(seal, number, way, url, username, sealed):
             return False
         await conn.execute(
-            "INSERT INTO camera_source (device_no, way, url, username, password, updated_at)"
+            "INSERT INTO camera_source (device_no, way, url, username, sealed, updated_at)"
             " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (device_no) DO UPDATE SET way = excluded.way,"
-            " url = excluded.url, username = excluded.username, password = excluded.password,"
+            " url = excluded.url, username = excluded.username, password = '', sealed = excluded.sealed,"
             " updated_at = excluded.updated_at",
-            (number, source.way.value, source.url, source.username, kept, at),
+            (
+                number,
+                source.way.value,
+                source.url,
+                source.username,
+                seal.sealed(password, _about(number, source.way.value, source.url, source.username))
+                if password
+                else None,
+                at,
+            ),
         )
     told = {"way": source.way.value, "url": source.url, "username": source.username} if source else {}
     await append(
         conn,
         at=at,
         actor=actor,
+        origin=origin,
         action="camera_source.changed",
         subject=f"{site_id}/{device_id}",
         detail={"after": told},
@@ -117,30 +142,110 @@ async def put_source(
     return True
 
 
-async def load_cameras(conn: Connection) -> list[PatrolledCamera]:
+async def seal_passwords(conn: Connection, seal: Seal) -> int:
+    """Seal what stands open from an earlier version, and anew what was sealed with a former key: so many."""
+    changed = 0
+    async with conn.transaction():
+        cursor = await conn.execute(
+            "SELECT device_no, way, url, username, password, sealed FROM camera_source"
+            " WHERE password <> '' OR sealed IS NOT NULL ORDER BY device_no FOR UPDATE"
+        )
+        for number, way, url, username, plain, sealed in await cursor.fetchall():
+            if not plain and seal.mine(sealed):
+                continue
+            try:
+                password = _opened(seal, number, way, url, username, plain, sealed)
+            except SealBroken:
+                continue  # `load_cameras` counts them
+            await conn.execute(
+                "UPDATE camera_source SET password = '', sealed = %s WHERE device_no = %s",
+                (seal.sealed(password, _about(number, way, url, username)), number),
+            )
+            changed += 1
+    return changed
+
+
+class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
+    """``shut``: cameras whose password cannot be read, (site_id, device_id). Nobody can look at them."""
+
+    cameras: list[PatrolledCamera]
+    shut: list[tuple[str, str]]
+
+
+async def load_cameras(conn: Connection, seal: Seal) -> Enrolled:
     """All cameras in service whose pictures can be had, with their credentials."""
     cursor = await conn.execute(
         "SELECT d.device_no, d.site_no, s.site_id, d.device_id, d.parent_no, c.way, c.url, c.username, c.password,"
-        " p.looked_at, coalesce(p.doubtful, false)"
+        " c.sealed, p.looked_at, coalesce(p.doubtful, false)"
         " FROM camera_source AS c JOIN device AS d USING (device_no) JOIN site AS s USING (site_no)"
         " LEFT JOIN camera_patrol AS p USING (device_no)"
         " WHERE d.kind = 'camera' AND d.retired_at IS NULL ORDER BY d.device_no"
     )
+    found, shut = [], []
+    for (
+        number,
+        site_no,
+        site_id,
+        device_id,
+        parent_no,
+        way,
+        url,
+        username,
+        plain,
+        sealed,
+        *rest,
+    ) in await cursor.fetchall():
+        try:
+            password = _opened(seal, number, way, url, username, plain, sealed)
+        except SealBroken:
+            shut.append((site_id, device_id))
+            continue
+        looked_at, doubtful = rest
+        found.append(
+            PatrolledCamera(
+                device_no=number,
+                site_no=site_no,
+                site_id=site_id,
+                device_id=device_id,
+                parent_no=parent_no,
+                source=CameraSource(way=Way(way), url=url, username=username, password=password),
+                looked_at=looked_at,
+                doubtful=doubtful,
+            )
+        )
+    return Enrolled(cameras=found, shut=shut)
+
+
+async def list_sources(conn: Connection) -> list[tuple[str, str, CameraSource]]:
+    """(site_id, device_id, source) of all, without passwords."""
+    cursor = await conn.execute(
+        "SELECT s.site_id, d.device_id, c.way, c.url, c.username"
+        " FROM camera_source AS c JOIN device AS d USING (device_no) JOIN site AS s USING (site_no)"
+        " WHERE d.kind = 'camera' AND d.retired_at IS NULL ORDER BY d.device_no"
+    )
     return [
-        PatrolledCamera(
-            device_no=number,
-            site_no=site_no,
-            site_id=site_id,
-            device_id=device_id,
-            parent_no=parent_no,
-            source=CameraSource(way=Way(way), url=url, username=username, password=password),
-            looked_at=looked_at,
-            doubtful=doubtful,
-        )
-        for number, site_no, site_id, device_id, parent_no, way, url, username, password, looked_at, doubtful in (
-            await cursor.fetchall()
-        )
+        (site_id, device_id, CameraSource(way=Way(way), url=url, username=username))
+        for site_id, device_id, way, url, username in await cursor.fetchall()
     ]
+
+
+def _about(device_no: int, way: str, url: str, username: str) -> str:
+    """What a password belongs to: to no other camera, and to no other address."""
+    return "\n".join((str(device_no), way, url, username))
+
+
+def _known(seal: Seal, device_no: int, way: str, url: str, username: str, sealed: bytes | None) -> str | None:
+    """None: it cannot be read, and is another one whatever it is."""
+    try:
+        return _opened(seal, device_no, way, url, username, "", sealed)
+    except SealBroken:
+        return None
+
+
+def _opened(seal: Seal, device_no: int, way: str, url: str, username: str, plain: str, sealed: bytes | None) -> str:
+    if sealed is None:
+        return plain
+    return seal.opened(bytes(sealed), _about(device_no, way, url, username))
 
 
 async def load_patrol(conn: Connection, device_no: int) -> tuple[PatrolState, bytes]:

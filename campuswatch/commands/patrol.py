@@ -15,7 +15,7 @@ import click
 
 from domain.camera import Truth
 from domain.camera_words import TRUTH_WORDS, fault_words
-from domain.errors import CampuswatchError, ImportRefused, UnknownDevice
+from domain.errors import CampuswatchError, ImportRefused, SealBroken, UnknownDevice
 from storage.pool import Connection, connect, wrapped_errors
 
 T = TypeVar("T")
@@ -45,26 +45,37 @@ def sources() -> None:
 @sources.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Check, and change nothing.")
+@click.option("--secret-lost", is_flag=True, help="Passwords of another secret are there; go on all the same.")
 @click.pass_context
-def import_(ctx: click.Context, file: Path, dry_run: bool) -> None:
+def import_(ctx: click.Context, file: Path, dry_run: bool, secret_lost: bool) -> None:
     """Set sources from a CSV FILE with the columns site_id, device_id, way, url, username, password.
 
     way: snapshot (a JPEG over http or https), stream (rtsp), push (over MQTT, without url), or empty: not patrolled.
-    An empty password leaves the one that is known. All of the file is taken, or nothing.
+    An empty password leaves the one that is known. All of the file is taken, or nothing. Passwords are sealed with
+    patrol.secret, or with the secret in the data directory: it has to be that of the patrol role.
     """
+    from campuswatch.camera_seal import camera_seal
     from devices.camera_sources import read_sources
-    from storage.cameras import put_source
+    from storage.cameras import load_cameras, put_source
 
     rows = read_sources(file.read_bytes())
+    seal = camera_seal(ctx.obj.settings())
     at = datetime.now(UTC)
 
     async def work(conn: Connection) -> int:
         changed, faults = 0, []
         async with conn.transaction(force_rollback=dry_run):
+            if not secret_lost and (shut := (await load_cameras(conn, seal)).shut):
+                raise ImportRefused(
+                    f"{len(shut)} passwords were sealed with another secret than this one: set patrol.secret or data as"
+                    " the patrol role has them, or say --secret-lost"
+                )
             for row in rows:
                 try:
-                    changed += await put_source(conn, row.site_id, row.device_id, row.source, actor="cli", at=at)
-                except UnknownDevice as error:
+                    changed += await put_source(
+                        conn, row.site_id, row.device_id, row.source, seal=seal, actor="cli", at=at
+                    )
+                except (UnknownDevice, SealBroken) as error:
                     faults.append(f"row {row.line}: {error}")
             if faults:
                 raise ImportRefused("nothing was taken:\n" + "\n".join(faults[:50]))
@@ -78,13 +89,13 @@ def import_(ctx: click.Context, file: Path, dry_run: bool) -> None:
 @click.pass_context
 def export(ctx: click.Context) -> None:
     """Print the sources as CSV, without passwords."""
-    from storage.cameras import load_cameras
+    from storage.cameras import list_sources
 
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["site_id", "device_id", "way", "url", "username", "password"])
-    for one in _asked(ctx, load_cameras):
-        writer.writerow([one.site_id, one.device_id, one.source.way.value, one.source.url, one.source.username, ""])
+    for site_id, device_id, source in _asked(ctx, list_sources):
+        writer.writerow([site_id, device_id, source.way.value, source.url, source.username, ""])
     click.echo(out.getvalue(), nl=False)
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import structlog
 
+from campuswatch.camera_seal import camera_seal
 from campuswatch.patrol.helpers import HelperLost, Helpers
 from campuswatch.patrol.meters import PatrolMeters
 from campuswatch.patrol.officer import Officer
@@ -31,7 +32,7 @@ from ingest.session import BrokerAddress
 from storage.album import Album
 from storage.camera_days import fold_days
 from storage.camera_truths import follow_outages, lapse, retire, returned
-from storage.cameras import evidence_to_remove, load_cameras, mark_removed, waiting_lessons
+from storage.cameras import evidence_to_remove, load_cameras, mark_removed, seal_passwords, waiting_lessons
 from storage.notices import NoticeChannel
 from storage.patrol_rounds import follow_hazards
 from storage.pool import Connection, open_pool, wrapped_errors
@@ -56,6 +57,9 @@ async def run(around: Surroundings) -> None:
     cameras: dict[int, PatrolledCamera] = {}
     by_name: dict[tuple[str, str], PatrolledCamera] = {}
     watch = Watch(dsn)
+    seal = camera_seal(settings)
+    #: Whose passwords cannot be read: not looked at, and so unknown and not faulty.
+    shut: list[tuple[str, str]] = []
 
     def now_s() -> float:
         return clock.now().timestamp()
@@ -75,6 +79,7 @@ async def run(around: Surroundings) -> None:
         meters.count("helpers_lost", "Helpers that were ended or died", lambda: streams.lost + examiners.lost)
         meters.count("pushed_dropped", "Pushed pictures that nobody looked at", lambda: pushed.dropped)
         meters.count("pushed_refused", "Pushed messages that were no picture of a camera", lambda: pushed.refused)
+        meters.count("shut", "Cameras whose passwords were sealed with another key", lambda: len(shut))
         officer = Officer(
             pool=pool,
             clock=clock,
@@ -87,7 +92,13 @@ async def run(around: Surroundings) -> None:
         )
 
         async def reload(conn: Connection) -> None:
-            found = await load_cameras(conn)
+            if sealed := await seal_passwords(conn, seal):
+                log.info("camera passwords sealed", cameras=sealed)
+            enrolled = await load_cameras(conn, seal)
+            found = enrolled.cameras
+            if len(enrolled.shut) != len(shut):
+                log.warning("camera passwords of another key", cameras=len(enrolled.shut))
+            shut[:] = enrolled.shut
             cameras.clear()
             cameras.update({one.device_no: one for one in found})
             by_name.clear()

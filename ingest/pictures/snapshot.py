@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from types import TracebackType
+from typing import Any
 
 import aiohttp
 from aiohttp import hdrs
@@ -15,6 +16,9 @@ from aiohttp import hdrs
 from domain.camera import CameraSource
 from domain.clock import Clock
 from ingest.pictures.taken import MOST_BYTES, NoPicture, TakenPicture
+
+#: Cameras of which it is kept how they want the password; a province's worth.
+MOST_KNOWN = 100_000
 
 
 class Snapshots:
@@ -24,6 +28,8 @@ class Snapshots:
         self._clock = clock
         self.timeout_s = timeout_s
         self._verify_tls = verify_tls
+        #: How a camera wanted to be told the password: a picture costs one request then, and not three.
+        self._known: dict[CameraSource, dict[str, Any]] = {}
 
     async def __aenter__(self) -> Snapshots:
         self._session = aiohttp.ClientSession(
@@ -59,23 +65,27 @@ class Snapshots:
             raise NoPicture("broken", answered=True) from error
 
     async def _take(self, source: CameraSource) -> TakenPicture:
-        status, offered, jpeg = await self._get(source)
-        if status == 401 and source.username:
-            if "digest" in offered:
-                digest = aiohttp.DigestAuthMiddleware(source.username, source.password)
-                status, _, jpeg = await self._get(source, middlewares=(digest,))
-            elif "basic" in offered:
-                basic = base64.b64encode(f"{source.username}:{source.password}".encode()).decode()
-                status, _, jpeg = await self._get(source, headers={hdrs.AUTHORIZATION: f"Basic {basic}"})
+        status, offered, jpeg = await self._get(source, **self._known.get(source, {}))
+        # Who was known and is refused now is not asked again at once: cameras lock out who errs too often.
+        unknown = self._known.pop(source, None) is None if status == 401 else False
+        if unknown and source.username and (proof := _proof(source, offered)):
+            status, _, jpeg = await self._get(source, **proof)
+            if status == 200:
+                self._remember(source, proof)
         if status in (401, 403):
             raise NoPicture("unauthorized", answered=True)
         if status != 200:
             raise NoPicture("http", answered=True)
         return TakenPicture(jpeg=jpeg, at=self._clock.now())
 
-    async def _get(self, source: CameraSource, **more: object) -> tuple[int, str, bytes]:
+    def _remember(self, source: CameraSource, proof: dict[str, Any]) -> None:
+        while len(self._known) >= MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[source] = proof
+
+    async def _get(self, source: CameraSource, **more: Any) -> tuple[int, str, bytes]:
         half = aiohttp.ClientTimeout(sock_connect=self.timeout_s / 2)
-        async with self._session.get(source.url, allow_redirects=False, timeout=half, **more) as answer:  # type: ignore[arg-type]
+        async with self._session.get(source.url, allow_redirects=False, timeout=half, **more) as answer:
             offered = ",".join(answer.headers.getall(hdrs.WWW_AUTHENTICATE, [])).lower()
             if answer.status != 200:
                 return answer.status, offered, b""
@@ -88,3 +98,13 @@ class Snapshots:
                     raise NoPicture("too_large", answered=True)
                 pieces.append(piece)
             return answer.status, offered, b"".join(pieces)
+
+
+def _proof(source: CameraSource, offered: str) -> dict[str, Any]:
+    """What a request needs beside its address, by what the camera asks for; empty: it is nothing that we know."""
+    if "digest" in offered:
+        return {"middlewares": (aiohttp.DigestAuthMiddleware(source.username, source.password),)}
+    if "basic" in offered:
+        basic = base64.b64encode(f"{source.username}:{source.password}".encode()).decode()
+        return {"headers": {hdrs.AUTHORIZATION: f"Basic {basic}"}}
+    return {}

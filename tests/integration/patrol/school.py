@@ -13,7 +13,9 @@ from aiohttp import web
 from campuswatch.patrol.helpers import Helpers
 from campuswatch.patrol.officer import Officer
 from campuswatch.patrol.takers import Takers
+from campuswatch.secrets import webhook_secret
 from detectors.documents.shipped import shipped
+from devices.sealing import PasswordSeal
 from domain.camera import CameraSource, PatrolledCamera, Truth, Way
 from ingest.pictures.snapshot import Snapshots
 from simulators.pictures.served import Behaviour, ServedCameras
@@ -24,6 +26,7 @@ from storage.pool import Connection, open_pool
 
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 USER, PASSWORD = "patrol", "not-for-anybody's-eyes"
+SEAL = PasswordSeal(webhook_secret())
 #: Far more than a picture takes on a busy machine; a camera that hangs is given less.
 TIMEOUT_S = 60.0
 
@@ -67,7 +70,7 @@ class School:
         self.served.behave(Behaviour(camera=f"s001/{device_id}", mode=mode))
 
     async def camera(self, device_id: str) -> PatrolledCamera:
-        return next(one for one in await load_cameras(self.conn) if one.device_id == device_id)
+        return next(one for one in (await load_cameras(self.conn, SEAL)).cameras if one.device_id == device_id)
 
     async def look(self, device_id: str = "cam-01", *, times: int = 1, every: timedelta = timedelta(minutes=5)) -> None:
         camera = await self.camera(device_id)
@@ -105,7 +108,7 @@ async def school(conn: Connection, dsn: str, directory: Path, *, cameras: int = 
                 username=USER,
                 password=PASSWORD,
             )
-            await put_source(conn, "s001", f"cam-0{number}", source, actor="test", at=NOON)
+            await put_source(conn, "s001", f"cam-0{number}", source, seal=SEAL, actor="test", at=NOON)
         pool = await stack.enter_async_context(open_pool(dsn, name="patrol test", max_size=2))
         snapshots = await stack.enter_async_context(Snapshots(clock, timeout_s=TIMEOUT_S))
         helpers = await stack.enter_async_context(Helpers(1))

@@ -20,7 +20,7 @@ from domain.camera import CameraSource, Way
 from simulators.pictures.served import ServedCameras
 from storage.cameras import put_source
 from storage.pool import Connection, connect
-from tests.integration.patrol.school import NOON, build
+from tests.integration.patrol.school import NOON, SEAL, build
 
 PATIENCE_S = 60.0
 
@@ -74,7 +74,9 @@ async def test_it_patrols_and_of_two_processes_one_waits(
         await build(conn, cameras=2)
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/s001/cam-01.jpg"
         for device in ("cam-01", "cam-02"):
-            await put_source(conn, "s001", device, CameraSource(way=Way.SNAPSHOT, url=url), actor="test", at=NOON)
+            await put_source(
+                conn, "s001", device, CameraSource(way=Way.SNAPSHOT, url=url), seal=SEAL, actor="test", at=NOON
+            )
         await conn.execute(
             "INSERT INTO camera_patrol (device_no, looked_at) SELECT device_no, %s FROM camera_source", (NOON,)
         )
@@ -109,13 +111,17 @@ def test_sources_are_imported_shown_without_passwords_and_the_patrol_tells_how_i
 
     def call(*arguments: str) -> tuple[int, str]:
         result = CliRunner(env={"CAMPUSWATCH_LANGUAGE": "en"}).invoke(
-            patrol, arguments, obj=_Session(plain_database), catch_exceptions=False
+            patrol, arguments, obj=_Session(plain_database, tmp_path), catch_exceptions=False
         )
         return result.exit_code, result.output
 
     assert call("sources", "import", str(file), "--dry-run") == (0, "1 rows, 1 would change\n")
     assert call("sources", "import", str(file)) == (0, "1 rows, 1 changed\n")
     assert call("sources", "import", str(file)) == (0, "1 rows, 0 changed\n")
+    (tmp_path / "camera-secret").unlink()
+    code, refused = call("sources", "import", str(file))
+    assert (code, "another secret" in refused) == (1, True)
+    assert call("sources", "import", str(file), "--secret-lost") == (0, "1 rows, 1 changed\n")
     code, exported = call("sources", "export")
     assert (code, exported.splitlines()[1]) == (0, "s001,cam-01,snapshot,http://10.0.0.1/,patrol,")
     assert call("status") == (0, "0/1 looked at within the cycle, 0 doubtful, 0 faulty\n")
@@ -129,14 +135,15 @@ def test_sources_are_imported_shown_without_passwords_and_the_patrol_tells_how_i
 class _Session:
     """What the commands are given."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, data: Path) -> None:
         self._dsn = dsn
+        self._data = data
 
     def dsn(self) -> str:
         return self._dsn
 
     def settings(self) -> Settings:
-        return Settings()
+        return Settings(data=self._data)
 
 
 def _url(dsn: str) -> str:

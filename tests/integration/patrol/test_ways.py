@@ -90,6 +90,9 @@ async def test_a_password_goes_by_digest_where_the_camera_asks_for_it() -> None:
         source = CameraSource(way=Way.SNAPSHOT, url=url, username=USER, password=PASSWORD)
         assert (await takers.take(source)).jpeg == b"\xff\xd8 picture"
         assert not any(PASSWORD in given or "Basic" in given for given in seen)
+        seen.clear()
+        assert (await takers.take(source)).jpeg == b"\xff\xd8 picture"
+        assert len(seen) == 1  # how it wants the password is known now
         wrong = CameraSource(way=Way.SNAPSHOT, url=url, username=USER, password="wrong")
         assert await _why(takers, wrong) == ("unauthorized", True)
 
