@@ -1,5 +1,5 @@
 """What people find out about incidents and do with them beside moving them: verify, merge, split, reclassify, shelve,
-attach; and the maintenance windows they open.
+assign, attach; and the maintenance windows they open.
 
 Each is one transaction with its line in the timeline and its entry in the audit trail. None of them ends an incident,
 and none is ever a way around a person's reset of life safety.
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from alerting.desk import Desk
 from domain.attachment import MOST_OF_ONE, Attachment, media_type_of, safe_name
-from domain.errors import AttachmentRefused, IllegalTransition
+from domain.errors import AttachmentRefused, DutyError, IllegalTransition
 from domain.finding import Severity
 from domain.incident import Incident, IncidentAction, IncidentState, check_merge, check_severity, next_state
 from domain.maintenance import MaintenanceWindow, Scope, check_rule, check_shelf, check_window
@@ -24,6 +24,7 @@ from storage import casework, windows
 from storage.attachments import count_attachments, store_attachment
 from storage.audit_trail import append
 from storage.deliveries import cancel_notices
+from storage.duty import people_by_id
 from storage.incidents import add_entry, lock_incident
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
@@ -240,6 +241,56 @@ class Casework:
                 fresh = await lock_incident(conn, incident_id)
                 await self._desk.call_people(conn, fresh, now=now)
         return True
+
+    # -- in whose hands -----------------------------------------------------------------------------------------------
+
+    async def assign(
+        self,
+        conn: Connection,
+        incident_id: UUID,
+        person_id: str,
+        *,
+        actor: str,
+        note: str,
+        now: datetime,
+        origin: str = "",
+    ) -> None:
+        """Somebody of the list has it in hand from now on; "" = ``actor``. It acknowledges nothing: calls go on.
+
+        :raises UnknownIncident: :raises DutyError: nobody on the list is called so.
+        :raises IllegalTransition: it is closed, or he has it already.
+        """
+        async with conn.transaction():
+            to = actor
+            if person_id:
+                found = await people_by_id(conn, [person_id])
+                if person_id not in found:
+                    raise DutyError(f"nobody on the list is called {person_id!r}")
+                to = found[person_id].name
+            incident = await lock_incident(conn, incident_id)
+            next_state(incident.state, IncidentAction.ASSIGN, life_safety=incident.life_safety)
+            if incident.assigned_to == to:
+                raise IllegalTransition(f"{to} has it already")
+            await casework.write_assignment(conn, incident_id, to, at=now, by=actor)
+            detail: dict[str, Any] = {"to": to} | ({"person": person_id} if person_id else {})
+            detail |= {"taken_from": incident.assigned_to} if incident.assigned_to else {}
+            await _record(conn, incident, "assigned", detail, actor=actor, note=note, now=now, origin=origin)
+
+    async def unassign(
+        self, conn: Connection, incident_id: UUID, *, actor: str, note: str, now: datetime, origin: str = ""
+    ) -> None:
+        """Nobody has it in hand any more.
+
+        :raises UnknownIncident: :raises IllegalTransition: it is closed, or nobody has it.
+        """
+        async with conn.transaction():
+            incident = await lock_incident(conn, incident_id)
+            next_state(incident.state, IncidentAction.UNASSIGN, life_safety=incident.life_safety)
+            if incident.assigned_to is None:
+                raise IllegalTransition(f"#{incident.number} is assigned to nobody")
+            await casework.write_assignment(conn, incident_id, None, at=now, by=actor)
+            detail = {"taken_from": incident.assigned_to}
+            await _record(conn, incident, "unassigned", detail, actor=actor, note=note, now=now, origin=origin)
 
     # -- windows ------------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ from dashboards.routes.guards import guard_routes
 from dashboards.routes.health import health_routes, metrics_routes
 from dashboards.routes.incidents import incident_routes
 from dashboards.routes.ledger import ledger_routes
-from dashboards.routes.links import link_routes
+from dashboards.routes.links import link_routes, resending_routes
 from dashboards.routes.load import load_routes
 from dashboards.routes.own_account import own_account_routes
 from dashboards.routes.patrol_rounds import patrol_routes
@@ -54,6 +54,7 @@ from dashboards.routes.session import session_routes
 from dashboards.routes.sites import site_routes
 from dashboards.routes.stream import stream_routes
 from dashboards.routes.targets import target_routes
+from dashboards.routes.trials import trial_routes
 from dashboards.routes.wall import wall_routes
 from dashboards.routes.warnings import warning_routes
 from dashboards.routes.windows import window_routes
@@ -61,6 +62,7 @@ from dashboards.services import Services
 from dashboards.settings import WebSettings
 from dashboards.sign_in import SignIn
 from dashboards.stream import Stream
+from dashboards.trials import Tester
 from domain.attachment import MOST_BYTES
 from domain.clock import Clock
 from domain.journal import JournalState
@@ -89,9 +91,10 @@ def create_app(
     journals: Callable[[], Sequence[JournalState]] = tuple,
     liaison: Liaison | None = None,
     rules: RuleKeeper | None = None,
+    tester: Tester | None = None,
 ) -> FastAPI:
     """The application. Without a ``liaison`` it has no routes for links, reports and early warnings, without ``rules``
-    none for rules.
+    none for rules, without a ``tester`` none for their trials.
 
     ``registry`` is what /metrics shows; the application adds its own metrics to it.
     ``journals`` reads the states of the lanes' journals from this machine's disk.
@@ -184,8 +187,13 @@ def create_app(
         health_routes(services),
         stream_routes(services),
         metrics_routes(services),
-        *([] if liaison is None else [make(services, liaison) for make in (link_routes, clock_routes, warning_routes)]),
+        *(
+            []
+            if liaison is None
+            else [make(services, liaison) for make in (link_routes, resending_routes, clock_routes, warning_routes)]
+        ),
         *([] if rules is None else [rule_routes(services, rules)]),
+        *([] if tester is None else [trial_routes(services, tester)]),
     ):
         declared(routes.routes)
         app.include_router(routes, dependencies=[Depends(entry)])

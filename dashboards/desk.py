@@ -53,6 +53,11 @@ class IncidentDesk(Protocol):
 
     async def unshelve(self, incident_id: UUID, *, by: Who, note: str) -> None: ...
 
+    async def assign(self, incident_id: UUID, person_id: str, *, by: Who, note: str) -> None:
+        """Somebody of the list has it in hand; "" = whoever asks. :raises DutyError: nobody is called so."""
+
+    async def unassign(self, incident_id: UUID, *, by: Who, note: str) -> None: ...
+
     async def attach(self, incident_id: UUID, name: str, content: bytes, *, by: Who) -> Attachment:
         """:raises AttachmentRefused: too large, too many, or of no kind that is taken."""
 
@@ -175,6 +180,21 @@ class LinkDesk(Protocol):
         :raises AnswerRefused: it is no answer.
         :raises UnknownDelivery: nothing was sent there under this id.
         """
+
+    async def resend(self, delivery_id: UUID, reason: str, *, by: Who) -> None:
+        """Once more what was given up.
+
+        :raises UnknownDelivery: there is none with this id. :raises IllegalTransition: it was not given up.
+        """
+
+    async def test(self, link_id: str, *, by: Who) -> None:
+        """Have a test alarm sent now. :raises UnknownLink: :raises IllegalTransition: paused, or not supervised."""
+
+    async def pause(self, link_id: str, until: datetime, reason: str, *, by: Who) -> None:
+        """Let its supervision rest. :raises UnknownLink: :raises IllegalTransition: it is not supervised."""
+
+    async def resume(self, link_id: str, *, by: Who) -> None:
+        """:raises UnknownLink: :raises IllegalTransition: it is not paused."""
 
 
 class RuleKeeper(Protocol):

@@ -38,6 +38,7 @@ from domain.errors import (
     SignInRefused,
     StorageError,
     StorageUnavailable,
+    TrialRefused,
     UnknownAccount,
     UnknownAttachment,
     UnknownDelivery,
@@ -50,6 +51,7 @@ from domain.errors import (
     UnknownRule,
     UnknownSite,
     UnknownTarget,
+    UnknownTrial,
     UnknownWarning,
     UnknownWindow,
     VerificationRefused,
@@ -269,6 +271,10 @@ async def _on_rule_conflict(_request: Request, error: Exception) -> Response:
     return problem_response(412, str(error), name="rule-changed")
 
 
+async def _on_trial_refused(_request: Request, error: Exception) -> Response:
+    return problem_response(409, str(error), name="trial-refused")
+
+
 async def _on_edit_conflict(_request: Request, error: Exception) -> Response:
     return problem_response(409, str(error), name="changed-meanwhile")
 
@@ -332,6 +338,8 @@ def install_problem_handlers(app: FastAPI) -> None:
         (RuleGuarded, _on_rule_guarded),
         (RuleConflict, _on_rule_conflict),
         (UnknownRule, _on_unknown),
+        (UnknownTrial, _on_unknown),
+        (TrialRefused, _on_trial_refused),
         (UnknownLink, _on_unknown),
         (UnknownDelivery, _on_unknown),
         (SignatureRefused, _on_signature),

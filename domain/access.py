@@ -47,6 +47,8 @@ class Permission(StrEnum):
     RULES = "rules"  # change rules, but for those of life safety
     LIFE_SAFETY = "life_safety"  # change rules of life safety
     PATROL = "patrol"  # work through patrol rounds
+    LINKS = "links"  # test and pause links, send again what was given up
+    IMPORT = "import"  # import the registry from files
     LOAD = "load"  # see the load on operators
     AUDIT = "audit"  # read the audit trail
     ACCOUNTS = "accounts"  # see and change accounts and tokens
@@ -57,6 +59,7 @@ _OPERATOR = frozenset(
     {
         _P.SELF, _P.SEE, _P.STAFF, _P.HANDLE, _P.NOTE, _P.MAINTAIN, _P.WATCH, _P.INTAKE, _P.PRESENCE, _P.PHONE,
         _P.ROSTER, _P.REPORT, _P.APPROVE, _P.WARN, _P.READ_WARNING, _P.PATROL,
+        _P.LINKS,
     }
 )  # fmt: skip
 
@@ -71,10 +74,12 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.BUREAU: frozenset(
         {
             _P.SELF, _P.SEE, _P.STAFF, _P.NOTE, _P.WATCH, _P.PHONE, _P.REGISTER, _P.YEARBOOK, _P.ROSTER, _P.PLAN,
-            _P.REPORT, _P.APPROVE, _P.WARN, _P.TARGETS, _P.LOAD,
+            _P.REPORT, _P.APPROVE, _P.WARN, _P.TARGETS, _P.LOAD, _P.IMPORT,
         }
     ),
-    Role.INTEGRATOR: frozenset({_P.SELF, _P.SEE, _P.WATCH, _P.INTAKE, _P.MAINTAIN, _P.RULES}),
+    Role.INTEGRATOR: frozenset(
+        {_P.SELF, _P.SEE, _P.WATCH, _P.INTAKE, _P.MAINTAIN, _P.RULES, _P.LINKS, _P.IMPORT}
+    ),
     Role.AUDITOR: frozenset({_P.SELF, _P.SEE, _P.STAFF, _P.WATCH, _P.LOAD, _P.AUDIT}),
     Role.ADMINISTRATOR: frozenset(Permission),
 }  # fmt: skip

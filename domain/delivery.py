@@ -5,6 +5,7 @@
     queued ──send──► sent (taken, no receipt yet) ──receipt──► received ──a person there──► accepted
        │  └─ temporary failure ─► queued again, later             │                            ▲ │
        ├─ permanent failure or tries used up ─► failed            └────────────────────────► refused
+       │                                          └─ a person says so ─► queued again
        └─ acknowledged before it was sent ─► cancelled
 
 A person's answer may overtake the receipt: the far end's screen can be faster than its answer on the line.
@@ -40,6 +41,7 @@ class DeliveryStep(StrEnum):
     RETRY = "retry"  # it was not taken, and is tried again
     FAIL = "fail"
     CANCEL = "cancel"
+    RESEND = "resend"  # a person has it sent once more
 
 
 _S, _T = DeliveryState, DeliveryStep
@@ -49,6 +51,7 @@ TRANSITIONS: Final[dict[tuple[DeliveryState, DeliveryStep], DeliveryState]] = {
     (_S.QUEUED, _T.RETRY): _S.QUEUED,
     (_S.QUEUED, _T.FAIL): _S.FAILED,
     (_S.QUEUED, _T.CANCEL): _S.CANCELLED,
+    (_S.FAILED, _T.RESEND): _S.QUEUED,
     # A try that was under way when the delivery was given up or cancelled has arrived all the same.
     **{(state, _T.SEND): _S.SENT for state in (_S.QUEUED, _S.FAILED, _S.CANCELLED)},
     **{(state, _T.RECEIPT): _S.RECEIVED for state in (_S.QUEUED, _S.SENT, _S.FAILED, _S.CANCELLED)},

@@ -29,7 +29,9 @@
     │   ├── UnknownRule
     │   ├── RuleRefused            the document is wrong (lists every fault)
     │   ├── RuleGuarded            it is one of life safety, and whoever changes it may not
-    │   └── RuleConflict           somebody else has changed it meanwhile
+    │   ├── RuleConflict           somebody else has changed it meanwhile
+    │   ├── TrialRefused           another trial runs, or it is over
+    │   └── UnknownTrial
     ├── DutyError              a change of the roster is refused
     ├── ResponsePlanError      a plan of the graded response cannot be carried out (lists every fault)
     ├── LinkRefused            the link of a message is not ours, too old, or was used
@@ -213,6 +215,14 @@ class RuleGuarded(RuleError):
 
 class RuleConflict(RuleError):
     """The rule was changed meanwhile; look at its newest version first."""
+
+
+class TrialRefused(RuleError):
+    """A rule cannot be tried now, or so."""
+
+
+class UnknownTrial(RuleError):
+    """No trial has this id, or it is kept no more."""
 
 
 class DutyError(CampuswatchError):

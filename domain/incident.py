@@ -12,8 +12,8 @@
 
 What was acknowledged is raised once more where somebody presses for help anew (``call_again``).
 
-Beside its state an incident may be verified, merged into another, of another severity, or shelved (IEC 62682: shelved;
-`Incident.shelved_until`): these move no state, and the table says in which they are allowed.
+Beside its state an incident may be verified, merged into another, of another severity, shelved (IEC 62682: shelved;
+`Incident.shelved_until`), or assigned to somebody: these move no state, and the table says in which they are allowed.
 
 ``returned``: back to normal but nobody has acknowledged. ``normal``: back to normal and acknowledged.
 Life safety (``life_safety``) leaves only through a person's acknowledge and reset; the rest is closed by the system
@@ -58,6 +58,8 @@ class IncidentAction(StrEnum):
     SPLIT = "split"
     SHELVE = "shelve"
     UNSHELVE = "unshelve"
+    ASSIGN = "assign"
+    UNASSIGN = "unassign"
     EXPIRE = "expire"  # the acknowledgement ran out: who gave it was not heard of again
 
 
@@ -95,6 +97,7 @@ TRANSITIONS: dict[tuple[IncidentState, IncidentAction], IncidentState] = {
     (_S.RESET, _A.CLOSE): _S.CLOSED,
     **{(state, action): state for state in _S for action in (_A.NOTE, _A.VERIFY, _A.ATTACH, _A.SPLIT)},
     **{(state, action): state for state in OPEN_STATES for action in (_A.RECLASSIFY, _A.MERGE, _A.SHELVE, _A.UNSHELVE)},
+    **{(state, action): state for state in (*OPEN_STATES, _S.RESET) for action in (_A.ASSIGN, _A.UNASSIGN)},
 }
 
 
@@ -195,3 +198,4 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     verification: Verification | None = None
     merged_into: UUID | None = None
     shelved_until: datetime | None = None
+    assigned_to: str | None = None

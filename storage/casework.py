@@ -1,4 +1,4 @@
-"""SQL of what people do with an incident beside moving it: verify, merge, split, reclassify, shelve.
+"""SQL of what people do with an incident beside moving it: verify, merge, split, reclassify, shelve, assign.
 
 The callers hold the incident's lock (`storage.incidents.lock_incident`).
 """
@@ -107,6 +107,16 @@ async def write_shelf(
         "UPDATE incident SET shelved_until = %s, shelved_by = %s, shelve_reason = %s, changed_at = clock_timestamp()"
         " WHERE incident_id = %s",
         (until, actor or None, reason or None, incident_id),
+    )
+
+
+async def write_assignment(conn: Connection, incident_id: UUID, to: str | None, *, at: datetime, by: str) -> None:
+    """Who has it in hand; None: nobody."""
+    await conn.execute(
+        "UPDATE incident SET assigned_to = %(to)s, assigned_at = CASE WHEN %(to)s::text IS NOT NULL THEN"
+        " %(at)s::timestamptz END, assigned_by = CASE WHEN %(to)s::text IS NOT NULL THEN %(by)s::text END,"
+        " changed_at = clock_timestamp() WHERE incident_id = %(incident_id)s",
+        {"to": to, "at": at, "by": by, "incident_id": incident_id},
     )
 
 

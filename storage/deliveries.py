@@ -143,6 +143,25 @@ async def delivery_by_id(conn: Connection, delivery_id: UUID) -> Delivery | None
     return None if row is None else _delivery(row)
 
 
+async def lock_delivery(conn: Connection, delivery_id: UUID) -> Delivery | None:
+    """One delivery, locked until the transaction ends."""
+    cursor = await conn.execute(
+        f"SELECT {_COLUMNS} FROM delivery WHERE delivery_id = %s FOR NO KEY UPDATE", (delivery_id,)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else _delivery(row)
+
+
+async def queue_again(conn: Connection, delivery_id: UUID, *, at: datetime) -> None:
+    """What was given up is due ``at``; what was wrong with it stays written until it arrives."""
+    await conn.execute(
+        "UPDATE delivery SET state = 'queued', next_attempt_at = %s, lease_until = NULL, leased_by = NULL"
+        " WHERE delivery_id = %s AND state = ANY(%s)",
+        (at, delivery_id, before(DeliveryStep.RESEND)),
+    )
+    await notify(conn, NoticeChannel.DELIVERY)
+
+
 async def still_wanted(conn: Connection, delivery_id: UUID) -> bool:
     """Whether nobody cancelled or settled it since it was claimed."""
     cursor = await conn.execute("SELECT state = 'queued' FROM delivery WHERE delivery_id = %s", (delivery_id,))

@@ -39,7 +39,8 @@ SELECT i.incident_id, i.number, i.rule, i.category, i.severity, i.life_safety, i
        i.state, i.raised_at, i.last_event_at, i.occurrences, i.acknowledged_at, i.acknowledged_by, i.returned_at,
        i.reset_at, i.closed_at, i.detail, r.grade, i.verification,
        i.verification_reason, i.verified_at, i.verified_by,
-       i.merged_into, i.shelved_until, i.shelved_by, i.shelve_reason, i.aside
+       i.merged_into, i.shelved_until, i.shelved_by, i.shelve_reason, i.assigned_to, i.assigned_at, i.assigned_by,
+       i.aside
 """
 _ROWS: LiteralString = f"SELECT i.*, {ASIDE} AS aside FROM incident AS i"
 _JOINS: LiteralString = (
@@ -99,6 +100,9 @@ class IncidentView(msgspec.Struct, frozen=True):
     shelved_until: datetime | None
     shelved_by: str | None
     shelve_reason: str | None
+    assigned_to: str | None
+    assigned_at: datetime | None
+    assigned_by: str | None
     aside: bool
 
 
@@ -154,7 +158,7 @@ def _view(row: Sequence[Any]) -> IncidentView:
     values = list(row)
     values[3], values[4], values[14] = Category(row[3]), Severity(row[4]), IncidentState(row[14])
     values[25] = None if row[25] is None else Verification(row[25])
-    for place in (15, 16, 18, 20, 21, 22, 27, 30):
+    for place in (15, 16, 18, 20, 21, 22, 27, 30, 34):
         values[place] = utc_or_none(row[place])
     return IncidentView(*values)
 

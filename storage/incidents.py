@@ -20,7 +20,7 @@ from storage.pool import Connection
 _COLUMNS: LiteralString = (
     "incident_id, number, key, rule, category, severity, life_safety, test, drill, site_no, site_id, device_no,"
     " device_id, state, raised_at, last_event_at, occurrences, detail, acknowledged_at, acknowledged_by, returned_at,"
-    " reset_at, reset_by, closed_at, closed_by, verification, merged_into, shelved_until"
+    " reset_at, reset_by, closed_at, closed_by, verification, merged_into, shelved_until, assigned_to"
 )
 
 _OPEN: LiteralString = "state IN ('raised', 'acknowledged', 'returned', 'normal')"

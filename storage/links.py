@@ -184,7 +184,9 @@ async def ask_for_test(conn: Connection, link_id: str, *, at: datetime) -> bool:
     return cursor.rowcount > 0
 
 
-async def pause_link(conn: Connection, link_id: str, *, at: datetime, until: datetime, actor: str, reason: str) -> bool:
+async def pause_link(
+    conn: Connection, link_id: str, *, at: datetime, until: datetime, actor: str, reason: str, origin: str = ""
+) -> bool:
     """Neither heartbeats nor test alarms until then, and nothing proves it meanwhile; ``until`` = ``at`` ends a pause.
     Deliveries are not touched. False where nobody supervises the link.
     """
@@ -197,7 +199,7 @@ async def pause_link(conn: Connection, link_id: str, *, at: datetime, until: dat
         return False
     detail = {"until": until.isoformat(), "reason": reason}
     action = "link.paused" if until > at else "link.resumed"
-    await append(conn, at=at, actor=actor, action=action, subject=link_id, detail=detail)
+    await append(conn, at=at, actor=actor, origin=origin, action=action, subject=link_id, detail=detail)
     await notify(conn, NoticeChannel.LINK, link_id)
     return True
 

@@ -24,6 +24,7 @@ from campuswatch.roles.web_liaison import liaison
 from campuswatch.rulekeeper import WebRules
 from campuswatch.settings import Settings
 from campuswatch.targets.assessor import TargetAssessor
+from campuswatch.trials import Trials
 from campuswatch.version import installed_version
 from dashboards.app import create_app
 from dashboards.server import serve
@@ -93,6 +94,7 @@ async def run(around: Surroundings) -> None:
         pool = await stack.enter_async_context(open_pool(dsn, name="web", max_size=6))
         # For test messages: they carry no link, for they are about no incident.
         channels = await stack.enter_async_context(open_people(around, Directory(pool, around.clock, public_url=None)))
+        tester = await stack.enter_async_context(Trials(pool, dsn, around.clock, around.zone))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         tasks.create_task(react(dsn, {NoticeChannel.REGISTRY: reload}, name="web registry"), name="registry")
         app = create_app(
@@ -124,6 +126,7 @@ async def run(around: Surroundings) -> None:
             registry=around.metrics,
             journals=partial(read_states, settings),
             rules=WebRules(pool, around.clock),
+            tester=tester,
             liaison=liaison(pool, settings, gazetteer, around.clock),
         )
         try:

@@ -109,6 +109,24 @@ class WebDesk:
         await self._once(by, work, None)
         log.info("incident taken off the shelf", incident_id=str(incident_id), actor=by.actor)
 
+    async def assign(self, incident_id: UUID, person_id: str, *, by: Who, note: str) -> None:
+        async def work(conn: Connection) -> None:
+            await self._casework.assign(
+                conn, incident_id, person_id, actor=by.actor, note=note, now=self._clock.now(), origin=by.origin
+            )
+
+        await self._once(by, work, None)
+        log.info("incident assigned", incident_id=str(incident_id), person_id=person_id, actor=by.actor)
+
+    async def unassign(self, incident_id: UUID, *, by: Who, note: str) -> None:
+        async def work(conn: Connection) -> None:
+            await self._casework.unassign(
+                conn, incident_id, actor=by.actor, note=note, now=self._clock.now(), origin=by.origin
+            )
+
+        await self._once(by, work, None)
+        log.info("incident assigned to nobody", incident_id=str(incident_id), actor=by.actor)
+
     async def attach(self, incident_id: UUID, name: str, content: bytes, *, by: Who) -> Attachment:
         async def work(conn: Connection) -> Attachment:
             return await self._casework.attach(

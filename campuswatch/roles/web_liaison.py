@@ -13,15 +13,19 @@ from alerting.early_warnings import Wanted, WarningDesk
 from alerting.link_answers import read_answer, take_answer
 from alerting.place import Gazetteer
 from alerting.reporting import ReportDesk
+from alerting.resending import resend
 from alerting.signature import Seal
+from campuswatch.once import once
 from campuswatch.settings import Settings
 from dashboards.liaison import Liaison
 from dashboards.people import Who
 from domain.clock import Clock
 from domain.early_warning import Audience, WarningLevel
-from domain.errors import UnknownLink
+from domain.errors import IllegalTransition, UnknownLink
 from domain.report import ReportKind
-from storage.pool import Pool, wrapped_errors
+from storage.audit_trail import append
+from storage.links import LinkState, ask_for_test, lock_link, pause_link
+from storage.pool import Connection, Pool, wrapped_errors
 
 log = structlog.get_logger("campuswatch.web")
 
@@ -42,6 +46,47 @@ class WebLinks:
             news = await take_answer(conn, link_id, answer)
         log.info("delivery answered", link=link_id, delivery_id=str(answer.delivery_id), accepted=answer.accepted)
         return news
+
+    async def resend(self, delivery_id: UUID, reason: str, *, by: Who) -> None:
+        async def work(conn: Connection) -> None:
+            await resend(conn, delivery_id, actor=by.actor, reason=reason, now=self._clock.now(), origin=by.origin)
+
+        await once(self._pool, self._clock, by, work, None)
+        log.info("delivery sent again", delivery_id=str(delivery_id), actor=by.actor)
+
+    async def test(self, link_id: str, *, by: Who) -> None:
+        now = self._clock.now()
+        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+            link = await self._locked(conn, link_id)
+            if link.paused_until is not None and link.paused_until > now:
+                raise IllegalTransition(f"{link_id} is paused; resume it first")
+            await ask_for_test(conn, link_id, at=now)
+            await append(conn, at=now, actor=by.actor, origin=by.origin, action="link.test_asked", subject=link_id)
+
+    async def pause(self, link_id: str, until: datetime, reason: str, *, by: Who) -> None:
+        now = self._clock.now()
+        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+            await self._locked(conn, link_id)
+            await pause_link(conn, link_id, at=now, until=until, actor=by.actor, reason=reason, origin=by.origin)
+        log.info("link paused", link=link_id, until=until.isoformat(), actor=by.actor)
+
+    async def resume(self, link_id: str, *, by: Who) -> None:
+        now = self._clock.now()
+        async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
+            link = await self._locked(conn, link_id)
+            if link.paused_until is None or link.paused_until <= now:
+                raise IllegalTransition(f"{link_id} is not paused")
+            await pause_link(conn, link_id, at=now, until=now, actor=by.actor, reason="", origin=by.origin)
+        log.info("link resumed", link=link_id, actor=by.actor)
+
+    async def _locked(self, conn: Connection, link_id: str) -> LinkState:
+        """:raises UnknownLink: it is not configured. :raises IllegalTransition: nobody supervises it."""
+        if link_id not in self._seals:
+            raise UnknownLink(f"no link is called {link_id}")
+        link = await lock_link(conn, link_id)
+        if link is None:
+            raise IllegalTransition(f"nobody supervises {link_id}: does the role alerting run with this setting?")
+        return link
 
 
 class WebReports:

@@ -14,7 +14,7 @@ from dashboards.people import IdempotencyKey, sites, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import ActionBody, IncidentId, PageReply
-from dashboards.schemas.actions import MergeBody, NoteBody, SeverityBody, ShelveBody, VerifyBody
+from dashboards.schemas.actions import AssignBody, MergeBody, NoteBody, SeverityBody, ShelveBody, VerifyBody
 from dashboards.schemas.incidents import IncidentDetailReply, IncidentReply
 from dashboards.services import Services, json_reply
 from domain.attachment import Attachment
@@ -253,5 +253,32 @@ def incident_routes(services: Services) -> APIRouter:
     ) -> Response:
         by = await who(request, body.actor, workstation=body.workstation, key=idempotency_key)
         return await done(incident_id, services.desk.unshelve(incident_id, by=by, note=body.note))
+
+    @routes.post(
+        "/{incident_id}/assign",
+        summary="Assign",
+        description="Somebody of the list of people has it in hand; without a `person_id` whoever asks. It is no"
+        " acknowledgement: calls go on until somebody takes it. Nobody is told of it by us.",
+        response_model=IncidentReply,
+        responses=_REFUSALS,
+    )
+    async def assign_incident(
+        request: Request, incident_id: IncidentId, body: AssignBody, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        by = await who(request, body.actor, workstation=body.workstation, key=idempotency_key)
+        return await done(incident_id, services.desk.assign(incident_id, body.person_id, by=by, note=body.note))
+
+    @routes.post(
+        "/{incident_id}/unassign",
+        summary="Assign to nobody",
+        description="It is in nobody's hands any more.",
+        response_model=IncidentReply,
+        responses=_REFUSALS,
+    )
+    async def unassign_incident(
+        request: Request, incident_id: IncidentId, body: ActionBody, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        by = await who(request, body.actor, workstation=body.workstation, key=idempotency_key)
+        return await done(incident_id, services.desk.unassign(incident_id, by=by, note=body.note))
 
     return routes

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from dashboards.moments import Moment
-from dashboards.schemas import ActionBody, Actor, Reasoned, Reply, Workstation, storable
+from dashboards.schemas import ActionBody, Actor, Reasoned, Reply, Text, Workstation, storable
 from domain.finding import Severity
 from domain.verification import Verification
 
@@ -53,6 +53,12 @@ class ShelveBody(BaseModel):
     workstation: Workstation = ""
     until: Moment
     reason: Reasoned
+
+
+class AssignBody(ActionBody):
+    """Who has it in hand."""
+
+    person_id: Text = Field(default="", max_length=64, description="Of the list of people; empty = whoever asks.")
 
 
 class VerificationReasonReply(Reply):

@@ -48,6 +48,9 @@ _EXAMPLE: dict[str, JsonValue] = {
     "shelved_until": None,
     "shelved_by": None,
     "shelve_reason": None,
+    "assigned_to": None,
+    "assigned_at": None,
+    "assigned_by": None,
     "aside": False,
 }
 
@@ -93,6 +96,9 @@ class IncidentReply(Reply):
     shelved_until: datetime | None = Field(description="Out of the queue until then; never life safety.")
     shelved_by: str | None
     shelve_reason: str | None
+    assigned_to: str | None = Field(description="Who has it in hand; that acknowledges nothing.")
+    assigned_at: datetime | None
+    assigned_by: str | None
     aside: bool = Field(description="Not in the open queue: shelved, or handled under another.")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from dashboards.schemas import Reply
+from dashboards.schemas import Actor, Reasoned, Reply
+from domain.delivery import DeliveryState
 
 
 class LinkStateReply(Reply):
@@ -30,6 +32,19 @@ class LinkStateReply(Reply):
     pause_reason: str
     queued: int = Field(description="Deliveries that wait for it.")
     oldest_queued_at: datetime | None
+
+
+class PauseBody(BaseModel):
+    """How long, and why: it stands in the audit."""
+
+    actor: Actor
+    hours: float = Field(ge=0.1, le=72)
+    reason: Reasoned
+
+
+class ResentReply(Reply):
+    delivery_id: UUID
+    state: DeliveryState
 
 
 class AnswerData(BaseModel):

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 from campuswatch.roles.web_liaison import liaison
 from campuswatch.rulekeeper import WebRules
 from campuswatch.settings import Settings
+from campuswatch.trials import Trials
 from dashboards.app import create_app
 from dashboards.permissions import RULES, Reach, UndeclaredRoute, declared
 from domain.access import GRANTS, Permission, Role
@@ -47,6 +48,7 @@ VALUES = {
     "contact_no": "1",
     "attachment_no": "1",
     "link_id": "police",
+    "delivery_id": str(UUID(int=6)),
     "clock_id": str(UUID(int=7)),
     "report_id": str(UUID(int=8)),
     "warning_id": str(UUID(int=9)),
@@ -54,6 +56,7 @@ VALUES = {
     "account_id": "nobody",
     "session_no": "999",
     "token_no": "999",
+    "trial_id": str(UUID(int=5)),
     "token": "A" * 54,
     "answer": "take",
     "light": "day",
@@ -85,6 +88,7 @@ def app(database: str, pool: KeptPool, clock: SetClock) -> FastAPI:
         version="0.1.0",
         liaison=liaison(pool, Settings(links={"police": LINK}), SmallGazetteer(), clock),
         rules=WebRules(pool, clock),
+        tester=Trials(pool, database, clock, ZONE),
     )
 
 

@@ -208,3 +208,24 @@ async def test_an_attachment_goes_in_bounded_and_comes_out_as_what_it_is(
     large = await client.post(where, params={"actor": "张伟", "name": "x.png"}, content=PNG.ljust(5 * 1024 * 1024 + 1))
     assert large.status_code == 413
     assert (await client.get(f"{where}/4711")).status_code == 404
+
+
+async def test_an_incident_is_given_to_somebody_of_the_list_and_to_oneself(
+    client: httpx.AsyncClient, district: District
+) -> None:
+    district.execute("INSERT INTO person (person_id, name, language) VALUES ('p-007', '李明', 'zh')")
+    incident = district.incident()
+    path = f"/incidents/{incident}/assign"
+    for _ in range(2):
+        response = await _post(client, path, key="k-12345678", person_id="p-007")
+        shown = IncidentReply.model_validate_json(response.content)
+        assert (shown.assigned_to, shown.assigned_by, shown.state) == ("李明", "张伟", IncidentState.RAISED)
+    assert (await _post(client, path, person_id="p-007")).status_code == 409
+    assert (await _post(client, path, person_id="p-008")).status_code == 409
+    assert (await _post(client, path)).json()["assigned_to"] == "张伟"
+    assert (await _post(client, f"/incidents/{incident}/unassign")).json()["assigned_to"] is None
+    assert (await _post(client, f"/incidents/{incident}/unassign")).status_code == 409
+    told = [(entry.kind, entry.detail.get("to")) for entry in (await _detail(client, incident)).timeline]
+    assert told == [("assigned", "李明"), ("assigned", "张伟"), ("unassigned", None)]
+    audited = [one["action"] for one in (await client.get(f"/audit?subject={incident}")).json()["items"]]
+    assert sorted(audited) == ["incident.assigned", "incident.assigned", "incident.unassigned"]

@@ -23,7 +23,7 @@ from storage.links import record_alive, watch_links
 from storage.pool import KeptPool, Pool, connect
 from storage.sites import upsert_sites
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings
-from tests.integration.dashboards.district import SetClock
+from tests.integration.dashboards.district import District, SetClock
 from tests.unit.alerting.findings import SmallGazetteer
 
 SECRET = f"whsec_{b64encode(b'a secret of tests, nothing else.').decode()}"
@@ -97,6 +97,79 @@ async def test_links_show_their_proof_and_take_signed_answers_alone(client: http
     assert (await client.post("/links/education/answers", content=body, headers=_signed(body))).status_code == 404
     nonsense = b'{"data": {}}'
     assert (await client.post(answers, content=nonsense, headers=_signed(nonsense))).status_code == 422
+
+
+async def test_a_link_is_tested_paused_and_resumed_by_hand(client: httpx.AsyncClient, pool: Pool) -> None:
+    now = datetime.now(UTC)
+    assert (await client.post("/links/police/test", json={"actor": "张伟"})).status_code == 409  # nobody supervises it
+    async with pool.connection() as conn:
+        await watch_links(conn, ["police"], at=now, first_test_at=now + timedelta(days=1))
+    assert (await client.post("/links/police/test", json={"actor": "张伟"})).status_code == 200
+    async with pool.connection() as conn:
+        cursor = await conn.execute("SELECT next_test_at < now() + interval '1 hour' FROM link_state")
+        assert await cursor.fetchone() == (True,)
+    pause = {"actor": "张伟", "hours": 2, "reason": "对端升级"}
+    paused = await client.post("/links/police/pause", json=pause)
+    assert (paused.status_code, paused.json()["pause_reason"]) == (200, "对端升级")
+    assert (await client.post("/links/police/test", json={"actor": "张伟"})).status_code == 409
+    assert (await client.post("/links/police/pause", json=pause | {"hours": 100})).status_code == 422
+    assert (await client.post("/links/police/pause", json=pause | {"reason": " "})).status_code == 422
+    assert (await client.post("/links/nobody/pause", json=pause)).status_code == 404
+    assert (await client.post("/links/police/resume", json={"actor": "张伟"})).status_code == 200
+    assert (await client.post("/links/police/resume", json={"actor": "张伟"})).status_code == 409
+    audited = (await client.get("/audit?subject=police")).json()["items"]
+    assert {one["action"]: one["actor"] for one in audited} == dict.fromkeys(
+        ("link.test_asked", "link.paused", "link.resumed"), "张伟"
+    )
+    assert all(one["origin"] for one in audited)
+
+
+async def test_what_was_given_up_is_sent_again_once_and_says_why(client: httpx.AsyncClient, pool: Pool) -> None:
+    now = datetime.now(UTC)
+    given = Delivery(
+        delivery_id=uuid4(),
+        incident_id=None,
+        channel=DeliveryChannel.WEBHOOK,
+        recipient="police",
+        notice=Notice.REPORT,
+        body={},
+        created_at=now,
+        next_attempt_at=now,
+    )
+    resend, said = f"/deliveries/{given.delivery_id}/resend", {"actor": "张伟", "reason": "对端已恢复"}
+    assert (await client.post(resend, json=said)).status_code == 404
+    async with pool.connection() as conn:
+        await queue_deliveries(conn, [given], life_safety=False)
+    refused = await client.post(resend, json=said)
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:campuswatch:problem:illegal-transition")
+    async with pool.connection() as conn:
+        await conn.execute("UPDATE delivery SET state = 'failed', attempts = 3, last_error = 'no'")
+    for _ in range(2):
+        sent = await client.post(resend, json=said, headers={"Idempotency-Key": "k-12345678"})
+        assert (sent.status_code, sent.json()["state"]) == (200, "queued")
+    (line,) = (await client.get("/deliveries?which=retried")).json()["items"]
+    assert (line["delivery_id"], line["attempts"]) == (str(given.delivery_id), 3)
+    (audited,) = (await client.get(f"/audit?subject={given.delivery_id}")).json()["items"]
+    assert (audited["action"], audited["detail"]["reason"]) == ("delivery.resent", "对端已恢复")
+    assert (await client.post(resend, json=said | {"reason": ""})).status_code == 422
+
+
+async def test_nobody_is_disturbed_again_for_what_somebody_has_taken(
+    client: httpx.AsyncClient, district: District
+) -> None:
+    incident = district.incident()
+    notice = district.delivery(incident, "李明", channel="apprise", state="failed")
+    district.execute("UPDATE incident SET state = 'acknowledged' WHERE incident_id = %s", incident)
+    refused = await client.post(f"/deliveries/{notice}/resend", json={"actor": "张伟", "reason": "再试"})
+    assert (refused.status_code, "nobody is called" in refused.json()["detail"]) == (409, True)
+    district.execute("UPDATE incident SET state = 'raised' WHERE incident_id = %s", incident)
+    assert (
+        await client.post(f"/deliveries/{notice}/resend", json={"actor": "张伟", "reason": "再试"})
+    ).status_code == 200
+    timeline = (await client.get(f"/incidents/{incident}")).json()["timeline"]
+    assert [(entry["kind"], entry["actor"], entry["detail"]["reason"]) for entry in timeline] == [
+        ("resent", "张伟", "再试")
+    ]
 
 
 async def test_a_clock_from_its_start_to_its_report(client: httpx.AsyncClient) -> None:

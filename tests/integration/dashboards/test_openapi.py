@@ -98,6 +98,8 @@ def test_every_path_of_the_contract_is_there(document: dict[str, Any]) -> None:
         ("POST", "/incidents/{incident_id}/split"),
         ("POST", "/incidents/{incident_id}/shelve"),
         ("POST", "/incidents/{incident_id}/unshelve"),
+        ("POST", "/incidents/{incident_id}/assign"),
+        ("POST", "/incidents/{incident_id}/unassign"),
         ("POST", "/incidents/{incident_id}/attachments"),
         ("GET", "/incidents/{incident_id}/attachments/{attachment_no}"),
         ("GET", "/verification-reasons"),

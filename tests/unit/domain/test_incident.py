@@ -39,6 +39,7 @@ EXPECTED = {
     # What moves no state: some of it in any, some only while an incident is open.
     **{(state, action): state for state in _S for action in (_A.VERIFY, _A.ATTACH, _A.SPLIT)},
     **{(state, action): state for state in OPEN_STATES for action in (_A.RECLASSIFY, _A.MERGE, _A.SHELVE, _A.UNSHELVE)},
+    **{(state, action): state for state in (*OPEN_STATES, _S.RESET) for action in (_A.ASSIGN, _A.UNASSIGN)},
 }
 ONLY_AFTER_A_RESET = {(_S.RETURNED, _A.CLOSE), (_S.NORMAL, _A.CLOSE)}
 PEOPLE = (_A.ACKNOWLEDGE, _A.RESET)

@@ -138,6 +138,14 @@ export function unshelve(id: string, body: { actor: string }) {
   return call<IncidentView>('POST', `/incidents/${part(id)}/unshelve`, body)
 }
 
+export function assign(id: string, body: { actor: string; person_id: string }) {
+  return call<IncidentView>('POST', `/incidents/${part(id)}/assign`, body)
+}
+
+export function unassign(id: string, body: { actor: string }) {
+  return call<IncidentView>('POST', `/incidents/${part(id)}/unassign`, body)
+}
+
 export function attach(id: string, file: File, actor: string) {
   return call<Attachment>('POST', `/incidents/${part(id)}/attachments${query({ actor, name: file.name })}`, file)
 }

@@ -167,6 +167,9 @@ export interface IncidentView {
   shelved_until: Time | null
   shelved_by: string | null
   shelve_reason: string | null
+  assigned_to: string | null
+  assigned_at: Time | null
+  assigned_by: string | null
   /** Not in the queue: shelved, or handled under another. */
   aside: boolean
 }

@@ -51,6 +51,22 @@ export interface Link {
   oldest_queued_at: Time | null
 }
 
+export function resend(deliveryId: string, actor: string, reason: string): Promise<unknown> {
+  return call('POST', `/deliveries/${encodeURIComponent(deliveryId)}/resend`, { actor, reason })
+}
+
+export function testLink(linkId: string, actor: string): Promise<Link> {
+  return call('POST', `/links/${encodeURIComponent(linkId)}/test`, { actor })
+}
+
+export function pauseLink(linkId: string, body: { actor: string; hours: number; reason: string }): Promise<Link> {
+  return call('POST', `/links/${encodeURIComponent(linkId)}/pause`, body)
+}
+
+export function resumeLink(linkId: string, actor: string): Promise<Link> {
+  return call('POST', `/links/${encodeURIComponent(linkId)}/resume`, { actor })
+}
+
 export function links(): Promise<Link[]> {
   return call('GET', '/links')
 }

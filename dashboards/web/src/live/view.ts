@@ -54,6 +54,8 @@ export function go(name: Route, ...parts: string[]): void {
 
 export const openSite = ref<string | null>(null)
 export const openIncident = ref<string | null>(null)
+/** The keys are shown. */
+export const helping = ref(false)
 export const search = ref('')
 export const searching = computed(() => search.value.trim() !== '')
 

@@ -1,11 +1,13 @@
 import { pagesEn } from './pages.en'
 import { accountsEn } from './accounts.en'
+import { deskEn } from './desk.en'
 import { sessionEn } from './session.en'
 import type { Dictionary } from './zh'
 
 export const en: Dictionary = {
   ...pagesEn,
   ...accountsEn,
+  ...deskEn,
   ...sessionEn,
 
   'app.title': 'District School Safety Control Room',

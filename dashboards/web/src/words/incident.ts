@@ -47,6 +47,10 @@ export function isOpen(incident: IncidentView): boolean {
   return OPEN_STATES.includes(incident.state)
 }
 
+export function isOver(incident: IncidentView): boolean {
+  return incident.state === 'closed'
+}
+
 /** What is shelved or handled under another is open, and not in the queue. */
 export function inQueue(incident: IncidentView): boolean {
   return isOpen(incident) && !incident.aside

@@ -456,7 +456,7 @@ export const pagesEn: Record<keyof typeof pagesZh, string> = {
 
   'status.label': 'State of the district',
   'intake.payload_whole': 'Whole',
-  'queue.keys': 'Keys: ↑↓ choose · Enter details · A acknowledge · R reset · C close · N note · X tick',
+  'queue.keys': 'Keys: ↑↓ choose · Enter details · A acknowledge · G assign · ? all keys',
   'queue.all_severities': 'All severities',
   'queue.all_categories': 'All kinds',
   'queue.hidden': '{count} not shown',

@@ -454,7 +454,7 @@ export const pagesZh = {
 
   'status.label': '全区状态',
   'intake.payload_whole': '全文',
-  'queue.keys': '键盘：↑↓ 选择 · Enter 详情 · A 确认 · R 复位 · C 关闭 · N 备注 · X 勾选',
+  'queue.keys': '键盘：↑↓ 选择 · Enter 详情 · A 确认 · G 分派 · ? 全部快捷键',
   'queue.all_severities': '全部级别',
   'queue.all_categories': '全部类别',
   'queue.hidden': '另有 {count} 起未显示',

@@ -2,11 +2,13 @@
 
 import { pagesZh } from './pages.zh'
 import { accountsZh } from './accounts.zh'
+import { deskZh } from './desk.zh'
 import { sessionZh } from './session.zh'
 
 export const zh = {
   ...pagesZh,
   ...accountsZh,
+  ...deskZh,
   ...sessionZh,
 
   'app.title': '区校园安全监控中心',
