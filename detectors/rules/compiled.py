@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from heapq import heappop, heappush
 from math import inf
 from typing import Any, TypeAlias
 
@@ -42,12 +41,13 @@ from detectors.grounds import Grounds
 from detectors.hours import instant
 from detectors.lives import Heard, Lives
 from detectors.rule import NOTHING, BareHeartbeat, Changes, Rule, Watcher
+from detectors.rules.telling import Identity, Telling
+from detectors.rules.waiting import Waiting
 from detectors.watching import chosen, watched_kinds
 from domain.device import DeviceKind, RegisteredDevice
-from domain.finding import Category, Finding, FindingKind, Severity, finding_id
+from domain.finding import Category, Finding, FindingKind, Severity
 from domain.liveness import Connectivity
 from domain.observation import Heartbeat, Reading
-from domain.vocabulary import RULE_WORDS
 
 #: A device_no, a site_no, or (site_no, place).
 Subject: TypeAlias = Any
@@ -70,7 +70,7 @@ class CompiledRule(Rule):
         self.life_safety = header.life_safety
         self._key = header.key
         self._dwell_s, self._clear_s = header.dwell, header.clear_dwell
-        self._titles = {} if self.name in RULE_WORDS else {"rule_title": {"zh": header.title.zh, "en": header.title.en}}
+        self._telling = Telling(document)
         self._grounds, self._deafness, self._lives = grounds, deafness, lives
         self._kinds = watched_kinds(header.watch)
         self._fits = chosen(header.watch, grounds)
@@ -83,8 +83,7 @@ class CompiledRule(Rule):
         self._offline = any(isinstance(leaf, Offline) for leaf in self._leaves)
         self._always = _holds_nothing_said(document.when)
         self._standings: dict[Subject, _Standing] = {}
-        self._heap: list[tuple[float, Subject]] = []
-        self._due: dict[Subject, float] = {}
+        self._waiting = Waiting()
         self._turned: dict[Subject, None] = {}  # somebody in it came back: looked at by the next tick
         #: Who is remembered and not watched any more, and whether anything of another version stands about it.
         self._strangers: dict[tuple[str, Subject], bool] = {}
@@ -169,7 +168,7 @@ class CompiledRule(Rule):
             return None
         if len(leaves) > 1 or self._fits is not None or self._key != "device" or leaves[0].of_subject:
             return lambda said, heard: self._hear(said, heard, leaves)
-        take, due, (leaf,) = leaves[0].take, self._due, leaves
+        take, due, (leaf,) = leaves[0].take, self._waiting.due, leaves
 
         def hear(said: Any, heard: Heard) -> Sequence[Finding]:
             """The usual rule: one condition that hears this, of devices of a kind."""
@@ -222,7 +221,7 @@ class CompiledRule(Rule):
         subject = number if self._key == "device" else self._subject_of.get(number)
         if subject is None:
             return NOTHING
-        before = self._bring_forward(subject, said.received_at) if subject in self._due else NOTHING
+        before = self._bring_forward(subject, said.received_at) if subject in self._waiting.due else NOTHING
         deeds = tuple((leaf, leaf.take(said, heard, subject if leaf.of_subject else number)) for leaf in leaves)
         did = 0
         for _, one in deeds:
@@ -237,8 +236,7 @@ class CompiledRule(Rule):
         if until_s - self._deafness.heard_until_s > DEAF_AFTER_S and self._deafness.heard_until_s:
             return NOTHING
         found: list[Finding] = []
-        while (due_s := self._due.get(subject, inf)) <= until_s:
-            del self._due[subject]
+        for due_s in self._waiting.taken_of(subject, until_s):
             at = instant(due_s)
             found.extend(self._judge(subject, due_s, at, at, None))
         return found
@@ -252,7 +250,7 @@ class CompiledRule(Rule):
 
     def is_waiting(self, number: int) -> bool:
         """Whether time alone may change something of this device."""
-        return number in self._due
+        return number in self._waiting.due
 
     @property
     def is_about_devices(self) -> bool:
@@ -305,7 +303,8 @@ class CompiledRule(Rule):
     # -- time ---------------------------------------------------------------------------------------------------------
 
     def tick(self, now: datetime) -> Sequence[Finding]:
-        if not (self._strangers or self._turned or (self._heap and self._heap[0][0] <= now.timestamp())):
+        now_s = now.timestamp()
+        if not (self._strangers or self._turned or self._waiting.any_by(now_s)):
             return NOTHING
         found = [
             one
@@ -313,12 +312,7 @@ class CompiledRule(Rule):
             for one in self._part_with(kind, subject, ends, now)
         ]
         self._strangers.clear()
-        now_s, heap = now.timestamp(), self._heap
-        while heap and heap[0][0] <= now_s:
-            due_s, subject = heappop(heap)
-            if self._due.get(subject) != due_s:
-                continue
-            del self._due[subject]
+        for due_s, subject in self._waiting.taken(now_s):
             if self._is_known(subject):  # nobody else is waited for, and nothing begins to stand of them
                 found.extend(self._judge(subject, due_s, instant(due_s), now, None))
         for subject in sorted(self._turned):
@@ -328,12 +322,7 @@ class CompiledRule(Rule):
         return found
 
     def next_s(self) -> float:
-        if self._strangers or self._turned:
-            return -inf
-        heap = self._heap
-        while heap and self._due.get(heap[0][1]) != heap[0][0]:
-            heappop(heap)
-        return heap[0][0] if heap else inf
+        return -inf if self._strangers or self._turned else self._waiting.next_s()
 
     def _wait(self, subject: Subject, now_s: float) -> None:
         """Put down when the answer may change by time alone."""
@@ -345,7 +334,7 @@ class CompiledRule(Rule):
             for leaf in self._leaves:
                 if leaf.timed:
                     due_s = min(due_s, self._next_s(leaf, subject, now_s))
-        self._put(subject, due_s)
+        self._waiting.put(subject, due_s)
 
     def _next_s(self, leaf: Leaf, subject: Subject, now_s: float) -> float:
         if isinstance(leaf, Time):
@@ -369,13 +358,6 @@ class CompiledRule(Rule):
                 return True
         return False
 
-    def _put(self, subject: Subject, due_s: float) -> None:
-        if due_s == inf:
-            self._due.pop(subject, None)
-        elif self._due.get(subject) != due_s:
-            self._due[subject] = due_s
-            heappush(self._heap, (due_s, subject))
-
     def hearing_resumed(self, now: datetime) -> None:
         """Whatever has to last begins to last now."""
         now_s = now.timestamp()
@@ -384,9 +366,9 @@ class CompiledRule(Rule):
                 standing.since_s = now_s
                 self._note(subject)
                 self._wait(subject, now_s)
-        for subject, due_s in list(self._due.items()):
+        for subject, due_s in list(self._waiting.due.items()):
             if due_s < now_s:
-                self._put(subject, now_s)
+                self._waiting.put(subject, now_s)
 
     @property
     def leaves(self) -> Sequence[Leaf]:
@@ -415,7 +397,7 @@ class CompiledRule(Rule):
         else:
             # Not earlier than it was looked at last: others of its place or site stood otherwise then.
             since_s = max(life.since_s, self._deafness.heard_until_s)
-            self._put(subject, min(self._due.get(subject, inf), since_s))
+            self._waiting.put_early(subject, since_s)
 
     # -- the registry -------------------------------------------------------------------------------------------------
 
@@ -439,11 +421,12 @@ class CompiledRule(Rule):
         if not counting and not self._always:
             return
         for subject in self._subjects():
-            before = subject in self._due if self._key == "device" else subject in known
+            before = subject in self._waiting.due if self._key == "device" else subject in known
             for leaf in counting:
                 leaf.watch(subject, self._now_s)
             if not before and self._always:
-                self._put(subject, self._deafness.heard_until_s or self._now_s)  # a moment that a restart knows as well
+                # A moment that a restart knows as well.
+                self._waiting.put(subject, self._deafness.heard_until_s or self._now_s)
             elif not before:
                 self._wait(subject, self._now_s)
 
@@ -502,7 +485,7 @@ class CompiledRule(Rule):
             self._forget(kind, subject)
         if identity is None or not (ends or (standing is not None and standing.raised)):
             return after
-        return (self._about(identity, FindingKind.CLEARED, now, now, {"rule_changed": True}), *after)
+        return (self._telling.finding(identity, FindingKind.CLEARED, now, now, {"rule_changed": True}), *after)
 
     def _forget(self, kind: str, subject: Subject) -> None:
         own = kind == self._key
@@ -510,7 +493,7 @@ class CompiledRule(Rule):
             if leaf.of_subject is not (kind == "device") or (own and kind == "device"):
                 leaf.forget(subject)
         if own:
-            self._due.pop(subject, None)
+            self._waiting.forget(subject)
             if self._standings.pop(subject, None) is not None:
                 self._note(subject)
         if kind == "device":
@@ -536,7 +519,7 @@ class CompiledRule(Rule):
         subject = self._subject(device)
         if subject in self._members:
             # The tick that this belongs to looks at it, after what is due before: a restart says once more who is gone.
-            self._put(subject, min(self._due.get(subject, inf), now.timestamp()))
+            self._waiting.put_early(subject, now.timestamp())
         return NOTHING
 
     def _leave_marks(self, number: int) -> None:
@@ -574,7 +557,7 @@ class CompiledRule(Rule):
         if not (self._timed or self._dwell_s or self._clear_s):
             return
         since_s = self._deafness.heard_until_s or self._now_s
-        everyone = {*self._standings, *self._due}
+        everyone = {*self._standings, *self._waiting.due}
         for leaf in self._leaves:
             if leaf.of_subject:
                 everyone.update(leaf.numbers())
@@ -591,7 +574,7 @@ class CompiledRule(Rule):
             self._wait(subject, since_s)
         for subject in self._subjects() if self._always else ():
             if subject not in self._standings:  # nobody may have looked at it yet; who did found nothing
-                self._put(subject, min(self._due.get(subject, inf), since_s))
+                self._waiting.put_early(subject, since_s)
         for number in turned:
             self.turned(number)
 
@@ -680,19 +663,19 @@ class CompiledRule(Rule):
         uid = getattr(said, "uid", None) if said is not None else None
         if self._key == "device":
             device = self._devices.get(subject) if said is None else said.device
-            identity = None if device is None else self._identity_of(device)
+            identity = None if device is None else self._telling.device(device)
         else:
             identity = self._identity(self._key, subject)
             if said is not None:
                 detail["device"] = said.device.device_id
         if identity is None:
             return None
-        return self._about(identity, kind, at, found_at, detail, cause="" if uid is None else str(uid))
+        return self._telling.finding(identity, kind, at, found_at, detail, cause="" if uid is None else str(uid))
 
-    def _identity(self, kind: str, subject: Subject) -> _Identity | None:
+    def _identity(self, kind: str, subject: Subject) -> Identity | None:
         if kind == "device":
             device = self._devices.get(subject)
-            return None if device is None else self._identity_of(device)
+            return None if device is None else self._telling.device(device)
         site_no, place = subject if kind == "place" else (subject, "")
         of_site = self._members.get(subject, ())
         site_id = (
@@ -702,51 +685,7 @@ class CompiledRule(Rule):
         )
         if not site_id:
             return None
-        key = f"{self.name}/{site_id}" + (f"/@{place}" if kind == "place" else "")
-        return _Identity(key, site_no, site_id, None, "", place)
-
-    def _identity_of(self, device: RegisteredDevice) -> _Identity:
-        key = f"{self.name}/{device.key}"
-        return _Identity(key, device.site_no, device.site_id, device.device_no, device.device_id, "")
-
-    def _about(
-        self,
-        identity: _Identity,
-        kind: FindingKind,
-        at: datetime,
-        found_at: datetime,
-        detail: dict[str, Any],
-        *,
-        cause: str = "",
-    ) -> Finding:
-        name, _, key = identity.key.partition("/")
-        if identity.place:
-            detail = {"place": identity.place, **detail}
-        return Finding(
-            finding_id=finding_id(name, key, kind.value, at.isoformat(), cause),
-            kind=kind,
-            rule=self.name,
-            key=identity.key,
-            category=self.category,
-            severity=self.severity,
-            life_safety=self.life_safety,
-            site_no=identity.site_no,
-            site_id=identity.site_id,
-            device_no=identity.device_no,
-            device_id=identity.device_id,
-            at=at,
-            found_at=found_at,
-            detail={**detail, **self._titles},
-        )
-
-
-class _Identity(msgspec.Struct, frozen=True, gc=False):
-    key: str
-    site_no: int
-    site_id: str
-    device_no: int | None
-    device_id: str
-    place: str
+        return self._telling.place(site_no, site_id, place) if kind == "place" else self._telling.site(site_no, site_id)
 
 
 def _of_metrics(metrics: frozenset[str], hear: Watcher) -> Watcher:
