@@ -11,6 +11,7 @@ from tests.running_demo import RunningDemo
 
 #: Far above what is promised; machines are shared.
 SOON_MS = 20_000
+DESK = (1920, 1080)
 PHONE = (390, 844)
 #: Whom timelines name for what is done at a desk.
 OPERATOR = "值班员（演示）"
@@ -40,7 +41,7 @@ async def open_desk(
     *,
     theme: str = "dark",
     language: str = "zh",
-    size: tuple[int, int] = (1920, 1080),
+    size: tuple[int, int] = DESK,
 ) -> Desk:
     context = await browser.new_context(
         viewport={"width": size[0], "height": size[1]}, locale="zh-CN", timezone_id="Asia/Shanghai"

@@ -5,23 +5,31 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
 from playwright.async_api import Browser, WebSocketRoute, expect
 
-from tests.browser.desk import OPERATOR, SOON_MS, incidents, open_desk
+from tests.browser.desk import DESK, OPERATOR, PHONE, SOON_MS, incidents, open_desk
 from tests.browser.signing_in import let_in
 from tests.running_demo import RunningDemo
 
 
-async def test_an_alarm_from_its_coming_to_its_close(browser: Browser, demo: RunningDemo) -> None:
-    desk = await open_desk(browser, demo)
+@pytest.mark.parametrize(
+    ("language", "size", "site"), [("zh", DESK, "s006"), ("en", DESK, "s008"), ("zh", PHONE, "s008")]
+)
+async def test_an_alarm_from_its_coming_to_its_close(
+    browser: Browser, demo: RunningDemo, language: str, size: tuple[int, int], site: str
+) -> None:
+    desk = await open_desk(browser, demo, language=language, size=size)
     page = desk.page
     await page.get_by_test_id("sound-enable").click()
-    await asyncio.to_thread(demo.publish, "campus/v1/s006/s006-btn-01/alarm", '{"alarm":"panic"}')
+    button = f"{site}-btn-0{1 if size is DESK else 2}"
+    await asyncio.to_thread(demo.publish, f"campus/v1/{site}/{button}/alarm", '{"alarm":"panic"}')
     await expect(page.get_by_test_id("takeover")).to_be_visible(timeout=SOON_MS)
-    await expect(page.get_by_test_id("map-s006")).to_have_attribute("data-state", "alarm", timeout=SOON_MS)
+    if size is DESK:
+        await expect(page.get_by_test_id(f"map-{site}")).to_have_attribute("data-state", "alarm", timeout=SOON_MS)
     await page.get_by_test_id("takeover-ack").click(timeout=SOON_MS)
     await expect(page.get_by_test_id("takeover")).to_be_hidden(timeout=SOON_MS)
-    (incident,) = [one for one in await asyncio.to_thread(incidents, demo) if one["device_id"] == "s006-btn-01"]
+    (incident,) = [one for one in await asyncio.to_thread(incidents, demo) if one["device_id"] == button]
     way = f"incidents/{incident['incident_id']}"
 
     # Dispatch: the check-list, and «I take it».
@@ -45,8 +53,8 @@ async def test_an_alarm_from_its_coming_to_its_close(browser: Browser, demo: Run
     await expect(report).to_contain_text("民警已到场。", timeout=SOON_MS)
 
     # Close: the danger is over, a person says so, and the matter is done with.
-    for button in ("复位", "关闭"):
-        await page.get_by_test_id("incident-page").get_by_role("button", name=button, exact=True).click(timeout=SOON_MS)
+    for said in {"zh": ("复位", "关闭"), "en": ("Reset", "Close")}[language]:
+        await page.get_by_test_id("incident-page").get_by_role("button", name=said, exact=True).click(timeout=SOON_MS)
         await page.get_by_test_id("confirm-ok").click(timeout=SOON_MS)
     await expect(page.get_by_test_id("incident-state")).to_have_attribute("data-state", "closed", timeout=SOON_MS)
     timeline = page.get_by_test_id("timeline")
