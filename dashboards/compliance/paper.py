@@ -36,21 +36,27 @@ _LINE = colors.HexColor("#c9d1d6")
 _HEAD = colors.HexColor("#eef2f4")
 
 
-def paper(report: Report, *, language: Language, zone: ZoneInfo) -> bytes:
-    """Blocking: call it in a thread."""
+def empty(into: BytesIO, *, title: str) -> SimpleDocTemplate:
+    """An empty document; two of the same contents are the same bytes."""
     pdfmetrics.registerFont(UnicodeCIDFont(FONT))
-    made = BytesIO()
-    document = SimpleDocTemplate(
-        made,
+    edge = 16 * mm
+    return SimpleDocTemplate(
+        into,
         pagesize=A4,
-        leftMargin=16 * mm,
-        rightMargin=16 * mm,
-        topMargin=16 * mm,
-        bottomMargin=16 * mm,
-        title=word("title", language),
+        leftMargin=edge,
+        rightMargin=edge,
+        topMargin=edge,
+        bottomMargin=edge,
+        title=title,
         author="campuswatch",
         invariant=True,
     )
+
+
+def paper(report: Report, *, language: Language, zone: ZoneInfo) -> bytes:
+    """Blocking: call it in a thread."""
+    made = BytesIO()
+    document = empty(made, title=word("title", language))
     story: list[Any] = [
         text(word("title", language), size=18, after=4),
         text(f"{word('period', language)}：{period(report, zone)}", colour=GREY),

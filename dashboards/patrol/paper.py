@@ -6,12 +6,6 @@ from io import BytesIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.platypus import SimpleDocTemplate
-
 from dashboards.compliance import paper as plain
 from dashboards.compliance.words import Language
 from dashboards.patrol.report import PatrolReport
@@ -20,19 +14,8 @@ from dashboards.patrol.tables import figures, period, sheets, word
 
 def paper(report: PatrolReport, *, language: Language, zone: ZoneInfo) -> bytes:
     """Blocking: call it in a thread."""
-    pdfmetrics.registerFont(UnicodeCIDFont(plain.FONT))
     made = BytesIO()
-    document = SimpleDocTemplate(
-        made,
-        pagesize=A4,
-        leftMargin=16 * mm,
-        rightMargin=16 * mm,
-        topMargin=16 * mm,
-        bottomMargin=16 * mm,
-        title=word("title", language),
-        author="campuswatch",
-        invariant=True,
-    )
+    document = plain.empty(made, title=word("title", language))
     told = "    ".join(f"{name}：{value}" for name, value in figures(report, language))
     story: list[Any] = [
         plain.text(word("title", language), size=18, after=4),
