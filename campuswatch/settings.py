@@ -290,7 +290,7 @@ class PatrolSettings(_Part):
     dead line. ``workers`` look at pictures, ``streams`` open streams. ``secret`` seals cameras'
     passwords (without it one that the data directory keeps, docs/patrol.md); ``former_secret`` while it is changed.
     Evidence is kept ``evidence_days``, and no more than ``evidence_mb``; ``pictures``: where, by default under the data
-    directory.
+    directory. ``four_eyes``: who found a hazard does not strike it off.
     """
 
     cycle_s: float = Field(3600.0, ge=30, le=86_400)
@@ -301,6 +301,7 @@ class PatrolSettings(_Part):
     streams: int = Field(8, ge=1, le=256)
     at_once: int = Field(48, ge=1, le=1000)
     verify_tls: bool = True
+    four_eyes: bool = True
     secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
     former_secret: Annotated[SecretStr, AfterValidator(_webhook_secret)] | None = None
     evidence_days: float = Field(90.0, gt=0, le=3650)

@@ -23,6 +23,7 @@ class WebSettings:
     #: Where the patrol keeps pictures; None: this server shows none.
     pictures: Path | None = None
     patrol_cycle_s: float = 3600.0
+    patrol_four_eyes: bool = True
     static_dir: Path = Path(__file__).parent / "static"
     max_viewers: int = 512
     max_body_bytes: int = 64 * 1024

@@ -7,6 +7,7 @@
     a picture without  ──► good
                        ──► missed:    there is a fault that the diagnosis does not see; a hazard as well
     either             ──► unseen:    no picture to judge by
+                       ──► removed:   it does not belong in the round, and why; the round goes on without it
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ class ItemVerdict(StrEnum):
     GOOD = "good"
     MISSED = "missed"
     UNSEEN = "unseen"
+    REMOVED = "removed"
 
 
-OF_DIAGNOSES = frozenset({ItemVerdict.CONFIRMED, ItemVerdict.REJECTED, ItemVerdict.UNSEEN})
-OF_PICTURES = frozenset({ItemVerdict.GOOD, ItemVerdict.MISSED, ItemVerdict.UNSEEN})
+OF_DIAGNOSES = frozenset({ItemVerdict.CONFIRMED, ItemVerdict.REJECTED, ItemVerdict.UNSEEN, ItemVerdict.REMOVED})
+OF_PICTURES = frozenset({ItemVerdict.GOOD, ItemVerdict.MISSED, ItemVerdict.UNSEEN, ItemVerdict.REMOVED})
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,15 +75,23 @@ def chosen(candidates: Sequence[Candidate], kind: RoundKind, *, size: int, seed:
     return sorted(candidates, key=lambda one: one.device_no)[:MOST_ITEMS]
 
 
-def check_verdict(fault: str, verdict: ItemVerdict, found: str) -> None:
+def check_verdict(fault: str, verdict: ItemVerdict, found: str, note: str = "") -> None:
     """:raises RoundRefused: it is no answer to what is shown."""
     allowed = OF_DIAGNOSES if fault else OF_PICTURES
     if verdict not in allowed:
         raise RoundRefused(f"{verdict.value} is no answer here; possible: {', '.join(sorted(allowed))}")
+    if verdict is ItemVerdict.REMOVED and not note.strip():
+        raise RoundRefused("note: say why the camera is taken out of the round")
     if (verdict is ItemVerdict.MISSED) != bool(found):
         raise RoundRefused("found: say which fault was missed, and only then")
     if found and found not in FAULT_WORDS:
         raise RoundRefused(f"found: expected one of {', '.join(FAULT_WORDS)}")
+
+
+def check_recheck(found_by: str, actor: str, *, four_eyes: bool) -> None:
+    """:raises RoundRefused: whoever found a hazard does not say himself that it is mended."""
+    if four_eyes and found_by.strip().casefold() == actor.strip().casefold():
+        raise RoundRefused(f"{found_by} has found it: another person has to see that it is mended")
 
 
 class Hazard(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from domain.patrol_round import (
     Hazard,
     ItemVerdict,
     RoundKind,
+    check_recheck,
     check_verdict,
     chosen,
     hazard_found,
@@ -164,7 +165,7 @@ async def judge(
             raise RoundRefused("the round has ended")
         if item.verdict is not None:
             raise RoundRefused(f"{item.judged_by} has said {item.verdict.value} already")
-        check_verdict(item.fault, verdict, found)
+        check_verdict(item.fault, verdict, found, note)
         hazard_no = None
         if verdict in (ItemVerdict.CONFIRMED, ItemVerdict.MISSED):
             hazard_no = await _hazard(conn, item, found or item.fault, actor=actor, at=at)
@@ -197,12 +198,12 @@ async def judge(
 
 
 async def strike_off(
-    conn: Connection, hazard_no: int, *, note: str, actor: str, at: datetime, origin: str = ""
+    conn: Connection, hazard_no: int, *, note: str, four_eyes: bool, actor: str, at: datetime, origin: str = ""
 ) -> Hazard:
-    """A person has seen that it is mended (销号).
+    """A person has seen that it is mended (销号). ``four_eyes``: another one than who found it (复核).
 
-    :raises UnknownRound: there is no such hazard. :raises RoundRefused: it is struck off, or the patrol has not seen
-        the picture good again and no note says why it is over all the same.
+    :raises UnknownRound: there is no such hazard. :raises RoundRefused: it is struck off, the same person
+        found it, or the patrol has not seen the picture good again and no note says why it is over all the same.
     """
     async with conn.transaction():
         await conn.execute("SELECT FROM camera_hazard WHERE hazard_no = %s FOR UPDATE", (hazard_no,))
@@ -211,6 +212,7 @@ async def strike_off(
             raise UnknownRound(f"no hazard {hazard_no}")
         if hazard.struck_at is not None:
             raise RoundRefused(f"{hazard.struck_by} has struck it off already")
+        check_recheck(hazard.found_by, actor, four_eyes=four_eyes)
         if hazard.cleared_at is None and not note.strip():
             raise RoundRefused("note: the patrol has not seen a good picture since; say why it is over")
         await conn.execute(

@@ -120,6 +120,7 @@ async def run(around: Surroundings) -> None:
                 session_lasts=timedelta(days=settings.web.session_days),
                 pictures=picture_directory(settings),
                 patrol_cycle_s=settings.patrol.cycle_s,
+                patrol_four_eyes=settings.patrol.four_eyes,
             ),
             clock=around.clock,
             version=installed_version(),

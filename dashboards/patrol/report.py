@@ -22,6 +22,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     good: int = 0
     missed: int = 0
     unseen: int = 0
+    removed: int = 0
     open: int = 0
     precision: float | None = None
 
@@ -98,6 +99,7 @@ def _tally(name: str, items: Sequence[ItemView]) -> Tally:
         good=counts[ItemVerdict.GOOD],
         missed=counts[ItemVerdict.MISSED],
         unseen=counts[ItemVerdict.UNSEEN],
+        removed=counts[ItemVerdict.REMOVED],
         open=counts[None],
         precision=counts[ItemVerdict.CONFIRMED] / told if told else None,
     )

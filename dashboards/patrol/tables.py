@@ -28,6 +28,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "good": ("正常", "Good"),
     "missed": ("漏检", "Missed"),
     "unseen": ("无法判断", "Not seen"),
+    "removed": ("移出", "Removed"),
     "open": ("未判", "Open"),
     "precision": ("准确率", "Precision"),
     "fault": ("故障", "Fault"),
@@ -40,7 +41,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "struck": ("销号", "Struck off"),
     "none": ("无", "None"),
 }
-_COUNTS = ("confirmed", "rejected", "good", "missed", "unseen", "open")
+_COUNTS = ("confirmed", "rejected", "good", "missed", "unseen", "removed", "open")
 
 
 class Sheet(NamedTuple):

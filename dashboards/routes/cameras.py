@@ -252,7 +252,9 @@ def camera_routes(services: Services) -> APIRouter:
 
         async def query(conn: Connection) -> list[Availability]:
             if by == "camera":
-                return await availability(conn, [begin, end], by=by, truths=truths, site_id=site_id, township=township)
+                return await availability(
+                    conn, [begin, end], by=by, truths=truths, site_id=site_id, township=township, within=own
+                )
             found = await by_day(
                 conn,
                 begin,

@@ -106,8 +106,9 @@ def patrol_routes(services: Services) -> APIRouter:
         "/patrol-rounds/{round_no}/items/{place}",
         summary="Judge an item",
         description="A diagnosis is `confirmed` or `rejected`; a picture without is `good`, or a fault was `missed`."
-        " `unseen`: there is no picture to judge by. A confirmed or missed fault is a hazard of the site, to"
-        " be mended within 24 h; a rejection teaches the camera. Said once.",
+        " `unseen`: there is no picture to judge by; `removed`: the camera does not belong in this round, and the note"
+        " says why. A confirmed or missed fault is a hazard of the site, to be mended within 24 h; a rejection teaches"
+        " the camera. Said once.",
         response_model=ItemReply,
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
@@ -166,7 +167,8 @@ def patrol_routes(services: Services) -> APIRouter:
     @routes.post(
         "/camera-hazards/{hazard_no}/strike-off",
         summary="Strike a hazard off",
-        description="A person has seen that it is mended. Without a good picture since, the note says why it is over.",
+        description="A person has seen that it is mended: another one than who found it, unless the settings say that"
+        " one person is enough (`patrol.four_eyes`). Without a good picture since, the note says why it is over.",
         response_model=HazardReply,
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
@@ -177,7 +179,15 @@ def patrol_routes(services: Services) -> APIRouter:
     ) -> Response:
         by, now = await who(request, body.actor, workstation=body.workstation), services.clock.now()
         struck = await services.reader.read(
-            lambda conn: strike_off(conn, hazard_no, note=body.note, actor=by.actor, at=now, origin=by.origin)
+            lambda conn: strike_off(
+                conn,
+                hazard_no,
+                note=body.note,
+                four_eyes=services.settings.patrol_four_eyes,
+                actor=by.actor,
+                at=now,
+                origin=by.origin,
+            )
         )
         return json_reply(struck)
 

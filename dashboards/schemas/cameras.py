@@ -226,6 +226,7 @@ class TallyReply(Reply):
     good: int
     missed: int
     unseen: int
+    removed: int = Field(description="Taken out of the round.")
     open: int
     precision: float | None
 

@@ -26,7 +26,7 @@ from storage.pool import KeptPool
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings
 from tests.integration.dashboards.district import District, SetClock, ago
 
-WHO = {"actor": "李敏"}
+WHO, OTHER = {"actor": "李敏"}, {"actor": "王强"}
 
 
 @pytest.fixture
@@ -127,7 +127,9 @@ async def test_a_round_is_worked_through(client: httpx.AsyncClient) -> None:
     assert ItemReply.model_validate_json(answer.content).hazard_no == 1
     assert (await client.post(f"/patrol-rounds/{number}/end", json=WHO)).status_code == 200
     assert len(HazardsReply.model_validate_json((await client.get("/camera-hazards")).content).items) == 1
-    struck = await client.post("/camera-hazards/1/strike-off", json={**WHO, "note": "已更换"})
+    alone = await client.post("/camera-hazards/1/strike-off", json={**WHO, "note": "已更换"})
+    assert (alone.status_code, alone.json()["type"]) == (409, "urn:campuswatch:problem:round-refused")
+    struck = await client.post("/camera-hazards/1/strike-off", json={**OTHER, "note": "已更换"})
     assert struck.status_code == 200
 
     report = await client.get(f"/patrol-rounds/{number}/report")

@@ -58,7 +58,7 @@ async def test_a_confirmed_fault_is_a_hazard_until_the_picture_is_good_and_a_per
         with pytest.raises(RoundRefused, match="already"):
             await judge(conn, number, 1, ItemVerdict.REJECTED, actor="王强", at=now)
         with pytest.raises(RoundRefused, match="note"):
-            await strike_off(conn, judged.hazard_no, note="", actor="李敏", at=now)
+            await strike_off(conn, judged.hazard_no, note="", four_eyes=True, actor="王强", at=now)
 
         assert await follow_hazards(conn, now + timedelta(hours=25)) == 1
         assert await follow_hazards(conn, now + timedelta(hours=26)) == 0
@@ -72,8 +72,11 @@ async def test_a_confirmed_fault_is_a_hazard_until_the_picture_is_good_and_a_per
         await place.look("cam-01", times=8)
         assert await follow_hazards(conn, place.clock.at) == 1
         assert (await _told(conn))[-1] == ("cleared", "major", "cam-01")
-        struck = await strike_off(conn, judged.hazard_no, note="", actor="李敏", at=place.clock.at)
-        assert (struck.struck_by, struck.cleared_at) == ("李敏", place.clock.at)
+        for same in ("李敏", " 李敏 "):
+            with pytest.raises(RoundRefused, match="another person"):
+                await strike_off(conn, judged.hazard_no, note="", four_eyes=True, actor=same, at=place.clock.at)
+        struck = await strike_off(conn, judged.hazard_no, note="", four_eyes=True, actor="王强", at=place.clock.at)
+        assert (struck.struck_by, struck.cleared_at) == ("王强", place.clock.at)
         assert await hazards(conn, only_open=True) == []
 
 
@@ -100,7 +103,7 @@ async def test_a_rejection_is_a_lesson_and_a_missed_fault_a_hazard_that_only_a_p
         await place.look("cam-02", times=2)
         assert await follow_hazards(conn, place.clock.at) == 0
         assert missed.hazard_no is not None
-        await strike_off(conn, missed.hazard_no, note="镜头已擦净", actor="李敏", at=place.clock.at)
+        await strike_off(conn, missed.hazard_no, note="镜头已擦净", four_eyes=False, actor="李敏", at=place.clock.at)
         assert await _told(conn) == [("raised", "minor", "cam-02"), ("cleared", "minor", "cam-02")]
 
         report = await of_round(conn, number, now=place.clock.at)

@@ -52,6 +52,7 @@ def test_of_a_site_all_are_looked_at() -> None:
     ("fault", "verdict", "found"),
     [
         ("covered", ItemVerdict.GOOD, ""),
+        ("covered", ItemVerdict.REMOVED, ""),
         ("covered", ItemVerdict.MISSED, "black"),
         ("", ItemVerdict.CONFIRMED, ""),
         ("", ItemVerdict.REJECTED, ""),
