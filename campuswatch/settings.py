@@ -31,6 +31,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from domain.access import Role
 from domain.errors import SettingsError
 from domain.retention import Kept
 
@@ -309,6 +310,54 @@ class PatrolSettings(_Part):
     pictures: Path | None = None
 
 
+class ProviderSettings(_Part):
+    """An OpenID Connect provider at which people sign in beside their passwords (ADR 28). ``client_secret`` or a file
+    that holds it; neither: a public client. Without ``role_claim`` accounts are made beforehand; with it ``roles`` says
+    which role a value of that claim gives, the first one named here first, and accounts are made at the first sign-in.
+    """
+
+    issuer: Annotated[str, AfterValidator(_http_url)]
+    client_id: str = Field(min_length=1, max_length=200)
+    client_secret: SecretStr | None = None
+    client_secret_file: FilePath | None = None
+    name: str = Field("统一身份认证", min_length=1, max_length=40)
+    name_en: str = Field("Single sign-on", min_length=1, max_length=40)
+    scopes: tuple[Annotated[str, Field(pattern=r"^[!#-\[\]-~]{1,100}$")], ...] = ("openid", "profile")
+    session_hours: float = Field(12.0, gt=0, le=24 * 30)
+    role_claim: str = Field("", max_length=200)
+    roles: dict[Annotated[str, Field(min_length=1, max_length=200)], Role] = {}
+    site_claim: str = Field("", max_length=200)
+    account_claim: str = Field("preferred_username", min_length=1, max_length=200)
+    name_claim: str = Field("name", min_length=1, max_length=200)
+    ca: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _as_a_whole(self) -> ProviderSettings:
+        if self.client_secret is not None and self.client_secret_file is not None:
+            raise ValueError("expected client_secret or client_secret_file, not both")
+        if "openid" not in self.scopes:
+            raise ValueError("scopes: expected openid among them")
+        if bool(self.role_claim) != bool(self.roles):
+            raise ValueError("expected role_claim and roles together")
+        if Role.SCHOOL_OFFICER in self.roles.values() and not self.site_claim:
+            raise ValueError("roles give school_officer; expected site_claim, which says of which sites")
+        return self
+
+    def secret(self) -> str:
+        """:raises ValueError: its file cannot be read, or is empty."""
+        if self.client_secret is not None:
+            return self.client_secret.get_secret_value()
+        if self.client_secret_file is None:
+            return ""
+        try:
+            text = self.client_secret_file.read_text("utf-8").strip()
+        except (OSError, UnicodeError) as error:
+            raise ValueError(f"client_secret_file cannot be read: {error}") from error
+        if not text:
+            raise ValueError("client_secret_file is empty")
+        return text
+
+
 class WebSettings(_Part):
     """``allowed_hosts``: further names under which browsers reach the page, behind a reverse proxy. ``sign_in``:
     whether people have to (docs/users.md). A session that nobody uses ends after ``session_idle_hours``, any after
@@ -321,11 +370,14 @@ class WebSettings(_Part):
     sign_in: Literal["required", "off"] = "required"
     session_idle_hours: float = Field(12.0, gt=0, le=24 * 30)
     session_days: float = Field(30.0, gt=0, le=366)
+    provider: ProviderSettings | None = None
 
     @model_validator(mode="after")
     def _nobody_from_elsewhere(self) -> WebSettings:
         if self.sign_in == "off" and self.allowed_hosts:
             raise ValueError("sign_in = off is for this machine alone; allowed_hosts lets others in")
+        if self.sign_in == "off" and self.provider is not None:
+            raise ValueError("sign_in = off: nobody signs in, and nobody at a provider either")
         return self
 
 

@@ -18,6 +18,8 @@ from dashboards.identities import Identities
 from dashboards.journals import Journals
 from dashboards.liaison import Liaison
 from dashboards.metrics import RequestTiming, WebMetrics
+from dashboards.oidc.provider import Fetch, Provider
+from dashboards.oidc.sign_in import ProviderSignIn
 from dashboards.openapi import DESCRIPTION, TAGS, install_openapi
 from dashboards.pages import Pages
 from dashboards.passwords import Passwords
@@ -45,6 +47,7 @@ from dashboards.routes.load import load_routes
 from dashboards.routes.own_account import own_account_routes
 from dashboards.routes.patrol_rounds import patrol_routes
 from dashboards.routes.premises import premises_routes
+from dashboards.routes.provider import provider_routes
 from dashboards.routes.quarantine import quarantine_routes
 from dashboards.routes.report_clocks import clock_routes
 from dashboards.routes.reports import report_routes
@@ -92,11 +95,13 @@ def create_app(
     liaison: Liaison | None = None,
     rules: RuleKeeper | None = None,
     tester: Tester | None = None,
+    fetch: Fetch | None = None,
 ) -> FastAPI:
     """The application. Without a ``liaison`` it has no routes for links, reports and early warnings, without ``rules``
     none for rules, without a ``tester`` none for their trials.
 
     ``registry`` is what /metrics shows; the application adds its own metrics to it.
+    ``fetch`` is how the OpenID Connect provider is asked, over HTTP where nothing else is said.
     ``journals`` reads the states of the lanes' journals from this machine's disk.
 
     The stream runs from the application's startup to its shutdown.
@@ -113,6 +118,10 @@ def create_app(
     passwords = Passwords()
     sign_in = SignIn(reader=reader, clock=clock, metrics=metrics, lasts=settings.session_lasts, passwords=passwords)
     accounts = AccountDesk(reader=reader, clock=clock, passwords=passwords, idle=settings.session_idle)
+    at_provider = None
+    if settings.provider is not None and settings.sign_in:
+        provider = Provider(settings.provider, clock=clock, fetch=fetch)
+        at_provider = ProviderSignIn(provider, sign_in=sign_in, reader=reader, clock=clock, metrics=metrics)
     stream = Stream(reader=reader, settings=settings, clock=clock, metrics=metrics, journals=known)
     services = Services(
         reader=reader,
@@ -157,9 +166,10 @@ def create_app(
         lifespan=lifespan,
     )
     for routes in (
-        session_routes(services, sign_in),
+        session_routes(services, sign_in, at_provider.provider if at_provider else None),
+        *([] if at_provider is None else [provider_routes(at_provider)]),
         own_account_routes(accounts),
-        account_routes(accounts),
+        account_routes(accounts, issuer=settings.provider.issuer if settings.provider else ""),
         wall_routes(services),
         site_routes(services),
         device_routes(services),

@@ -57,11 +57,12 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``hash`` is what the database keeps of its session or token."""
+    """``hash`` is what the database keeps of its session or token; ``how`` a session began: by password or provider."""
 
     principal: Principal
     credential: Credential
     hash: bytes
+    how: str = ""
 
 
 @dataclass(slots=True)
@@ -123,8 +124,10 @@ class Identities:
         if found is None:
             self._known.pop(hash_, None)
             return None
-        principal = found.account.principal(scope=found.permissions, token=found.token)
-        identity = Identity(principal, credential, hash_)
+        principal = found.account.principal(
+            scope=found.permissions, token=found.token, by_password=found.how != "provider"
+        )
+        identity = Identity(principal, credential, hash_, found.how)
         if turn == self._turn:
             self._known[hash_] = _Known(identity, found.until.timestamp(), now_s)
             self._known.move_to_end(hash_)

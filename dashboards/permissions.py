@@ -41,6 +41,8 @@ RULES: dict[str, Rule] = {
     # signing in
     "get_session": OPEN,
     "begin_session": OPEN,
+    "begin_at_provider": OPEN,
+    "finish_at_provider": OPEN,
     "sign_out": Rule(Permission.SELF, Reach.ANY),
     "change_password": Rule(Permission.SELF, Reach.ANY),
     "list_own_sessions": Rule(Permission.SELF, Reach.ANY),

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from dashboards.oidc.provider import ProviderSettings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
@@ -36,3 +38,5 @@ class WebSettings:
     #: A session that nobody uses ends after this long; a wall that shows the stream uses it.
     session_idle: timedelta = timedelta(hours=12)
     session_lasts: timedelta = timedelta(days=30)
+    #: Where people sign in beside their passwords; None: nowhere.
+    provider: ProviderSettings | None = None

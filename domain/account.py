@@ -47,15 +47,17 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str = ""
     subject: str = ""
 
-    def principal(self, *, scope: frozenset[Permission] | None = None, token: str = "") -> Principal:
-        """Who it is that asks. A token does not wait for the password to be changed."""
+    def principal(
+        self, *, scope: frozenset[Permission] | None = None, token: str = "", by_password: bool = True
+    ) -> Principal:
+        """Who it is that asks. Neither a token nor a session by the provider waits for the password to be changed."""
         return Principal(
             account_id=self.account_id,
             name=self.name,
             role=self.role,
             permissions=permissions_of(self.role, scope),
             sites=None if self.site_ids is None else frozenset(self.site_ids),
-            must_change=not token and self.one_time_until is not None,
+            must_change=by_password and not token and self.one_time_until is not None,
             has_password=self.has_password,
             token=token,
             language=self.language,

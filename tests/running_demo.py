@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,10 +36,20 @@ def wait_for(look: Callable[[], T | None], what: str, *, within_s: float = 20.0)
 
 
 class RunningDemo:
-    """One demo with a few sites, on free ports. ``options`` are further ones of its command line."""
+    """One demo with a few sites, on free ports. ``options`` are further ones of its command line, ``settings`` what its
+    environment says beside them.
+    """
 
-    def __init__(self, directory: Path, *, sites: int, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        sites: int,
+        options: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._options = list(options)
+        self._settings = dict(settings or {})
         self.directory = directory
         self.sites = sites
         self.web_port, self.mqtt_port = free_port(), free_port()
@@ -61,7 +71,7 @@ class RunningDemo:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env=environment,
+                env={**environment, **self._settings},
                 cwd=self.directory,
                 start_new_session=True,
             )
@@ -154,8 +164,10 @@ class RunningDemo:
 
 
 @contextmanager
-def running_demo(directory: Path, *, sites: int, options: Sequence[str] = ()) -> Iterator[RunningDemo]:
-    demo = RunningDemo(directory, sites=sites, options=options)
+def running_demo(
+    directory: Path, *, sites: int, options: Sequence[str] = (), settings: Mapping[str, str] | None = None
+) -> Iterator[RunningDemo]:
+    demo = RunningDemo(directory, sites=sites, options=options, settings=settings)
     try:
         demo.start()
         yield demo

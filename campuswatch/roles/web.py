@@ -21,6 +21,7 @@ from campuswatch.roles.places import picture_directory
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.web_desk import WebDesk
 from campuswatch.roles.web_liaison import liaison
+from campuswatch.roles.web_provider import provider_settings
 from campuswatch.rulekeeper import WebRules
 from campuswatch.settings import Settings
 from campuswatch.targets.assessor import TargetAssessor
@@ -89,6 +90,7 @@ async def run(around: Surroundings) -> None:
         await gazetteer.load(conn)
 
     told = settings.people
+    provider = provider_settings(settings.web)
     desk = Desk(gazetteer=gazetteer, link_ids=link_ids, zone=around.zone)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(dsn, name="web", max_size=6))
@@ -118,6 +120,7 @@ async def run(around: Surroundings) -> None:
                 sign_in=settings.web.sign_in == "required",
                 session_idle=timedelta(hours=settings.web.session_idle_hours),
                 session_lasts=timedelta(days=settings.web.session_days),
+                provider=provider,
                 pictures=picture_directory(settings),
                 patrol_cycle_s=settings.patrol.cycle_s,
                 patrol_four_eyes=settings.patrol.four_eyes,

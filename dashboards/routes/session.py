@@ -5,25 +5,30 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from dashboards.identities import COOKIE, SECURE_COOKIE, Identity, shown
+from dashboards.oidc.provider import Provider
 from dashboards.passwords import csrf_token
 from dashboards.people import address_of, origin_of
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas.session import PasswordBody, SessionReply, SignInBody
+from dashboards.schemas.session import PasswordBody, SessionReply, SignedOutReply, SignInBody
 from dashboards.services import Services, json_reply
 from dashboards.sign_in import From, SignedIn, SignIn
 from domain.access import Principal
 
 
-def session_routes(services: Services, sign_in: SignIn) -> APIRouter:
+def session_routes(services: Services, sign_in: SignIn, provider: Provider | None = None) -> APIRouter:
     routes = APIRouter(prefix=f"{API_PREFIX}/session", tags=["session"])
     required = services.identities is not None
+    shown_provider = (
+        {"name": provider.settings.name, "name_en": provider.settings.name_en} if provider and required else None
+    )
 
     def told(principal: Principal | None, csrf: str = "") -> dict[str, object]:
         return {
             "sign_in": "required" if required else "off",
             "account": None if principal is None else shown_principal(principal),
             "csrf": csrf,
+            "provider": shown_provider,
         }
 
     @routes.get(
@@ -56,15 +61,18 @@ def session_routes(services: Services, sign_in: SignIn) -> APIRouter:
     @routes.delete(
         "",
         summary="Sign out",
-        description="The session ends; so does a stream that it opened.",
-        response_model=SessionReply,
+        description="The session ends; so does a stream that it opened. `sign_out_page`: where that one ends, at the"
+        " provider, by which it began.",
+        response_model=SignedOutReply,
         responses=problem_responses(401, 403, 409, 413, 422, 503),
     )
     async def sign_out(request: Request) -> Response:
         identity = _identity(request)
         if identity is not None and not identity.credential.is_token:
             await sign_in.sign_out(identity.credential.secret, actor=identity.principal.name, origin=origin_of(request))
-        response = json_reply(told(None))
+        at_provider = provider is not None and identity is not None and identity.how == "provider"
+        page = await provider.sign_out_page(f"{origin(request)}/") if provider and at_provider else None
+        response = json_reply({**told(None), "sign_out_page": page})
         for name in (COOKIE, SECURE_COOKIE):
             response.delete_cookie(name, path="/", secure=name == SECURE_COOKIE, httponly=True, samesite="strict")
         return response
@@ -120,6 +128,11 @@ def _identity(request: Request) -> Identity | None:
     """Who asks; None where nobody has to sign in."""
     identity: Identity | None = getattr(request.state, "identity", None)
     return identity
+
+
+def origin(request: Request) -> str:
+    """By which scheme and name the browser reaches this server; `dashboards.guard` has looked at the name."""
+    return f"{request.url.scheme}://{request.headers['host']}"
 
 
 def where(request: Request) -> From:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from dashboards.schemas import Reply
+from dashboards.schemas.provider import ProviderReply
 from domain.access import Permission, Role
 from domain.account import LONGEST
 
@@ -54,3 +55,10 @@ class SessionReply(Reply):
     sign_in: Literal["required", "off"] = Field(description="`off`: nobody has to, and clients name themselves.")
     account: SignedInReply | None = Field(description="null: nobody is signed in.")
     csrf: str = Field(description="For `X-CSRF-Token`, with every change that a session makes.")
+    provider: ProviderReply | None = Field(description="Where people may sign in beside their passwords.")
+
+
+class SignedOutReply(SessionReply):
+    """Nobody is signed in any more."""
+
+    sign_out_page: str | None = Field(description="Of the provider, for the browser to go to; null: nowhere to go.")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from tests.browser.running_provider import RunningProvider, running_provider
 from tests.running_demo import RunningDemo, running_demo
 from tests.servers import MissingPart
 
@@ -24,10 +25,18 @@ FLAGS = [
 
 
 @pytest.fixture(scope="package")
-def _demo(server_directory: Path) -> Iterator[RunningDemo]:
+def provider(server_directory: Path) -> Iterator[RunningProvider]:
+    """An OpenID Connect provider, at which one may sign in beside one's password."""
+    with running_provider(server_directory / "provider.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def _demo(server_directory: Path, provider: RunningProvider) -> Iterator[RunningDemo]:
     directory = server_directory / "demo-browser"
     directory.mkdir(mode=0o755)
-    with running_demo(directory, sites=8) as demo:
+    settings = {"CAMPUSWATCH_WEB__PROVIDER": provider.settings}
+    with running_demo(directory, sites=8, settings=settings) as demo:
         yield demo
 
 

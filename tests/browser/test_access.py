@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.desk import PHONE, SOON_MS, Desk, incidents, open_desk
+from tests.browser.signing_in import sign_in
 from tests.running_demo import RunningDemo
 
 #: axe-core itself; the package around it is only its carrier.
@@ -71,6 +72,37 @@ async def test_axe_finds_no_violation_on_any_page(browser: Browser, demo: Runnin
         found += await _violations(desk, where or "wall", part=part, rules="" if dark else "color-contrast")
     assert found == []
     await desk.close()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_axe_finds_no_violation_where_people_sign_in(browser: Browser, demo: RunningDemo, language: str) -> None:
+    """The page, the page after a wrong password, and where a password has to be changed; in both themes."""
+    account = f"axe-{language}"
+    one_time = await asyncio.to_thread(demo.add_user, account, "--role", "operator")
+    page = await browser.new_page(viewport={"width": PHONE[0], "height": PHONE[1]}, locale="zh-CN")
+    await page.add_init_script(f"localStorage.setItem('campuswatch.language', '{language}')")
+    await page.goto(f"{demo.url}/?sign_in=unknown")
+    await expect(page.get_by_test_id("provider-fault")).to_be_visible(timeout=SOON_MS)
+    await page.evaluate(AXE)
+    desk, found = Desk(page, [], demo.url), list[str]()
+
+    async def look(where: str) -> None:
+        for _ in range(2):
+            found.extend(await _violations(desk, f"{where} {language}"))
+            await page.get_by_test_id("theme-switch").click()
+
+    await look("sign in")
+    await sign_in(page, demo, account=account, password="wrong")
+    await expect(page.get_by_test_id("sign-in-wrong")).to_be_visible(timeout=SOON_MS)
+    await look("wrong")
+    await sign_in(page, demo, account=account, password=one_time)
+    await expect(page.get_by_test_id("password-form")).to_be_visible(timeout=SOON_MS)
+    await page.get_by_test_id("password-submit").focus()
+    await look("change of password")
+    wide = await page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= PHONE[0], "nothing sticks out at the side"
+    assert found == []
+    await page.close()
 
 
 async def test_an_alarm_is_taken_on_a_phone_and_axe_finds_nothing_there(browser: Browser, demo: RunningDemo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +20,14 @@ from campuswatch.rulekeeper import WebRules
 from campuswatch.settings import Settings
 from campuswatch.trials import Trials
 from dashboards.app import create_app
+from dashboards.oidc.provider import ProviderSettings
 from dashboards.permissions import RULES, Reach, UndeclaredRoute, declared
 from domain.access import GRANTS, Permission, Role
 from storage.pool import KeptPool
 from tests.integration.dashboards import accounts
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, signed_in_settings
 from tests.integration.dashboards.district import District, SetClock
+from tests.integration.dashboards.fake_provider import CLIENT, ISSUER, FakeProvider
 from tests.unit.alerting.findings import SmallGazetteer
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -83,12 +86,15 @@ def app(database: str, pool: KeptPool, clock: SetClock) -> FastAPI:
         replayer=Replayer(),
         assessor=assessor(pool, clock),
         responder=responder(pool, clock),
-        settings=signed_in_settings(database),
+        settings=dataclasses.replace(
+            signed_in_settings(database), provider=ProviderSettings(issuer=ISSUER, client_id=CLIENT)
+        ),
         clock=clock,
         version="0.1.0",
         liaison=liaison(pool, Settings(links={"police": LINK}), SmallGazetteer(), clock),
         rules=WebRules(pool, clock),
         tester=Trials(pool, database, clock, ZONE),
+        fetch=FakeProvider(clock),
     )
 
 
@@ -125,7 +131,7 @@ async def _ask(app: FastAPI, client: httpx.AsyncClient, route: BaseRoute, token:
     body: dict[str, Any] | None = {} if method in ("POST", "PUT") else None
     # As from elsewhere: /metrics asks nobody on this machine.
     answer = await client.request(method, f"http://localhost{path}", json=body, headers={**headers, "via": "1.1 proxy"})
-    problem = answer.headers["content-type"] == "application/problem+json"
+    problem = answer.headers.get("content-type") == "application/problem+json"
     return Asked(answer.status_code, answer.json()["type"].rpartition(":")[2] if problem else "")
 
 

@@ -31,9 +31,13 @@ interface Session {
   sign_in: 'required' | 'off'
   account: Account | null
   csrf: string
+  /** Where people may sign in beside their passwords. */
+  provider: { name: string; name_en: string } | null
 }
 
 const RETRY_MS = 2_000
+/** Where somebody stood before the way led to the provider and back. */
+const STORED_PLACE = 'campuswatch.place'
 
 /** null until the server has answered. */
 const session = shallowRef<Session | null>(null)
@@ -42,6 +46,7 @@ export const unreachable = ref(false)
 /** True when a session ended by itself. */
 export const over = ref(false)
 
+export const provider = computed(() => session.value?.provider ?? null)
 export const known = computed(() => session.value !== null)
 export const account = computed(() => session.value?.account ?? null)
 /** The wall may be shown: somebody is signed in and has a password of his own, or nobody has to. */
@@ -83,9 +88,28 @@ export async function signIn(name: string, password: string): Promise<void> {
   keep(await call<Session>('POST', '/session', { account: name, password }))
 }
 
+/** The page of the provider, which sends the browser back here. */
+export async function goToProvider(): Promise<void> {
+  const { page } = await call<{ page: string }>('POST', '/session/provider', {})
+  sessionStorage.setItem(STORED_PLACE, window.location.hash)
+  window.location.assign(page)
+}
+
+/** Why somebody came back from the provider without a session; empty: he did not. The address forgets it. */
+export function backFromProvider(): string {
+  const place = sessionStorage.getItem(STORED_PLACE) ?? ''
+  sessionStorage.removeItem(STORED_PLACE)
+  const fault = new URLSearchParams(window.location.search).get('sign_in') ?? ''
+  if (fault !== '') window.history.replaceState(null, '', window.location.pathname + (place || window.location.hash))
+  else if (place !== '' && window.location.hash === '') window.location.hash = place
+  return /^[a-z_]{1,20}$/.test(fault) ? fault : ''
+}
+
 export async function signOut(): Promise<void> {
   try {
-    keep(await call<Session>('DELETE', '/session'))
+    const said = await call<Session & { sign_out_page: string | null }>('DELETE', '/session')
+    keep(said)
+    if (said.sign_out_page !== null) window.location.assign(said.sign_out_page)
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 401)) throw error
     await checkSession()
