@@ -54,6 +54,7 @@ class AccountDesk:
 
     async def add(self, account: Account, *, password: bool, by: Who) -> str | None:
         """Its one-time password. :raises AccountRefused: :raises InvalidField: a site is none."""
+        check_provider(account)
         now, made, hash_ = self._clock.now(), None, None
         if password:
             made, hash_ = await self._one_time()
@@ -71,6 +72,9 @@ class AccountDesk:
             async with conn.transaction():
                 before = await get_account(conn, account_id)
                 after = msgspec.structs.replace(before, **facts)
+                if after.subject and not after.issuer and after.subject == before.subject:
+                    after = msgspec.structs.replace(after, issuer=before.issuer)  # its provider is configured no more
+                check_provider(after)
                 await change_account(conn, after, actor=by.actor, at=now, origin=by.origin)
 
         await self._sited(work)
@@ -179,3 +183,9 @@ class AccountDesk:
             await self._reader.read(work)
         except UnknownSite as error:
             raise InvalidField("sites", str(error)) from error
+
+
+def check_provider(account: Account) -> None:
+    """:raises InvalidField: somebody is to sign in at a provider, and there is none."""
+    if account.subject and not account.issuer:
+        raise InvalidField("subject", "no OpenID Connect provider is configured (web.provider)")

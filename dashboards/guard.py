@@ -1,7 +1,7 @@
 """At the door: whose pages may ask, how much may be sent, and what browsers are told to refuse.
 
-The server listens on loopback by default and knows no sign-in yet, so a foreign page in an operator's browser is the
-attacker to think of: DNS rebinding is stopped by ``Host``, cross-site requests and WebSockets by ``Origin``.
+A session's cookie goes with whatever a browser asks for, so a foreign page in an operator's browser is the attacker to
+think of: DNS rebinding is stopped by ``Host``, cross-site requests and WebSockets by ``Origin``.
 """
 
 from __future__ import annotations

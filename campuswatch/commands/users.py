@@ -84,6 +84,7 @@ def add_command(
 @click.option("--name", help="As it stands in timelines and in the audit from now on.")
 @click.option("--site", "sites", multiple=True, help="Of a school officer: instead of those that it has.")
 @click.option("--language", type=click.Choice(["zh", "en"]))
+@click.option("--subject", help='Who it is at the OpenID Connect provider (claim sub); "" = nobody there.')
 @click.pass_obj
 def change_command(
     session: Session,
@@ -92,8 +93,13 @@ def change_command(
     name: str | None,
     sites: tuple[str, ...],
     language: str | None,
+    subject: str | None,
 ) -> None:
     """Change ACCOUNT. It holds from the next request on."""
+    provider = session.settings().web.provider
+    if subject and provider is None:
+        raise click.UsageError("--subject: no provider is configured (web.provider)")
+    issuer = provider.issuer if provider is not None and subject else ""
 
     async def work(conn: Connection) -> Account:
         before = await get_account(conn, account)
@@ -105,6 +111,8 @@ def change_command(
             name=name or before.name,
             site_ids=tuple(dict.fromkeys(sites)) or kept,
             language=language or before.language,
+            issuer=before.issuer if subject is None else issuer,
+            subject=before.subject if subject is None else subject,
         )
         return await change_account(conn, after, actor=actor_name(), at=datetime.now(UTC))
 
@@ -168,6 +176,7 @@ def list_command(session: Session) -> None:
             *(["disabled"] if one.disabled_at else []),
             *(["one-time password"] if one.one_time_until else []),
             *([] if one.has_password else ["no password"]),
+            *([f"subject {one.subject}"] if one.subject else []),
         ]
         click.echo(f"{one.account_id}\t{one.role}\t{one.name}\t{','.join(one.site_ids or ())}\t{', '.join(notes)}")
 

@@ -121,6 +121,7 @@ async def test_an_account_from_its_beginning_to_its_end(
         ({"role": "operator"}, "sites"),
         ({"language": "fr"}, "language"),
         ({"subject": "a\u0000b"}, "subject"),
+        ({"subject": "4711"}, "subject"),  # there is no provider here
     ],
 )
 async def test_what_cannot_be_names_its_field(admin: httpx.AsyncClient, change: dict[str, Any], field: str) -> None:
