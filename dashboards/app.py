@@ -72,7 +72,7 @@ from domain.journal import JournalState
 from storage.pool import KeptPool
 
 #: Where more than a form comes in: the end of the path and the bytes.
-LARGER_BODIES = {"/attachments": MOST_BYTES}
+LARGER_BODIES = {"/attachments": MOST_BYTES, "/shifts": 512 * 1024}  # a thousand shifts at once
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -56,9 +56,9 @@ def check_site(site_id: str) -> None:
 
 
 def signed_in(given: object) -> object:
-    """The name of who is signed in, whatever ``given`` says."""
+    """The name of who is signed in, whatever name is ``given``."""
     principal = _current.get()
-    return given if principal is None else principal.name
+    return given if principal is None or not isinstance(given, str) else principal.name
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ async def by_whom(
 
     :raises InvalidField: nobody is signed in, and nobody is named.
     """
-    name = signed_in(actor)
+    name = signed_in(actor or "")
     if not isinstance(name, str) or not name.strip() or "\x00" in name:
         raise InvalidField("actor", "expected who does it")
     return name.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -200,16 +201,17 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return problem_response(error.status_code, str(error.detail), headers=error.headers)
 
 
+_compiled = lru_cache(maxsize=1024)(compile_path)
+
+
 def _allowed(request: Request) -> str:
-    """The methods of all routes under this path; Starlette names those of the first."""
-    document = request.app.openapi()
-    methods = {
-        method.upper()
-        for path, operations in document["paths"].items()
-        if compile_path(path)[0].match(request.url.path)
-        for method in operations
-    }
-    return ", ".join(sorted(methods))
+    """The methods of all routes under this path; Starlette names those of the first. As OpenAPI has it, a path that is
+    written out comes before one with names to fill in.
+    """
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    path = request.url.path
+    matching = [path] if path in paths else [one for one in paths if _compiled(one)[0].match(path)]
+    return ", ".join(sorted({method.upper() for one in matching for method in paths[one]}))
 
 
 async def _on_unavailable(request: Request, error: Exception) -> Response:

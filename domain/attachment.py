@@ -26,6 +26,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF-", "application/pdf"),
     (4, b"ftyp", "video/mp4"),
 )
+#: Everything that an attachment can be.
+MEDIA_TYPES = (*(media_type for _, _, media_type in _SIGNATURES), _TEXT.partition(";")[0])
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\\/:*?\"<>|\u202a-\u202e\u2066-\u2069]+")
 
 

@@ -14,7 +14,7 @@ from dashboards.schemas import IncidentId, Text
 from dashboards.schemas.actions import VerificationReasonsReply
 from dashboards.schemas.incidents import AttachmentReply
 from dashboards.services import Services, json_reply
-from domain.attachment import MOST_BYTES
+from domain.attachment import MEDIA_TYPES, MOST_BYTES
 from domain.verification import REASONS
 from storage.attachments import attachment_content
 
@@ -55,7 +55,7 @@ def attachment_routes(services: Services) -> APIRouter:
         summary="An attached file",
         description="To be saved: a browser shows none of it as a page.",
         response_class=Response,
-        responses={200: {"content": {"application/octet-stream": {}}}, **problem_responses(404, 422, 503)},
+        responses={200: {"content": {kind: {} for kind in MEDIA_TYPES}}, **problem_responses(404, 422, 503)},
     )
     async def get_attachment(
         incident_id: IncidentId, attachment_no: Annotated[int, Path(ge=1, le=2**63 - 1, description="Number.")]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Response
 
+from dashboards.moments import SaidDay
 from dashboards.people import ByWhom
 from dashboards.problems import InvalidField, problem_responses
 from dashboards.register import Rows, shown
@@ -36,7 +36,7 @@ from storage.sites import get_site, upsert_sites
 from storage.versions import Version, load
 
 Year = Annotated[int, Path(ge=2000, le=2100, description="Year.")]
-FromDay = Annotated[date, Path(description="First day on which they ring.")]
+FromDay = Annotated[SaidDay, Path(description="First day on which they ring.")]
 
 
 def _year(known: Version[CalendarYear]) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from dashboards.moments import Moment
 from dashboards.people import check_site
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import Actor, Text
+from dashboards.schemas import Actor, Incoming, Text
 from dashboards.schemas.duty import (
     ContactTestReply,
     HandoverReply,
@@ -36,7 +36,7 @@ Site = Annotated[str, Query(pattern=_SITE, description="A site; empty = the bure
 PersonId = Annotated[str, Field(min_length=1, max_length=64, description="What lists call somebody.")]
 
 
-class StandInBody(BaseModel):
+class StandInBody(Incoming):
     """Somebody stands in, instead of one person or (empty) of everybody who would be on duty."""
 
     actor: Actor
@@ -49,7 +49,7 @@ class StandInBody(BaseModel):
     note: Text = Field(default="", max_length=2000)
 
 
-class SwapBody(BaseModel):
+class SwapBody(Incoming):
     """Two shifts change hands."""
 
     actor: Actor
@@ -58,7 +58,7 @@ class SwapBody(BaseModel):
     note: Text = Field(default="", max_length=2000)
 
 
-class HandoverBody(BaseModel):
+class HandoverBody(Incoming):
     """Who hands over to whom (交接班)."""
 
     actor: Actor
@@ -69,7 +69,7 @@ class HandoverBody(BaseModel):
     note: Text = Field(default="", max_length=2000)
 
 
-class ActorBody(BaseModel):
+class ActorBody(Incoming):
     actor: Actor
 
 

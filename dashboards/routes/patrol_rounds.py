@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from dashboards.moments import SaidDay
 from dashboards.paging import Cursor, Limit, RowNumber, decode_cursor, page_of
 from dashboards.patrol.report import PatrolReport, of_period, of_round
 from dashboards.people import sites, who
@@ -211,8 +212,8 @@ def patrol_routes(services: Services) -> APIRouter:
         responses={**files, **problem_responses(422, 503)},
     )
     async def get_patrol_report(
-        first: Annotated[date, Query(alias="from", description="First day.")],
-        last: Annotated[date, Query(alias="to", description="Last day, included.")],
+        first: Annotated[SaidDay, Query(alias="from", description="First day.")],
+        last: Annotated[SaidDay, Query(alias="to", description="Last day, included.")],
         form: Form = "json",
         language: In = "zh",
     ) -> Response:

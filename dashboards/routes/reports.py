@@ -10,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Query, Response
 
 from dashboards.compliance.report import gather
+from dashboards.moments import SaidDay
 from dashboards.people import sites
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
@@ -39,8 +40,8 @@ def report_routes(services: Services) -> APIRouter:
         responses={**ok, **problem_responses(422, 503)},
     )
     async def get_compliance_report(
-        first: Annotated[date, Query(alias="from", description="First day.")],
-        last: Annotated[date, Query(alias="to", description="Last day, included.")],
+        first: Annotated[SaidDay, Query(alias="from", description="First day.")],
+        last: Annotated[SaidDay, Query(alias="to", description="Last day, included.")],
         by: Annotated[By, Query(description="What the lines are of.")] = "township",
         form: Annotated[Literal["json", "xlsx", "pdf"], Query(alias="format", description="As what.")] = "json",
         language: Annotated[Literal["zh", "en"], Query(alias="lang", description="Of a file.")] = "zh",

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from dashboards.people import IdempotencyKey, who
 from dashboards.problems import problem_responses
 from dashboards.routes import API_PREFIX
-from dashboards.schemas import ActionBody, Actor, IncidentId, Text, Workstation
+from dashboards.schemas import ActionBody, Actor, IncidentId, Incoming, Text, Workstation
 from dashboards.schemas.duty import PlanReply, ResponseReply, TemplatesReply, VersionReply
 from dashboards.services import Services, json_reply
 from domain.errors import UnknownIncident
@@ -21,7 +21,7 @@ from storage.responses import PlanVersion, load_plan, newest_plan_version, respo
 from storage.responses import Response as IncidentResponse
 
 
-class GradeBody(BaseModel):
+class GradeBody(Incoming):
     """Another grade by hand: 1 (I, the gravest) to 4 (IV)."""
 
     actor: Actor
@@ -30,7 +30,7 @@ class GradeBody(BaseModel):
     note: Text = Field(default="", max_length=2000)
 
 
-class CheckBody(BaseModel):
+class CheckBody(Incoming):
     """An item of the check-list is done."""
 
     actor: Actor
@@ -39,7 +39,7 @@ class CheckBody(BaseModel):
     note: Text = Field(default="", max_length=2000)
 
 
-class PlanBody(BaseModel):
+class PlanBody(Incoming):
     """A plan of the graded response, as `GET /response/plan` shows it."""
 
     actor: Actor

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Body, Header, Path, Request, Response
+from pydantic import AfterValidator
 
 from dashboards.desk import RuleKeeper
 from dashboards.people import current, who
@@ -16,7 +17,17 @@ from dashboards.services import Services, json_reply
 from domain.access import Permission
 from storage.rules import RuleVersion
 
-RuleName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Name of a rule.")]
+#: Paths beside those of rules.
+_TAKEN = ("check", "schema")
+
+
+def _free(name: str) -> str:
+    if name in _TAKEN:
+        raise ValueError("no rule may be called so")
+    return name
+
+
+RuleName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="Name of a rule."), AfterValidator(_free)]
 IfMatch = Annotated[
     str | None, Header(description='The version that is changed, as `ETag` had it: `"3"`; `"0"` for a new rule.')
 ]

@@ -8,11 +8,20 @@ both to each other.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from dashboards.people import signed_in
@@ -64,6 +73,24 @@ DeviceId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="D
 IncidentId = Annotated[UUID, Path(description="Incident.")]
 
 
+class Incoming(BaseModel):
+    """Anything that comes in as JSON, which tells true, 1 and "1" apart; pydantic by itself takes one for the other."""
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _as_written(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        taken = read(value)
+        if isinstance(taken, bool):
+            as_written = isinstance(value, bool)
+        elif isinstance(taken, int | float):
+            as_written = isinstance(value, int | float) and not isinstance(value, bool)
+        else:
+            as_written = True
+        if not as_written:
+            raise PydanticCustomError("other_kind", "expected {kind}", {"kind": type(taken).__name__})
+        return taken
+
+
 class Reply(BaseModel):
     """Anything we send: exactly the documented fields."""
 
@@ -77,7 +104,7 @@ class PageReply(Reply, Generic[Item]):
     next_cursor: str | None = Field(description="For `?cursor=`; null on the last page.")
 
 
-class ActionBody(BaseModel):
+class ActionBody(Incoming):
     """A person's decision."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "值班员 张伟", "note": "已电话核实"}]})
@@ -87,7 +114,7 @@ class ActionBody(BaseModel):
     note: Text = Field(default="", max_length=2000)
 
 
-class SignBody(BaseModel):
+class SignBody(Incoming):
     """Who does it."""
 
     actor: Actor

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, StringConstraints
 
-from dashboards.schemas import EXAMPLE_AT, Reply, storable
+from dashboards.schemas import EXAMPLE_AT, Incoming, Reply, storable
 from domain.access import Permission, Role
 from domain.account import LONGEST_OWN_TOKEN, LONGEST_TOKEN
 
@@ -35,7 +35,7 @@ _EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-class AccountBody(BaseModel):
+class AccountBody(Incoming):
     """What an account is, whole. ``name`` stands in timelines and in the audit."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
@@ -122,7 +122,7 @@ class EndedReply(Reply):
     ended: int
 
 
-class OwnTokenBody(BaseModel):
+class OwnTokenBody(Incoming):
     """A token for a program of one's own."""
 
     model_config = ConfigDict(

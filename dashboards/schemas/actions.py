@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from dashboards.moments import Moment
-from dashboards.schemas import ActionBody, Actor, Reasoned, Reply, Text, Workstation, storable
+from dashboards.schemas import ActionBody, Actor, Incoming, Reasoned, Reply, Text, Workstation, storable
 from domain.finding import Severity
 from domain.verification import Verification
 
@@ -46,7 +46,7 @@ class MergeBody(ActionBody):
     into: UUID
 
 
-class ShelveBody(BaseModel):
+class ShelveBody(Incoming):
     """Until when, and why. At most 24 hours."""
 
     actor: Actor
@@ -74,7 +74,7 @@ class VerificationReasonsReply(Reply):
     reasons: list[VerificationReasonReply]
 
 
-class NoteBody(BaseModel):
+class NoteBody(Incoming):
     """A remark for the timeline."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "值班员 张伟", "note": "民警已到场"}]})

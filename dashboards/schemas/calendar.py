@@ -6,9 +6,9 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from dashboards.schemas import Actor, Reply
+from dashboards.schemas import Actor, Incoming, Reply
 from dashboards.schemas.registry import Day, Edit, Versioned, VersionNo, Words, wrong
 from domain.school_calendar import SpanKind
 
@@ -33,7 +33,7 @@ class CalendarReply(Reply):
     years: list[CalendarYearReply]
 
 
-class SpanBody(BaseModel):
+class SpanBody(Incoming):
     model_config = ConfigDict(extra="forbid")
 
     first: Day
@@ -140,7 +140,7 @@ class EnrolmentReply(Versioned):
     key_site: bool = Field(description="反恐重点单位.")
 
 
-class EnrolmentBody(BaseModel):
+class EnrolmentBody(Incoming):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from dashboards.schemas import Actor, Reply, Text, Workstation
+from dashboards.schemas import Actor, Incoming, Reply, Text, Workstation
 from domain.camera import Truth, TruthState
 from domain.patrol_round import ItemVerdict, RoundKind
 
@@ -115,7 +115,7 @@ class AvailabilitiesReply(Reply):
     items: list[AvailabilityReply]
 
 
-class LessonBody(BaseModel):
+class LessonBody(Incoming):
     """What a person says of a camera's picture."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "巡查员 李敏", "kind": "adopted"}]})
@@ -128,7 +128,7 @@ class LessonBody(BaseModel):
     fault: str = Field(default="", pattern=r"^[a-z_]{0,32}$", description="Of a rejection.")
 
 
-class RoundBody(BaseModel):
+class RoundBody(Incoming):
     """A round to begin."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "巡查员 李敏", "kind": "doubtful"}]})
@@ -181,7 +181,7 @@ class RoundDetailReply(Reply):
     items: list[ItemReply]
 
 
-class VerdictBody(BaseModel):
+class VerdictBody(Incoming):
     """What a person says of an item."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"actor": "巡查员 李敏", "verdict": "confirmed"}]})

@@ -150,5 +150,6 @@ class TemplateReply(Reply):
 class TemplatesReply(Reply):
     call: TemplateReply
     again: TemplateReply
+    anew: TemplateReply
     test: TemplateReply
     link: TemplateReply

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboards.moments import Moment
-from dashboards.schemas import Actor, Reply
+from dashboards.schemas import Actor, Incoming, Reply
 from dashboards.schemas.registry import Code, Edit, Name, Versioned
 
 PostId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,32}$", description="Guard post of the site.")]
@@ -45,7 +45,7 @@ class PostReportReply(Reply):
     reporter: str
 
 
-class PostReportBody(BaseModel):
+class PostReportBody(Incoming):
     """Who stands there."""
 
     model_config = ConfigDict(

@@ -6,10 +6,10 @@ from datetime import date, datetime
 from typing import Annotated, Self
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from dashboards.moments import Moment
-from dashboards.schemas import Actor, Reply
+from dashboards.schemas import Actor, Incoming, Reply
 from dashboards.schemas.registry import Code, Day, Edit, Name, ShortId, SiteKey, Versioned, Words, wrong
 
 GuardId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,32}$", description="Guard.", examples=["s001-g01"])]
@@ -83,7 +83,7 @@ class GuardBody(Edit):
         return self
 
 
-class PhoneBody(BaseModel):
+class PhoneBody(Incoming):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"actor": "值班员 张伟"}]})
 
     actor: Actor
@@ -101,7 +101,7 @@ class ShiftReply(Versioned):
     ends_at: datetime
 
 
-class Shift(BaseModel):
+class Shift(Incoming):
     model_config = ConfigDict(extra="forbid")
 
     guard_id: ShortId
@@ -116,7 +116,7 @@ class Shift(BaseModel):
         return self
 
 
-class ShiftsBody(BaseModel):
+class ShiftsBody(Incoming):
     """Shifts to plan, or to change: a shift is known by its guard and its beginning."""
 
     model_config = ConfigDict(
@@ -158,7 +158,7 @@ class CheckInReply(Reply):
     source: str
 
 
-class CheckInBody(BaseModel):
+class CheckInBody(Incoming):
     """Somebody's word that a guard is there."""
 
     model_config = ConfigDict(

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from dashboards.schemas import Actor, Reasoned, Reply
+from dashboards.schemas import Actor, Incoming, Reasoned, Reply
 from domain.delivery import DeliveryState
 
 
@@ -34,7 +34,7 @@ class LinkStateReply(Reply):
     oldest_queued_at: datetime | None
 
 
-class PauseBody(BaseModel):
+class PauseBody(Incoming):
     """How long, and why: it stands in the audit."""
 
     actor: Actor
@@ -47,7 +47,7 @@ class ResentReply(Reply):
     state: DeliveryState
 
 
-class AnswerData(BaseModel):
+class AnswerData(Incoming):
     webhook_id: str = Field(description="That of the delivery, `msg_` and 32 hex digits.")
     answer: Literal["accepted", "refused"]
     by: str = Field(default="", max_length=100, description="Who there; shown in the timeline.")
@@ -55,7 +55,7 @@ class AnswerData(BaseModel):
     note: str = Field(default="", max_length=500)
 
 
-class AnswerBody(BaseModel):
+class AnswerBody(Incoming):
     """What the other agency sends; the signature is in the headers."""
 
     type: Literal["delivery.answered"] = "delivery.answered"

@@ -6,9 +6,9 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from dashboards.schemas import Actor, Reply, Text
+from dashboards.schemas import Actor, Incoming, Reply, Text
 from dashboards.schemas.registry import Day, DeviceKey, Edit, Name, ShortId, Versioned
 from domain.premises import BarrierKind
 
@@ -95,7 +95,7 @@ class InspectionReply(Reply):
     note: str
 
 
-class InspectionBody(BaseModel):
+class InspectionBody(Incoming):
     """Somebody looked at the barrier."""
 
     model_config = ConfigDict(

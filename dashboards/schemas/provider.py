@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from dashboards.schemas import Reply
+from dashboards.schemas import Incoming, Reply
 
 
 class ProviderReply(Reply):
@@ -14,7 +14,7 @@ class ProviderReply(Reply):
     name_en: str
 
 
-class BeginBody(BaseModel):
+class BeginBody(Incoming):
     """Nothing has to be said."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboards.moments import Moment
-from dashboards.schemas import Actor, Reply, Text
+from dashboards.schemas import Actor, Incoming, Reply, Text
 from domain.device import DeviceKind
 from domain.observation import AlarmKind
 from domain.quarantine import Reason
@@ -54,7 +54,7 @@ class ReplayReply(Reply):
     next: int | None = Field(description="For `after`, to go on; null when that was all.")
 
 
-class ReplayBody(BaseModel):
+class ReplayBody(Incoming):
     """Which messages to decode once more; what is left out means any."""
 
     model_config = ConfigDict(
@@ -83,7 +83,7 @@ class UnregisteredReply(Reply):
     last_seen_at: datetime
 
 
-class AdoptBody(BaseModel):
+class AdoptBody(Incoming):
     """What a newly registered device is."""
 
     model_config = ConfigDict(

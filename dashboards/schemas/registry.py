@@ -6,11 +6,11 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from dashboards.moments import Moment
-from dashboards.schemas import Actor, Reply
+from dashboards.moments import Moment, SaidDay
+from dashboards.schemas import Actor, Incoming, Reply
 
 ShortId = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,32}$")]
 SiteKey = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$", description="Site.", examples=["s001"])]
@@ -19,7 +19,7 @@ NO_NUL = r"^[^\x00]*$"
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=NO_NUL)]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64, pattern=NO_NUL)]
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2999, 12, 31))]
+Day = Annotated[SaidDay, Field(ge=date(1900, 1, 1), le=date(2999, 12, 31))]
 VersionNo = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Seen = Annotated[
     VersionNo | None,
@@ -43,7 +43,7 @@ class Versioned(Reply):
     since: datetime = Field(description="When the registry began to say so.")
 
 
-class Edit(BaseModel):
+class Edit(Incoming):
     """A change of what is registered, whole: what is left out gets its default."""
 
     model_config = ConfigDict(extra="forbid")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from dashboards.schemas import Actor, Reasoned, Reply, Workstation
+from dashboards.schemas import Actor, Incoming, Reasoned, Reply, Workstation
 
 
 class RuleReply(Reply):
@@ -34,7 +34,7 @@ class RuleCheckReply(Reply):
     rule: str
 
 
-class RuleBody(BaseModel):
+class RuleBody(Incoming):
     """A rule, and why it is changed."""
 
     actor: Actor
@@ -43,7 +43,7 @@ class RuleBody(BaseModel):
     document: dict[str, Any] = Field(description="As the JSON Schema of `/rules/schema` has it.")
 
 
-class RuleSwitchBody(BaseModel):
+class RuleSwitchBody(Incoming):
     """Why a rule is switched off or on."""
 
     actor: Actor

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from dashboards.schemas import Reply
+from dashboards.schemas import Incoming, Reply
 from dashboards.schemas.provider import ProviderReply
 from domain.access import Permission, Role
 from domain.account import LONGEST
@@ -14,7 +14,7 @@ from domain.account import LONGEST
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
 
 
-class SignInBody(BaseModel):
+class SignInBody(Incoming):
     """Account and password, as somebody types them."""
 
     model_config = ConfigDict(
@@ -25,7 +25,7 @@ class SignInBody(BaseModel):
     password: Password
 
 
-class PasswordBody(BaseModel):
+class PasswordBody(Incoming):
     """One's own password, and the one that is to take its place."""
 
     model_config = ConfigDict(

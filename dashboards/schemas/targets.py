@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboards.moments import Moment
-from dashboards.schemas import Actor, Reply, Text
+from dashboards.schemas import Actor, Incoming, Reply, Text
 from domain.target import Standing
 
 _DEFINITION: dict[str, Any] = {
@@ -48,7 +48,7 @@ class TargetVersionsReply(Reply):
     items: list[TargetReply]
 
 
-class TargetBody(BaseModel):
+class TargetBody(Incoming):
     """A further version of a target. What is left out is as in the version that is in force now."""
 
     model_config = ConfigDict(

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from dashboards.moments import Moment
-from dashboards.schemas import Actor, Reply
+from dashboards.schemas import Actor, Incoming, Reply
 from dashboards.trials import TrialState
 
 
-class TrialBody(BaseModel):
+class TrialBody(Incoming):
     """A rule, and on what it is tried."""
 
     actor: Actor

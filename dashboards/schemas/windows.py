@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from dashboards.moments import Moment
-from dashboards.schemas import EXAMPLE_AT, Actor, Reasoned, Reply, Workstation
+from dashboards.schemas import EXAMPLE_AT, Actor, Incoming, Reasoned, Reply, Workstation
 from domain.device import DeviceKind
 from domain.finding import Severity
 from domain.maintenance import HeldState
 
 
-class WindowBody(BaseModel):
+class WindowBody(Incoming):
     """A maintenance window. What is left out of its scope means any; at least one is named, and all must fit."""
 
     model_config = ConfigDict(
