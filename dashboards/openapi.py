@@ -1,4 +1,6 @@
-"""The OpenAPI document, completed with what FastAPI cannot know: problems and the frames of the stream."""
+"""The OpenAPI document, completed with what FastAPI cannot know: problems, the frames of the stream, and what `Entry`
+answers before a route is asked.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from dashboards.problems import Problem
+from dashboards.permissions import RULES
+from dashboards.problems import Problem, problem_responses
 from dashboards.schemas.ledger import LedgerLineReply
 from dashboards.schemas.links import AnswerBody
 from dashboards.schemas.sites import DeviceReply
@@ -71,6 +74,11 @@ def install_openapi(app: FastAPI) -> None:
                 known = schemas.setdefault(name, definition)
                 if "examples" in definition:  # FastAPI takes the nulls out of them, which are part of the format
                     known["examples"] = definition["examples"]
+            refusals = {str(status): answer for status, answer in problem_responses(401, 403).items()}
+            for operations in schema["paths"].values():
+                for operation in operations.values():
+                    if RULES[operation["operationId"]].permission is not None:
+                        operation["responses"] = {**refusals, **operation["responses"]}
         return schema
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -30,6 +30,8 @@ NAMED_IN = {
     "/rules": ["rule"],
     "/targets": ["target_id"],
 }
+#: As the configuration names it; the first is the demo's own.
+SOMEBODY_S_TOKEN = 2
 #: At least so many requests; fewer, and something was left out.
 FEWEST = 4_000
 
@@ -66,6 +68,10 @@ def test_any_request_is_answered_as_the_document_says(demo: RunningDemo) -> None
     for site in ("s001", "s002"):
         demo.publish(f"campus/v1/{site}/{site}-btn-01/alarm", '{"alarm":"panic"}')
     wait_for(lambda: len(demo.get("/incidents")["items"]) >= 2, "the presses are incidents")
+    made = {"account": "somebody", "name": "某人", "role": "operator", "password": False}
+    assert demo.client.post("/accounts", json=made).status_code == 200
+    token = demo.client.post("/accounts/somebody/tokens", json={"name": "a program", "days": 1}).json()["token"]
+    assert token["token_no"] == SOMEBODY_S_TOKEN
     configuration = demo.directory / "schemathesis.toml"
     configuration.write_text(rules(demo), "utf-8")
 

@@ -118,12 +118,6 @@ async def test_what_is_allowed_under_a_path_are_the_methods_of_all_its_routes(cl
     assert response.headers["allow"] == "DELETE, PUT"
 
 
-async def test_a_path_that_is_written_out_allows_its_own_methods_alone(client: httpx.AsyncClient) -> None:
-    response = await client.options("/incidents/verification-reasons")
-    assert response.status_code == 405
-    assert response.headers["allow"] == "POST"
-
-
 async def test_a_body_that_is_no_text_is_a_field_that_is_wrong(client: httpx.AsyncClient) -> None:
     path = "/incidents/1b1f6bd2-4049-4d6e-a513-bd46f5831473/notes"
     response = await client.post(path, content=b"\xff\xfe", headers={"content-type": "application/json"})
