@@ -15,6 +15,7 @@ from dashboards.desk import Assessor, IncidentDesk, Registrar, Replayer, Respond
 from dashboards.entry import Entry, install_entry
 from dashboards.guard import Guard
 from dashboards.identities import Identities
+from dashboards.imports import Importer
 from dashboards.journals import Journals
 from dashboards.liaison import Liaison
 from dashboards.metrics import RequestTiming, WebMetrics
@@ -40,6 +41,8 @@ from dashboards.routes.duty import duty_routes
 from dashboards.routes.guard_posts import guard_post_routes
 from dashboards.routes.guards import guard_routes
 from dashboards.routes.health import health_routes, metrics_routes
+from dashboards.routes.imports import MOST_BYTES as MOST_IMPORTED
+from dashboards.routes.imports import import_routes
 from dashboards.routes.incidents import incident_routes
 from dashboards.routes.ledger import ledger_routes
 from dashboards.routes.links import link_routes, resending_routes
@@ -73,6 +76,7 @@ from storage.pool import KeptPool
 
 #: Where more than a form comes in: the end of the path and the bytes.
 LARGER_BODIES = {"/attachments": MOST_BYTES, "/shifts": 512 * 1024}  # a thousand shifts at once
+LARGER_BODIES = {"/attachments": MOST_BYTES, "/registry/import": MOST_IMPORTED}
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -96,9 +100,11 @@ def create_app(
     rules: RuleKeeper | None = None,
     tester: Tester | None = None,
     fetch: Fetch | None = None,
+    importer: Importer | None = None,
 ) -> FastAPI:
     """The application. Without a ``liaison`` it has no routes for links, reports and early warnings, without ``rules``
-    none for rules, without a ``tester`` none for their trials.
+    none for rules, without a ``tester`` none for their trials, without an
+    ``importer`` none for files of the registry.
 
     ``registry`` is what /metrics shows; the application adds its own metrics to it.
     ``fetch`` is how the OpenID Connect provider is asked, over HTTP where nothing else is said.
@@ -204,6 +210,7 @@ def create_app(
         ),
         *([] if rules is None else [rule_routes(services, rules)]),
         *([] if tester is None else [trial_routes(services, tester)]),
+        *([] if importer is None else [import_routes(services, importer)]),
     ):
         declared(routes.routes)
         app.include_router(routes, dependencies=[Depends(entry)])

@@ -133,8 +133,20 @@ class Responder(Protocol):
 
 
 class Registrar(Protocol):
-    async def adopt(self, site_id: str, device_id: str, kind: DeviceKind, name: str, place: str, actor: str) -> None:
-        """Register a device that speaks already.
+    async def adopt(
+        self,
+        site_id: str,
+        device_id: str,
+        kind: DeviceKind,
+        name: str,
+        place: str,
+        actor: str,
+        *,
+        parent_id: str = "",
+        profile: str = "",
+        address: str = "",
+    ) -> None:
+        """Register a device that speaks already; ``profile`` and ``address`` of one that speaks a maker's format.
 
         :raises RegistryError: refused; `UnknownSite` where the site is not registered.
         """

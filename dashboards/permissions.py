@@ -121,6 +121,8 @@ RULES: dict[str, Rule] = {
     "list_unregistered_devices": Rule(Permission.WATCH, Reach.DISTRICT),
     "replay_quarantine": Rule(Permission.INTAKE, Reach.DISTRICT),
     "adopt_device": Rule(Permission.INTAKE, Reach.DISTRICT),
+    "get_registry_template": Rule(Permission.IMPORT, Reach.DISTRICT),
+    "import_registry": Rule(Permission.IMPORT, Reach.DISTRICT),
     # duty and response
     "who": Rule(Permission.SEE, Reach.WITHIN),
     "list_people": Rule(Permission.SEE, Reach.DISTRICT),

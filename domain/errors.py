@@ -66,6 +66,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 
@@ -129,7 +130,11 @@ class EditConflict(RegistryError):
 
 
 class ImportRefused(RegistryError):
-    """Rows of the file are bad; nothing was imported."""
+    """Rows of the file are bad; nothing was imported. ``faults``: each by itself, where it is known whose it is."""
+
+    def __init__(self, message: str, faults: Sequence[object] = ()) -> None:
+        self.faults = tuple(faults)
+        super().__init__(message)
 
 
 class PayloadError(CampuswatchError):

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -20,6 +21,7 @@ from campuswatch.roles.people import open_people
 from campuswatch.roles.places import picture_directory
 from campuswatch.roles.surroundings import Surroundings
 from campuswatch.roles.web_desk import WebDesk
+from campuswatch.roles.web_import import WebImporter
 from campuswatch.roles.web_liaison import liaison
 from campuswatch.roles.web_provider import provider_settings
 from campuswatch.rulekeeper import WebRules
@@ -31,6 +33,7 @@ from dashboards.app import create_app
 from dashboards.server import serve
 from dashboards.settings import WebSettings
 from devices.adoption import adopt
+from devices.profiles.loading import load_profiles
 from domain.clock import Clock
 from domain.device import Device, DeviceKind
 from domain.errors import ProfileError, RegistryError, SettingsError
@@ -45,12 +48,36 @@ log = structlog.get_logger("campuswatch.web")
 class WebRegistrar:
     """Registers devices that were offered for adoption."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Pool, clock: Clock, profiles: Path | None = None) -> None:
         self._pool = pool
         self._clock = clock
+        self._profiles = profiles
 
-    async def adopt(self, site_id: str, device_id: str, kind: DeviceKind, name: str, place: str, actor: str) -> None:
-        device = Device(site_id=site_id, device_id=device_id, kind=kind, name=name, place=place)
+    async def adopt(
+        self,
+        site_id: str,
+        device_id: str,
+        kind: DeviceKind,
+        name: str,
+        place: str,
+        actor: str,
+        *,
+        parent_id: str = "",
+        profile: str = "",
+        address: str = "",
+    ) -> None:
+        if profile and profile not in load_profiles(self._profiles).names:
+            raise RegistryError(f"there is no profile {profile}")
+        device = Device(
+            site_id=site_id,
+            device_id=device_id,
+            kind=kind,
+            name=name,
+            place=place,
+            parent_id=parent_id,
+            profile=profile,
+            address=address,
+        )
         async with wrapped_errors(), self._pool.connection() as conn:
             await adopt(conn, device, actor=actor, at=self._clock.now())
         log.info("device adopted", site_id=site_id, device_id=device_id, kind=kind.value, actor=actor)
@@ -102,7 +129,7 @@ async def run(around: Surroundings) -> None:
         app = create_app(
             pool=pool,
             desk=WebDesk(pool, desk, around.clock),
-            registrar=WebRegistrar(pool, around.clock),
+            registrar=WebRegistrar(pool, around.clock, settings.ingest.profiles),
             replayer=WebReplayer(pool, settings, around.clock),
             assessor=TargetAssessor(pool, around.clock, around.zone),
             responder=ResponderDesk(
@@ -131,6 +158,7 @@ async def run(around: Surroundings) -> None:
             journals=partial(read_states, settings),
             rules=WebRules(pool, around.clock),
             tester=tester,
+            importer=WebImporter(dsn, around.clock, zone=around.zone.key, profiles=settings.ingest.profiles),
             liaison=liaison(pool, settings, gazetteer, around.clock),
         )
         try:

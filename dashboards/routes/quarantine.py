@@ -111,13 +111,25 @@ def quarantine_routes(services: Services) -> APIRouter:
     @routes.post(
         "/unregistered/{site_id}/{device_id}/adopt",
         summary="Adopt a device",
-        description="Register a device that speaks already, and answer it as it now stands.",
+        description="Register a device that speaks already, and answer it as it now stands. One that speaks a maker's"
+        " format is listed without a site: site and id are of your choice, its channel is the `profile` and its listed"
+        " id the `address`.",
         response_model=DeviceReply,
         responses=problem_responses(403, 404, 409, 413, 422, 503),
     )
     async def adopt_device(site_id: SiteId, device_id: DeviceId, body: AdoptBody) -> Response:
         await services.reader.within(
-            services.registrar.adopt(site_id, device_id, body.kind, body.name, body.place, body.actor)
+            services.registrar.adopt(
+                site_id,
+                device_id,
+                body.kind,
+                body.name,
+                body.place,
+                body.actor,
+                parent_id=body.parent_id,
+                profile=body.profile,
+                address=body.address,
+            )
         )
         now = services.clock.now()
         found = await services.reader.read(lambda conn: device(conn, site_id, device_id, now=now))

@@ -95,4 +95,9 @@ class AdoptBody(Incoming):
     kind: DeviceKind
     name: Text = Field(default="", max_length=200)
     place: Text = Field(default="", max_length=200)
+    parent_id: str = Field(
+        default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$", description="Gateway or recorder of its site that it hangs on."
+    )
+    profile: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$", description="Of a maker's format.")
+    address: Text = Field(default="", max_length=128, description="What the maker's topic calls it.")
     actor: Actor

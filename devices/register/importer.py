@@ -85,7 +85,7 @@ async def import_register(
             plan = plan_register(tables, registered, zone)
             faults = [*others.faults, *plan.faults]
             if faults:
-                raise ImportRefused("\n".join(fault.text(language) for fault in faults))
+                raise ImportRefused("\n".join(fault.text(language) for fault in faults), faults)
             if not plan.facts and not others.tables:
                 raise ImportRefused(_nothing_found(path, tables != []))
             changes = {

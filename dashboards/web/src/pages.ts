@@ -23,6 +23,7 @@ const LISTS: Record<Exclude<Route, 'wall'>, Component> = {
   delivery: later(() => import('./delivery/DeliveryPage.vue')),
   devices: later(() => import('./registry/DevicesPage.vue')),
   duty: later(() => import('./duty/DutyPage.vue')),
+  import: later(() => import('./imports/ImportPage.vue')),
   incidents: later(() => import('./incident/IncidentsPage.vue')),
   intake: later(() => import('./intake/IntakePage.vue')),
   load: later(() => import('./load/LoadPage.vue')),

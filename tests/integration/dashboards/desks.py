@@ -60,8 +60,29 @@ class Registrar:
         self._pool = pool
         self._clock = clock
 
-    async def adopt(self, site_id: str, device_id: str, kind: DeviceKind, name: str, place: str, actor: str) -> None:
-        device = Device(site_id=site_id, device_id=device_id, kind=kind, name=name, place=place)
+    async def adopt(
+        self,
+        site_id: str,
+        device_id: str,
+        kind: DeviceKind,
+        name: str,
+        place: str,
+        actor: str,
+        *,
+        parent_id: str = "",
+        profile: str = "",
+        address: str = "",
+    ) -> None:
+        device = Device(
+            site_id=site_id,
+            device_id=device_id,
+            kind=kind,
+            name=name,
+            place=place,
+            parent_id=parent_id,
+            profile=profile,
+            address=address,
+        )
         async with self._pool.connection() as conn:
             if await get_registered(conn, site_id, device_id) is not None:
                 raise RegistryError(f"{site_id}/{device_id} is registered already")

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.routing import BaseRoute
 
+from campuswatch.roles.web_import import WebImporter
 from campuswatch.roles.web_liaison import liaison
 from campuswatch.rulekeeper import WebRules
 from campuswatch.settings import Settings
@@ -95,6 +96,7 @@ def app(database: str, pool: KeptPool, clock: SetClock) -> FastAPI:
         rules=WebRules(pool, clock),
         tester=Trials(pool, database, clock, ZONE),
         fetch=FakeProvider(clock),
+        importer=WebImporter(database, clock, zone=ZONE.key, profiles=None),
     )
 
 

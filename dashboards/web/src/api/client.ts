@@ -57,11 +57,12 @@ export async function call<Answer>(
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
+  timeoutMs = TIMEOUT_MS,
 ): Promise<Answer> {
   const request: RequestInit = {
     method,
     headers: { Accept: 'application/json', ...(method === 'GET' ? {} : { 'X-CSRF-Token': credentials.csrf }), ...headers },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: AbortSignal.timeout(timeoutMs),
   }
   if (body instanceof Blob) {
     request.headers = { ...request.headers, 'Content-Type': 'application/octet-stream' }
@@ -198,7 +199,7 @@ export function ledger(choice: { uneven?: boolean; limit?: number; cursor?: stri
 }
 
 /** The oldest messages that were not replayed, behind number `after`. */
-export function replay(choice: { reason: Reason | null; after: number; actor: string }) {
+export function replay(choice: { reason: Reason | null; site_id?: string; device_id?: string; after: number; actor: string }) {
   return call<ReplayReport>('POST', '/quarantine/replay', choice)
 }
 
@@ -209,7 +210,7 @@ export function unregistered(choice: { limit?: number; cursor?: string | null })
 export function adopt(
   siteId: string,
   deviceId: string,
-  body: { kind: DeviceKind; name: string; place: string; actor: string },
+  body: { kind: DeviceKind; name: string; place: string; parent_id: string; profile: string; address: string; actor: string },
 ) {
   return call<DeviceView>('POST', `/unregistered/${part(siteId)}/${part(deviceId)}/adopt`, body)
 }

@@ -129,8 +129,8 @@ export function may(permission: string): boolean {
 /** Somebody who is bound to sites sees nothing that is of the whole district. */
 export const ofDistrict = computed(() => account.value === null || account.value.sites === null)
 
-const NEEDS: Partial<Record<Route, string>> = { intake: 'watch', load: 'load', audit: 'audit', accounts: 'accounts' }
-const DISTRICT: ReadonlySet<Route> = new Set<Route>(['patrol', 'duty', 'delivery', 'rules', 'intake', 'load', 'audit', 'accounts'])
+const NEEDS: Partial<Record<Route, string>> = { intake: 'watch', import: 'import', load: 'load', audit: 'audit', accounts: 'accounts' }
+const DISTRICT: ReadonlySet<Route> = new Set<Route>(['patrol', 'duty', 'delivery', 'rules', 'intake', 'import', 'load', 'audit', 'accounts'])
 
 /** Without signing in there are no accounts. */
 const OF_ACCOUNTS: ReadonlySet<Route> = new Set<Route>(['accounts', 'account'])

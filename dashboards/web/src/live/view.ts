@@ -16,6 +16,7 @@ export const ROUTES = [
   'maintenance',
   'rules',
   'intake',
+  'import',
   'load',
   'audit',
   'accounts',

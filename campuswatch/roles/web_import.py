@@ -1,0 +1,81 @@
+"""Files of the registry that come in over the page: each read and written in a process of its own, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from asyncio.subprocess import PIPE
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from campuswatch.import_process import Order, Outcome
+from dashboards.imports import Imported, ImportedSheet, WrongCell
+from dashboards.people import Who
+from domain.attachment import safe_name
+from domain.clock import Clock
+from domain.errors import RegistryError
+
+log = structlog.get_logger("campuswatch.web")
+
+
+class WebImporter:
+    """A `dashboards.imports.Importer`. ``profiles``: folder of makers' profiles beside those that ship."""
+
+    def __init__(self, dsn: str, clock: Clock, *, zone: str, profiles: Path | None) -> None:
+        self._dsn = dsn
+        self._clock = clock
+        self._zone = zone
+        self._profiles = profiles
+        self._busy = asyncio.Lock()
+
+    async def take(self, name: str, content: bytes, *, dry_run: bool, by: Who) -> Imported:
+        async with self._busy:
+            with tempfile.TemporaryDirectory(prefix="campuswatch-import-") as directory:
+                file = Path(directory) / safe_name(name)
+                await asyncio.to_thread(file.write_bytes, content)
+                outcome = await self._carried_out(
+                    Order(
+                        dsn=self._dsn,
+                        file=file,
+                        profiles=self._profiles,
+                        zone=self._zone,
+                        actor=by.actor,
+                        at=self._clock.now(),
+                        dry_run=dry_run,
+                    )
+                )
+        if outcome.error:
+            raise RegistryError(outcome.error)
+        log.info(
+            "registry imported" if not (dry_run or outcome.faults) else "import checked",
+            file=file.name,
+            faults=outcome.faults,
+            actor=by.actor,
+        )
+        return Imported(
+            applied=not dry_run and not outcome.faults,
+            sheets=[ImportedSheet(**msgspec.structs.asdict(one)) for one in outcome.sheets],
+            ignored=outcome.ignored,
+            faults=outcome.faults,
+            wrong=[WrongCell(**msgspec.structs.asdict(one)) for one in outcome.wrong],
+        )
+
+    @staticmethod
+    async def _carried_out(order: Order) -> Outcome:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "campuswatch.import_process", stdin=PIPE, stdout=PIPE
+        )
+        try:
+            said, _ = await process.communicate(msgspec.json.encode(order) + b"\n")
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        if process.returncode:
+            raise RegistryError("the file could not be read; the log says why")
+        return msgspec.json.decode(said, type=Outcome)

@@ -1,0 +1,87 @@
+"""The registry from files over HTTP: a dry run, every fault by its line and column, then for good."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from openpyxl import load_workbook
+
+from campuswatch.roles.web_import import WebImporter
+from dashboards.app import create_app
+from dashboards.schemas.imports import ImportedReply
+from storage.pool import KeptPool
+from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings
+from tests.integration.dashboards.district import District, SetClock
+
+SITES = "学校编号,学校名称,镇街\ns001,前黄实验学校,前黄镇\ns002,前黄中心幼儿园,前黄镇\n"
+DEVICES = "学校编号,设备编号,类型,名称\ns001,s001-smk-01,烟感,三楼烟感\ns001,s001-smk-02,烟草,四楼烟感\nnone,x,烟感,\n"
+
+
+@pytest.fixture
+def database(plain_database: str) -> str:
+    return plain_database
+
+
+@pytest.fixture
+async def client(database: str, pool: KeptPool, clock: SetClock) -> AsyncIterator[httpx.AsyncClient]:
+    app = create_app(
+        pool=pool,
+        desk=Desk(pool, clock),
+        registrar=Registrar(pool, clock),
+        replayer=Replayer(),
+        responder=responder(pool, clock),
+        assessor=assessor(pool, clock),
+        settings=web_settings(database),
+        clock=clock,
+        version="0.1.0",
+        importer=WebImporter(database, clock, zone="Asia/Shanghai", profiles=None),
+    )
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost/api/v1", timeout=60) as opened:
+        yield opened
+
+
+async def _import(client: httpx.AsyncClient, content: bytes, *, dry_run: bool, name: str = "表.csv") -> ImportedReply:
+    answer = await client.post(
+        "/registry/import",
+        params={"actor": "张伟", "name": name, "dry_run": dry_run},
+        content=content,
+        headers={"content-type": "application/octet-stream"},
+    )
+    assert answer.status_code == 200, answer.text
+    return ImportedReply.model_validate_json(answer.content)
+
+
+async def test_a_file_is_tried_first_and_then_imported(client: httpx.AsyncClient, district: District) -> None:
+    tried = await _import(client, SITES.encode(), dry_run=True)
+    assert (tried.applied, tried.faults, [(one.en, one.added) for one in tried.sheets]) == (False, 0, [("sites", 2)])
+    assert district.execute("SELECT count(*) FROM site") == [(0,)]
+    done = await _import(client, SITES.encode("gb18030"), dry_run=False)
+    assert (done.applied, [(one.zh, one.added) for one in done.sheets]) == (True, [("学校", 2)])
+    assert district.execute("SELECT count(*) FROM site") == [(2,)]
+    assert district.execute("SELECT DISTINCT actor FROM audit WHERE action LIKE 'site.%%'") == [("张伟",)]
+    again = await _import(client, SITES.encode(), dry_run=False)
+    assert [(one.added, one.changed, one.unchanged) for one in again.sheets] == [(0, 0, 2)]
+
+
+async def test_every_fault_is_told_by_line_and_column_and_nothing_is_changed(
+    client: httpx.AsyncClient, district: District
+) -> None:
+    await _import(client, SITES.encode(), dry_run=False)
+    refused = await _import(client, DEVICES.encode(), dry_run=False)
+    assert (refused.applied, refused.faults) == (False, 2)
+    assert [(one.line, one.column) for one in refused.wrong] == [(3, "C(类型)"), (4, "A(学校编号)")]
+    assert all(one.zh and one.en for one in refused.wrong)
+    assert district.execute("SELECT count(*) FROM device") == [(0,)]
+    whole = await _import(client, b"\xd0\xcf\x11\xe0 an old one", dry_run=True, name="../../旧.xls")
+    assert (whole.faults, whole.wrong[0].line) == (1, 0)
+    assert "/" not in whole.wrong[0].en.split(":")[0]
+
+
+async def test_the_template_has_every_sheet(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/registry/template?language=en")
+    assert answer.status_code == 200
+    assert {"sites", "guards", "gates"} <= set(load_workbook(io.BytesIO(answer.content)).sheetnames)
