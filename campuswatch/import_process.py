@@ -30,8 +30,8 @@ _MOST_ORDER = 65_536
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     dsn: str
-    file: Path
-    profiles: Path | None
+    file: str
+    profiles: str | None
     zone: str
     actor: str
     at: datetime
@@ -73,12 +73,12 @@ async def _import(order: Order) -> Outcome:
         async with await connect(order.dsn, name="import") as conn, wrapped_errors():
             report = await import_register(
                 conn,
-                order.file,
+                Path(order.file),
                 actor=order.actor,
                 at=order.at,
                 zone=ZoneInfo(order.zone),
                 dry_run=order.dry_run,
-                profiles=load_profiles(order.profiles).names,
+                profiles=load_profiles(None if order.profiles is None else Path(order.profiles)).names,
             )
     except ImportRefused as refused:
         return _refused(refused)

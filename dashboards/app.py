@@ -27,6 +27,7 @@ from dashboards.passwords import Passwords
 from dashboards.permissions import declared
 from dashboards.problems import LastResort, install_problem_handlers
 from dashboards.reader import Reader
+from dashboards.rosters import Roster
 from dashboards.routes import API_PREFIX
 from dashboards.routes.accounts import account_routes
 from dashboards.routes.answers import answer_routes
@@ -55,6 +56,7 @@ from dashboards.routes.quarantine import quarantine_routes
 from dashboards.routes.report_clocks import clock_routes
 from dashboards.routes.reports import report_routes
 from dashboards.routes.response import response_routes
+from dashboards.routes.rosters import roster_routes
 from dashboards.routes.rules import rule_routes
 from dashboards.routes.session import session_routes
 from dashboards.routes.sites import site_routes
@@ -101,10 +103,11 @@ def create_app(
     tester: Tester | None = None,
     fetch: Fetch | None = None,
     importer: Importer | None = None,
+    roster: Roster | None = None,
 ) -> FastAPI:
     """The application. Without a ``liaison`` it has no routes for links, reports and early warnings, without ``rules``
     none for rules, without a ``tester`` none for their trials, without an
-    ``importer`` none for files of the registry.
+    ``importer`` none for files of the registry, without a ``roster`` none to edit one.
 
     ``registry`` is what /metrics shows; the application adds its own metrics to it.
     ``fetch`` is how the OpenID Connect provider is asked, over HTTP where nothing else is said.
@@ -211,6 +214,7 @@ def create_app(
         *([] if rules is None else [rule_routes(services, rules)]),
         *([] if tester is None else [trial_routes(services, tester)]),
         *([] if importer is None else [import_routes(services, importer)]),
+        *([] if roster is None else [roster_routes(services, roster)]),
     ):
         declared(routes.routes)
         app.include_router(routes, dependencies=[Depends(entry)])

@@ -118,7 +118,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
     def until(self, at: datetime, site_id: str, role: DutyRole, person_no: int) -> datetime:
         """Until when somebody who is on duty at ``at`` stays so; at most two days are looked ahead."""
         ends = at + timedelta(days=2)
-        for mark in sorted({*self._edges(site_id, role, at, ends), ends}):
+        for mark in sorted({*self.edges(site_id, role, at, ends), ends}):
             if mark > at and all(one.person.person_no != person_no for one in self.who(mark, site_id, role)):
                 return min(mark, ends)
         return ends
@@ -129,7 +129,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
         """When nobody is on duty between the two, of the time that is ``required`` (nothing named = all of it)."""
         named = list(required)
         marks = {starts_at.astimezone(UTC), ends_at.astimezone(UTC)}
-        marks.update(self._edges(site_id, role, starts_at, ends_at))
+        marks.update(self.edges(site_id, role, starts_at, ends_at))
         for one in named:
             for begin, end in self._daily(one.day_kinds, None, one.starts, one.ends, starts_at, ends_at):
                 marks.update((begin, end))
@@ -223,7 +223,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True):
         # Two aware times of one zone are compared by the clock on the wall; UTC has no such traps.
         return datetime.combine(day, at, self.zone).astimezone(UTC)
 
-    def _edges(self, site_id: str, role: DutyRole, since: datetime, until: datetime) -> Iterator[datetime]:
+    def edges(self, site_id: str, role: DutyRole, since: datetime, until: datetime) -> Iterator[datetime]:
         """The moments at which somebody may come or go."""
         written: tuple[DutyShift | DutyOverride, ...] = (*self.shifts, *self.overrides)
         for one in written:

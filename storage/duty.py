@@ -111,7 +111,7 @@ async def load_roster(
     cursor = await conn.execute(
         "SELECT override_no, coalesce(s.site_id, ''), role, person_no, instead_of, starts_at, ends_at"
         " FROM duty_override LEFT JOIN site AS s USING (site_no)"
-        f" WHERE starts_at <= %(until)s AND ends_at > %(since)s AND {of_sites}",
+        f" WHERE starts_at <= %(until)s AND ends_at > %(since)s AND voided_at IS NULL AND {of_sites}",
         about,
     )
     overrides = tuple(

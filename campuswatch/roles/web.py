@@ -24,6 +24,7 @@ from campuswatch.roles.web_desk import WebDesk
 from campuswatch.roles.web_import import WebImporter
 from campuswatch.roles.web_liaison import liaison
 from campuswatch.roles.web_provider import provider_settings
+from campuswatch.roster_desk import RosterDesk
 from campuswatch.rulekeeper import WebRules
 from campuswatch.settings import Settings
 from campuswatch.targets.assessor import TargetAssessor
@@ -158,6 +159,7 @@ async def run(around: Surroundings) -> None:
             journals=partial(read_states, settings),
             rules=WebRules(pool, around.clock),
             tester=tester,
+            roster=RosterDesk(pool, around.clock, around.zone),
             importer=WebImporter(dsn, around.clock, zone=around.zone.key, profiles=settings.ingest.profiles),
             liaison=liaison(pool, settings, gazetteer, around.clock),
         )

@@ -40,8 +40,8 @@ class WebImporter:
                 outcome = await self._carried_out(
                     Order(
                         dsn=self._dsn,
-                        file=file,
-                        profiles=self._profiles,
+                        file=str(file),
+                        profiles=None if self._profiles is None else str(self._profiles),
                         zone=self._zone,
                         actor=by.actor,
                         at=self._clock.now(),

@@ -44,9 +44,9 @@ def import_routes(services: Services, importer: Importer) -> APIRouter:
         "/import",
         summary="Import the registry from a file",
         description="The body is an XLSX workbook (sites, devices, guards, shifts, posts, gates, barriers, officers,"
-        f" calendar, bells) or a CSV of sites or devices, of at most {MOST_BYTES >> 20} MiB, told by its content. All or"
-        " nothing: with any fault nothing is changed and each is named by line and column. What a file leaves out stays"
-        " as it is; the same file again changes nothing.",
+        f" calendar, bells) or a CSV of sites or devices, of at most {MOST_BYTES >> 20} MiB, told by its content. All"
+        " or nothing: with any fault nothing is changed and each is named by line and column. What a file leaves out"
+        " stays as it is; the same file again changes nothing.",
         response_model=ImportedReply,
         responses=problem_responses(403, 409, 413, 422, 503),
         openapi_extra={

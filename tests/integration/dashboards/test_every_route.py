@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 
 from campuswatch.roles.web_import import WebImporter
 from campuswatch.roles.web_liaison import liaison
+from campuswatch.roster_desk import RosterDesk
 from campuswatch.rulekeeper import WebRules
 from campuswatch.settings import Settings
 from campuswatch.trials import Trials
@@ -61,6 +62,7 @@ VALUES = {
     "session_no": "999",
     "token_no": "999",
     "trial_id": str(UUID(int=5)),
+    "number": "1",
     "token": "A" * 54,
     "answer": "take",
     "light": "day",
@@ -94,6 +96,7 @@ def app(database: str, pool: KeptPool, clock: SetClock) -> FastAPI:
         version="0.1.0",
         liaison=liaison(pool, Settings(links={"police": LINK}), SmallGazetteer(), clock),
         rules=WebRules(pool, clock),
+        roster=RosterDesk(pool, clock, ZONE),
         tester=Trials(pool, database, clock, ZONE),
         fetch=FakeProvider(clock),
         importer=WebImporter(database, clock, zone=ZONE.key, profiles=None),

@@ -181,7 +181,7 @@ export const pagesEn: Record<keyof typeof pagesZh, string> = {
   'duty.fault.no_contact': 'no contact',
   'duty.fault.test_failed': 'test failed',
   'duty.calendar': 'Calendar',
-  'duty.calendar_hint': 'Shifts as they are written; swaps and stand-ins show under “On duty now”. Gaps of the coming seven days are marked.',
+  'duty.calendar_hint': 'After swaps and stand-ins; red: nobody. Choose a shift to replace or swap it.',
   'duty.week_before': 'Week before',
   'duty.today': 'This week',
   'duty.week_after': 'Week after',

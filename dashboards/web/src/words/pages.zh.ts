@@ -179,7 +179,7 @@ export const pagesZh = {
   'duty.fault.no_contact': '没有联系方式',
   'duty.fault.test_failed': '联系测试失败',
   'duty.calendar': '值班表',
-  'duty.calendar_hint': '书面排班；换班和替班见“当前值班”。无人值班的时段标出（今后七天）。',
+  'duty.calendar_hint': '已计入换班和替班；红色为无人值班。点选班次可登记替班或换班。',
   'duty.week_before': '前一周',
   'duty.today': '本周',
   'duty.week_after': '后一周',
