@@ -77,8 +77,11 @@ from domain.journal import JournalState
 from storage.pool import KeptPool
 
 #: Where more than a form comes in: the end of the path and the bytes.
-LARGER_BODIES = {"/attachments": MOST_BYTES, "/shifts": 512 * 1024}  # a thousand shifts at once
-LARGER_BODIES = {"/attachments": MOST_BYTES, "/registry/import": MOST_IMPORTED}
+LARGER_BODIES = {
+    "/attachments": MOST_BYTES,
+    "/shifts": 512 * 1024,  # a thousand shifts at once
+    "/registry/import": MOST_IMPORTED,
+}
 
 
 def _operation_id(route: APIRoute) -> str:
