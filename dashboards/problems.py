@@ -23,6 +23,7 @@ from domain.errors import (
     DefinitionRefused,
     DutyError,
     EditConflict,
+    EntryRefused,
     IllegalTransition,
     KeyReused,
     LinkError,
@@ -174,12 +175,20 @@ def _field(location: Sequence[Any]) -> str:
     return ".".join(parts) or str(location[0] if location else "body")
 
 
+def _field_of(fault: Mapping[str, Any]) -> str:
+    """Of two fields that do not fit together, the one that is to be mended (`dashboards.schemas.registry.wrong`)."""
+    if fault["type"] == "json_invalid":
+        return "body"
+    location = fault["loc"]
+    return _field((*location, fault["ctx"]["field"]) if fault["type"] == "inconsistent" else location)
+
+
 async def _on_invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return invalid(
         [
             FieldError(
-                field="body" if fault["type"] == "json_invalid" else _field(fault["loc"]),
+                field=_field_of(fault),
                 message=str(fault["msg"]).encode("utf-8", "replace").decode(),
             )
             for fault in error.errors()
@@ -281,6 +290,11 @@ async def _on_edit_conflict(_request: Request, error: Exception) -> Response:
     return problem_response(409, str(error), name="changed-meanwhile")
 
 
+async def _on_entry_refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, EntryRefused)
+    return invalid([FieldError(field=error.field, message=str(error))])
+
+
 async def _on_registry_error(_request: Request, error: Exception) -> Response:
     return problem_response(409, str(error), name="registry-refused")
 
@@ -335,6 +349,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         (VerificationRefused, _on_refused_field("reason")),
         (AttachmentRefused, _on_refused_field("body")),
         (KeyReused, _on_refused_field("idempotency-key")),
+        (EntryRefused, _on_entry_refused),
         (RegistryError, _on_registry_error),
         (RuleRefused, _on_rule_refused),
         (RuleGuarded, _on_rule_guarded),

@@ -12,6 +12,7 @@
     │   ├── UnknownDevice
     │   ├── UnknownEntry
     │   ├── EditConflict           somebody else was faster
+    │   ├── EntryRefused           a field names what is not registered
     │   └── ImportRefused          rows of a file are bad (lists every row)
     ├── PayloadError           a message cannot be understood (goes to quarantine)
     ├── ProfileError           a maker's profile is wrong
@@ -127,6 +128,14 @@ class UnknownEntry(RegistryError):
 
 class EditConflict(RegistryError):
     """It was changed by somebody else meanwhile; look at it again."""
+
+
+class EntryRefused(RegistryError):
+    """A field names what is not registered. ``field`` is its name."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)
 
 
 class ImportRefused(RegistryError):

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from domain.errors import RegistryError
+from domain.errors import EntryRefused, RegistryError
 from domain.premises import Barrier, Gate, Inspection
 from storage.pool import Connection
 from storage.registry import Changes, writing
@@ -36,7 +36,9 @@ async def put_premises(
 
 
 async def edit_gate(conn: Connection, gate: Gate, *, version: int | None, actor: str, at: datetime) -> Version[Gate]:
+    """:raises EntryRefused: its access control is no device of the site."""
     async with writing(conn):
+        await _check_device(conn, gate.site_id, gate.device_id)
         held = await edit(conn, GATES, gate, version=version, actor=actor, at=at)
         await _check(conn)
     return held
@@ -45,7 +47,15 @@ async def edit_gate(conn: Connection, gate: Gate, *, version: int | None, actor:
 async def edit_barrier(
     conn: Connection, barrier: Barrier, *, version: int | None, actor: str, at: datetime
 ) -> Version[Barrier]:
+    """:raises EntryRefused: its gate or its sensor is none of the site."""
     async with writing(conn):
+        await _check_device(conn, barrier.site_id, barrier.device_id)
+        gate = await conn.execute(
+            "SELECT FROM gate WHERE site_id = %s AND gate_id = %s AND valid_to IS NULL",
+            (barrier.site_id, barrier.gate_id),
+        )
+        if not gate.rowcount:
+            raise EntryRefused("gate_id", f"no gate {barrier.gate_id} at this site")
         held = await edit(conn, BARRIERS, barrier, version=version, actor=actor, at=at)
         await _check(conn)
     return held
@@ -105,6 +115,17 @@ async def list_inspections(
         )
         for row in await cursor.fetchall()
     ]
+
+
+async def _check_device(conn: Connection, site_id: str, device_id: str) -> None:
+    if not device_id:
+        return
+    cursor = await conn.execute(
+        "SELECT FROM device AS d JOIN site AS s USING (site_no) WHERE s.site_id = %s AND d.device_id = %s",
+        (site_id, device_id),
+    )
+    if not cursor.rowcount:
+        raise EntryRefused("device_id", f"no device {device_id} at this site")
 
 
 async def _check(conn: Connection) -> None:

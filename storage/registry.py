@@ -11,7 +11,7 @@ from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
-from domain.errors import RegistryError
+from domain.errors import EntryRefused, RegistryError
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -34,6 +34,8 @@ async def writing(conn: Connection) -> AsyncIterator[None]:
             await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_WRITER_LOCK,))
             yield
     except psycopg.errors.UniqueViolation as error:
+        if error.diag.constraint_name == "guard_card":
+            raise EntryRefused("card", "another guard of this site has this card") from error
         raise RegistryError(f"twice the same: {error.diag.message_detail or error}") from error
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         raise RegistryError(f"a value is not allowed: {error.diag.message_primary or error}") from error

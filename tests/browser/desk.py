@@ -42,11 +42,13 @@ async def open_desk(
     theme: str = "dark",
     language: str = "zh",
     size: tuple[int, int] = DESK,
+    account: str = "demo",
+    password: str = "",
 ) -> Desk:
     context = await browser.new_context(
         viewport={"width": size[0], "height": size[1]}, locale="zh-CN", timezone_id="Asia/Shanghai"
     )
-    await let_in(context, demo)
+    await let_in(context, demo, account=account, password=password)
     kept = {"theme": theme, "language": language}
     for name, value in kept.items():
         await context.add_init_script(

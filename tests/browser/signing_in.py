@@ -18,8 +18,8 @@ async def sign_in(page: Page, demo: RunningDemo, *, account: str = "demo", passw
     await page.get_by_test_id("password").press("Enter")
 
 
-async def let_in(context: BrowserContext, demo: RunningDemo) -> None:
+async def let_in(context: BrowserContext, demo: RunningDemo, *, account: str = "demo", password: str = "") -> None:
     """Signed in beforehand, for what is not about signing in."""
-    said = {"account": "demo", "password": demo.password}
+    said = {"account": account, "password": password or demo.password}
     answer = await context.request.post(f"{demo.url}/api/v1/session", data=said, headers={"origin": demo.url})
     assert answer.ok, await answer.text()

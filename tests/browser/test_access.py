@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.resources import files
-from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.desk import PHONE, SOON_MS, Desk, incidents, open_desk
+from tests.browser.axe import AXE, violations
+from tests.browser.desk import PHONE, SOON_MS, incidents, open_desk
 from tests.browser.signing_in import sign_in
 from tests.running_demo import RunningDemo
 
-#: axe-core itself; the package around it is only its carrier.
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 #: Address and what stands there.
 PAGES = (
     ("", "wall"),
@@ -39,21 +36,6 @@ PAGES = (
     ("accounts/demo", "account-detail"),
     ("account", "own-account"),
 )
-#: Pages fetch what they show: quiet for a moment means that it is there.
-_SETTLE_MS = 250
-
-
-async def _violations(desk: Desk, where: str, *, part: str = "body", rules: str = "") -> list[str]:
-    await desk.page.wait_for_timeout(_SETTLE_MS)
-    only = f", runOnly: ['{rules}']" if rules else ""
-    found: dict[str, Any] = await desk.page.evaluate(
-        f"axe.run(document.querySelector('{part}'), {{resultTypes: ['violations']{only}}})"
-    )
-    return [
-        f"{where}: {one['id']} at {node['target']}: {node['failureSummary']}"
-        for one in found["violations"]
-        for node in one["nodes"]
-    ]
 
 
 @pytest.mark.timeout(600)  # seconds on a calm machine
@@ -69,7 +51,7 @@ async def test_axe_finds_no_violation_on_any_page(browser: Browser, demo: Runnin
     for where, test_id in PAGES:
         await desk.go(where, test_id)
         part = "main" if where else "body"
-        found += await _violations(desk, where or "wall", part=part, rules="" if dark else "color-contrast")
+        found += await violations(desk.page, where or "wall", part=part, rules="" if dark else "color-contrast")
     assert found == []
     await desk.close()
 
@@ -84,11 +66,11 @@ async def test_axe_finds_no_violation_where_people_sign_in(browser: Browser, dem
     await page.goto(f"{demo.url}/?sign_in=unknown")
     await expect(page.get_by_test_id("provider-fault")).to_be_visible(timeout=SOON_MS)
     await page.evaluate(AXE)
-    desk, found = Desk(page, [], demo.url), list[str]()
+    found: list[str] = []
 
     async def look(where: str) -> None:
         for _ in range(2):
-            found.extend(await _violations(desk, f"{where} {language}"))
+            found.extend(await violations(page, f"{where} {language}"))
             await page.get_by_test_id("theme-switch").click()
 
     await look("sign in")
@@ -111,7 +93,7 @@ async def test_an_alarm_is_taken_on_a_phone_and_axe_finds_nothing_there(browser:
     await asyncio.to_thread(demo.publish, "campus/v1/s005/s005-btn-01/alarm", '{"alarm":"panic"}')
     takeover = desk.page.get_by_test_id("takeover")
     await expect(takeover).to_be_visible(timeout=SOON_MS)
-    found = await _violations(desk, "takeover")
+    found = await violations(desk.page, "takeover")
     button = desk.page.get_by_test_id("takeover-ack")
     box = await button.bounding_box()
     assert box is not None
@@ -123,10 +105,10 @@ async def test_an_alarm_is_taken_on_a_phone_and_axe_finds_nothing_there(browser:
     (incident,) = [one for one in await asyncio.to_thread(incidents, demo) if one["device_id"] == "s005-btn-01"]
     card = desk.page.get_by_test_id(f"incident-{incident['incident_id']}")
     await expect(card).to_have_attribute("data-state", "acknowledged", timeout=SOON_MS)
-    found += await _violations(desk, "queue")
+    found += await violations(desk.page, "queue")
     await card.locator(".title").click()
     await expect(desk.page.get_by_test_id("incident-page")).to_be_visible(timeout=SOON_MS)
-    found += await _violations(desk, "incident")
+    found += await violations(desk.page, "incident")
     wide = await desk.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= PHONE[0], "nothing sticks out at the side"
     assert found == []

@@ -15,6 +15,12 @@ export interface Faults {
   send: (work: () => Promise<unknown>, done?: string) => Promise<boolean>
 }
 
+/** The field of the form that the server means: `shifts.0.ends_at` is `ends_at` of a form that has one. */
+function meant(field: string, fields: readonly string[]): string {
+  const parts = field.split('.')
+  return parts.find((part) => fields.includes(part)) ?? parts[0]!
+}
+
 /** `fields`: those that the form shows; what is wrong with others is told beside the page. `id`: prefix of their ids. */
 export function faults(id: string, fields: readonly string[]): Faults {
   const found = shallowRef<Record<string, string>>({})
@@ -29,7 +35,7 @@ export function faults(id: string, fields: readonly string[]): Faults {
       if (done !== '') tellDone(done)
       return true
     } catch (error) {
-      const known = error instanceof ApiError ? error.fields.map((one) => ({ ...one, top: one.field.split('.')[0]! })) : []
+      const known = error instanceof ApiError ? error.fields.map((one) => ({ ...one, top: meant(one.field, fields) })) : []
       const shown = known.filter((one) => fields.includes(one.top))
       if (shown.length === 0 || shown.length < known.length) tellError(error)
       found.value = Object.fromEntries(shown.reverse().map((one) => [one.top, one.message]))

@@ -1,6 +1,7 @@
 import { pagesEn } from './pages.en'
 import { accountsEn } from './accounts.en'
 import { deskEn } from './desk.en'
+import { registerEn } from './register.en'
 import { sessionEn } from './session.en'
 import type { Dictionary } from './zh'
 
@@ -8,6 +9,7 @@ export const en: Dictionary = {
   ...pagesEn,
   ...accountsEn,
   ...deskEn,
+  ...registerEn,
   ...sessionEn,
 
   'app.title': 'District School Safety Control Room',

@@ -15,6 +15,9 @@ type Values<K extends Key> = Gaps<(typeof zh)[K]> extends never
   ? []
   : [values: Record<Gaps<(typeof zh)[K]>, string | number>]
 
+/** Texts without gaps, which can be chosen by name. */
+export type PlainKey = { [K in Key]: Gaps<(typeof zh)[K]> extends never ? K : never }[Key]
+
 export const language = ref<Language>(localStorage.getItem(STORED) === 'en' ? 'en' : 'zh')
 export const locale = computed(() => (language.value === 'zh' ? 'zh-CN' : 'en-GB'))
 

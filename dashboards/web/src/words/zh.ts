@@ -3,12 +3,14 @@
 import { pagesZh } from './pages.zh'
 import { accountsZh } from './accounts.zh'
 import { deskZh } from './desk.zh'
+import { registerZh } from './register.zh'
 import { sessionZh } from './session.zh'
 
 export const zh = {
   ...pagesZh,
   ...accountsZh,
   ...deskZh,
+  ...registerZh,
   ...sessionZh,
 
   'app.title': '区校园安全监控中心',
