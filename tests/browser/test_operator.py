@@ -27,6 +27,10 @@ async def test_an_alarm_from_its_coming_to_its_close(
     await expect(page.get_by_test_id("takeover")).to_be_visible(timeout=SOON_MS)
     if size is DESK:
         await expect(page.get_by_test_id(f"map-{site}")).to_have_attribute("data-state", "alarm", timeout=SOON_MS)
+    # Who has it stands there without a click: police and education by their receipts, the duty leader.
+    told = page.get_by_test_id("takeover-receipts").get_by_role("listitem")
+    for row, state in enumerate(("received", "received", "sent")):
+        await expect(told.nth(row)).to_have_attribute("data-state", state, timeout=SOON_MS)
     await page.get_by_test_id("takeover-ack").click(timeout=SOON_MS)
     await expect(page.get_by_test_id("takeover")).to_be_hidden(timeout=SOON_MS)
     (incident,) = [one for one in await asyncio.to_thread(incidents, demo) if one["device_id"] == button]

@@ -297,6 +297,9 @@ export const en: Dictionary = {
   'takeover.strip': 'Life-safety alarms unacknowledged: {count}',
   'takeover.raised': 'Raised at',
   'takeover.elapsed': 'Elapsed',
+  'takeover.after': '{seconds} s after the alarm',
+  'takeover.not_told': 'not reached for {age}',
+  'takeover.call': 'no receipt for {age}: telephone now',
 
   'site.address': 'Address',
   'site.kind': 'Kind',

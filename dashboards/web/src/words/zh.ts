@@ -292,6 +292,9 @@ export const zh = {
   'takeover.strip': '{count} 起生命安全报警未确认',
   'takeover.raised': '报警时间',
   'takeover.elapsed': '已过',
+  'takeover.after': '报警后 {seconds} 秒',
+  'takeover.not_told': '{age}未送达',
+  'takeover.call': '{age}无回执，请立即电话通知',
 
   'site.address': '地址',
   'site.kind': '类别',
