@@ -39,7 +39,7 @@ BENCHMARKS = {
 @click.option("--list", "listing", is_flag=True, help="Say which benchmarks there are.")
 @click.option("--quick", is_flag=True, help="Short runs: they show that the benchmarks work, not how fast we are.")
 @click.option("--messages", type=click.IntRange(1000, 400_000), help="ingest, memory: messages of one round.")
-@click.option("--rounds", type=click.IntRange(1, 50), help="ingest, memory, day: rounds; neighbour: pairs of windows.")
+@click.option("--rounds", type=click.IntRange(1, 50), help="ingest, memory, day, rota: rounds; neighbour: pairs.")
 @click.option("--server", type=click.Choice(["postgresql", "timescaledb"]), default="postgresql", show_default=True,
               help="ingest: the embedded PostgreSQL, or the tests' TimescaleDB.")  # fmt: skip
 @click.option("--broker", type=click.Choice(["mosquitto", "embedded"]), default="mosquitto", show_default=True,

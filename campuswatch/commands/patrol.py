@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import click
 
+from campuswatch.commands.options import DAY, LANGUAGE, asked
+from campuswatch.commands.patrol_rounds import report, rounds
 from domain.camera import Truth
 from domain.camera_words import TRUTH_WORDS, fault_words
-from domain.errors import CampuswatchError, ImportRefused, SealBroken, UnknownDevice
-from storage.pool import Connection, connect, wrapped_errors
-
-T = TypeVar("T")
-
-_LANGUAGE = click.option(
-    "--lang",
-    "language",
-    type=click.Choice(["zh", "en"]),
-    default="zh",
-    show_default=True,
-    envvar="CAMPUSWATCH_LANGUAGE",
-    help="Language of the answer.",
-)
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
+from domain.errors import ImportRefused, SealBroken, UnknownDevice
+from storage.pool import Connection
 
 
 @click.group()
@@ -81,7 +68,7 @@ def import_(ctx: click.Context, file: Path, dry_run: bool, secret_lost: bool) ->
                 raise ImportRefused("nothing was taken:\n" + "\n".join(faults[:50]))
         return changed
 
-    changed = _asked(ctx, work)
+    changed = asked(ctx, work)
     click.echo(f"{len(rows)} rows, {changed} {'would change' if dry_run else 'changed'}")
 
 
@@ -94,13 +81,13 @@ def export(ctx: click.Context) -> None:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["site_id", "device_id", "way", "url", "username", "password"])
-    for site_id, device_id, source in _asked(ctx, list_sources):
+    for site_id, device_id, source in asked(ctx, list_sources):
         writer.writerow([site_id, device_id, source.way.value, source.url, source.username, ""])
     click.echo(out.getvalue(), nl=False)
 
 
 @patrol.command()
-@_LANGUAGE
+@LANGUAGE
 @click.pass_context
 def status(ctx: click.Context, language: str) -> None:
     """How the patrol gets on, and the cameras whose picture is not good. Exit code 1: there are some."""
@@ -113,7 +100,7 @@ def status(ctx: click.Context, language: str) -> None:
         cycle = timedelta(seconds=plan.cycle_s)
         return await patrol_progress(conn, now=now, cycle=cycle), await troubled_cameras(conn)
 
-    progress, troubled = _asked(ctx, ask)
+    progress, troubled = asked(ctx, ask)
     words = (
         "本周期已巡 {covered}/{cameras}，存疑 {doubtful}，故障 {faulty}",
         "{covered}/{cameras} looked at within the cycle, {doubtful} doubtful, {faulty} faulty",
@@ -131,14 +118,14 @@ def status(ctx: click.Context, language: str) -> None:
 
 
 @patrol.command()
-@click.option("--from", "first", type=_DAY, required=True, help="First day.")
-@click.option("--to", "last", type=_DAY, required=True, help="Last day, included.")
+@click.option("--from", "first", type=DAY, required=True, help="First day.")
+@click.option("--to", "last", type=DAY, required=True, help="Last day, included.")
 @click.option(
     "--by", type=click.Choice(["district", "township", "site", "camera"]), default="district", show_default=True
 )
 @click.option("--site", help="Of one site.")
 @click.option("--days", is_flag=True, help="Each day by itself.")
-@_LANGUAGE
+@LANGUAGE
 @click.pass_context
 def availability(
     ctx: click.Context, first: datetime, last: datetime, by: str, site: str | None, days: bool, language: str
@@ -160,7 +147,7 @@ def availability(
         found = await by_day(conn, since, until, zone, by=cast(By, by), site_id=site)
         return found if days else summed(found)
 
-    for one in _asked(ctx, ask):
+    for one in asked(ctx, ask):
         name = TRUTH_WORDS[Truth(one.truth)][language == "en"]
         rate = "      —" if one.rate is None else f"{100 * one.rate:6.2f}%"
         day = f"{one.since.astimezone(zone).date()}  " if days else ""
@@ -171,14 +158,14 @@ def availability(
 @patrol.command()
 @click.option("--all", "all_", is_flag=True, help="Those that were struck off as well.")
 @click.option("--site", help="Of one site.")
-@_LANGUAGE
+@LANGUAGE
 @click.pass_context
 def hazards(ctx: click.Context, all_: bool, site: str | None, language: str) -> None:
     """Cameras that sites have to mend, with their deadlines. Exit code 1: one is overdue."""
     from storage.patrol_rounds import hazards as known
 
     zone, now = ZoneInfo(ctx.obj.settings().zone), datetime.now(UTC)
-    found = _asked(ctx, lambda conn: known(conn, site_id=site, only_open=not all_))
+    found = asked(ctx, lambda conn: known(conn, site_id=site, only_open=not all_))
     overdue = False
     for one in found:
         late = one.cleared_at is None and one.struck_at is None and one.due_at <= now
@@ -191,45 +178,5 @@ def hazards(ctx: click.Context, all_: bool, site: str | None, language: str) -> 
         ctx.exit(1)
 
 
-@patrol.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--from", "first", type=_DAY, required=True, help="First day.")
-@click.option("--to", "last", type=_DAY, required=True, help="Last day, included.")
-@_LANGUAGE
-@click.pass_context
-def report(ctx: click.Context, file: Path, first: datetime, last: datetime, language: str) -> None:
-    """Write what came of rounds over whole days to FILE (.xlsx, .pdf or .json)."""
-    import msgspec
-
-    from dashboards.compliance.words import Language
-    from dashboards.patrol.paper import paper
-    from dashboards.patrol.report import of_period
-    from dashboards.patrol.workbook import workbook
-
-    zone, now = ZoneInfo(ctx.obj.settings().zone), datetime.now(UTC)
-    since = datetime.combine(first.date(), time(), zone)
-    until = datetime.combine(last.date() + timedelta(days=1), time(), zone)
-    if until <= since:
-        raise click.UsageError("--to has to be on or after --from")
-    writers: dict[str, Callable[..., bytes]] = {
-        ".xlsx": workbook,
-        ".pdf": paper,
-        ".json": lambda found, **_: msgspec.json.format(msgspec.json.encode(found)),
-    }
-    write = writers.get(file.suffix.lower())
-    if write is None:
-        raise click.UsageError(f"{file.name}: expected .xlsx, .pdf or .json")
-    found = _asked(ctx, lambda conn: of_period(conn, since=since, until=until, now=now))
-    file.write_bytes(write(found, language=cast(Language, language), zone=zone))
-    click.echo(str(file))
-
-
-def _asked(ctx: click.Context, ask: Callable[[Connection], Awaitable[T]]) -> T:
-    async def work() -> T:
-        async with await connect(ctx.obj.dsn(), name="patrol command") as conn, wrapped_errors():
-            return await ask(conn)
-
-    try:
-        return asyncio.run(work())
-    except CampuswatchError as error:
-        raise click.ClickException(str(error)) from error
+patrol.add_command(rounds)
+patrol.add_command(report)

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import click
 
+from campuswatch.commands.options import DAY, LANGUAGE, asked
 from dashboards.compliance.words import Language, percent
-from domain.errors import CampuswatchError
 from domain.target import Standing
 from domain.target_words import STANDING_WORDS
 from storage.compliance_views import By
-from storage.pool import Connection, connect, wrapped_errors
-
-T = TypeVar("T")
-
-_LANGUAGE = click.option(
-    "--lang",
-    "language",
-    type=click.Choice(["zh", "en"]),
-    default="zh",
-    show_default=True,
-    envvar="CAMPUSWATCH_LANGUAGE",
-    help="Language of the answer.",
-)
-_DAY = click.DateTime(formats=["%Y-%m-%d"])
+from storage.pool import Connection
 
 
 @click.group()
@@ -40,7 +26,7 @@ def targets() -> None:
 @targets.command()
 @click.argument("site", required=False)
 @click.option("--at", type=click.DateTime(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d"]), help="A past moment, district time.")
-@_LANGUAGE
+@LANGUAGE
 @click.pass_context
 def status(ctx: click.Context, site: str | None, at: datetime | None, language: str) -> None:
     """Rates of the targets and the sites that do not meet one, with their causes; or all that is known of SITE.
@@ -55,7 +41,7 @@ def status(ctx: click.Context, site: str | None, at: datetime | None, language: 
     async def ask(conn: Connection) -> Any:
         return await rates_at(conn, moment), await standings_at(conn, moment, site_id=site)
 
-    rates, standings = _asked(ctx, ask)
+    rates, standings = asked(ctx, ask)
     chinese = language == "zh"
     names = {one.target_id: one.name_zh if chinese else one.name_en for one in rates}
     if site is None:
@@ -79,7 +65,7 @@ def status(ctx: click.Context, site: str | None, at: datetime | None, language: 
 @targets.command()
 @click.option("--within", "within_days", type=click.IntRange(0, 400), default=7, show_default=True, help="Days ahead.")
 @click.option("--site", help="Of one site.")
-@_LANGUAGE
+@LANGUAGE
 @click.pass_context
 def due(ctx: click.Context, within_days: int, site: str | None, language: str) -> None:
     """Self-tests that are due: press the one-key alarm with its test mark; the receipts are the proof."""
@@ -90,7 +76,7 @@ def due(ctx: click.Context, within_days: int, site: str | None, language: str) -
     async def ask(conn: Connection) -> Any:
         return await due_tests(conn, now, due_before=now + timedelta(days=within_days), site_id=site)
 
-    found = _asked(ctx, ask)
+    found = asked(ctx, ask)
     for one in found:
         late = ("逾期" if language == "zh" else "overdue") if one.due_at <= now else ""
         when = one.due_at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
@@ -101,10 +87,10 @@ def due(ctx: click.Context, within_days: int, site: str | None, language: str) -
 
 @targets.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--from", "first", type=_DAY, required=True, help="First day.")
-@click.option("--to", "last", type=_DAY, required=True, help="Last day, included.")
+@click.option("--from", "first", type=DAY, required=True, help="First day.")
+@click.option("--to", "last", type=DAY, required=True, help="Last day, included.")
 @click.option("--by", type=click.Choice(["district", "township", "site"]), default="township", show_default=True)
-@_LANGUAGE
+@LANGUAGE
 @click.pass_context
 def report(ctx: click.Context, file: Path, first: datetime, last: datetime, by: str, language: str) -> None:
     """Write the report on whole days to FILE (.xlsx, .pdf or .json)."""
@@ -128,21 +114,10 @@ def report(ctx: click.Context, file: Path, first: datetime, last: datetime, by: 
     write = writers.get(file.suffix.lower())
     if write is None:
         raise click.UsageError(f"{file.name}: expected .xlsx, .pdf or .json")
-    found = _asked(ctx, lambda conn: gather(conn, since=since, until=until, by=cast(By, by), now=now))
+    found = asked(ctx, lambda conn: gather(conn, since=since, until=until, by=cast(By, by), now=now))
     file.write_bytes(write(found, language=chosen, zone=zone))
     click.echo(str(file))
 
 
 def _begin(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
-
-
-def _asked(ctx: click.Context, ask: Callable[[Connection], Awaitable[T]]) -> T:
-    async def work() -> T:
-        async with await connect(ctx.obj.dsn(), name="targets") as conn, wrapped_errors():
-            return await ask(conn)
-
-    try:
-        return asyncio.run(work())
-    except CampuswatchError as error:
-        raise click.ClickException(str(error)) from error

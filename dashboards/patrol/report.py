@@ -14,9 +14,10 @@ from storage.pool import Connection
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """``open``: items that nobody judged."""
+    """``open``: items that nobody judged. ``label``: of a site its name."""
 
     name: str
+    label: str = ""
     confirmed: int = 0
     rejected: int = 0
     good: int = 0
@@ -69,7 +70,7 @@ def summed(
         rounds=len({item.round_no for item in items}),
         total=_tally("", items),
         by_fault=_tallies([one for one in items if one.found or one.fault], lambda one: one.found or one.fault),
-        by_site=_tallies(items, lambda one: one.site_id),
+        by_site=_tallies(items, lambda one: one.site_id, lambda one: one.site_name),
         by_person=_tallies([one for one in items if one.judged_by], lambda one: one.judged_by or ""),
         hazards=tuple(found),
         in_time=in_time,
@@ -82,18 +83,21 @@ def _over_at(hazard: Hazard) -> datetime | None:
     return min(ends, default=None)
 
 
-def _tallies(items: Sequence[ItemView], name: Callable[[ItemView], str]) -> tuple[Tally, ...]:
+def _tallies(
+    items: Sequence[ItemView], name: Callable[[ItemView], str], label: Callable[[ItemView], str] = lambda one: ""
+) -> tuple[Tally, ...]:
     groups: dict[str, list[ItemView]] = {}
     for item in items:
         groups.setdefault(name(item), []).append(item)
-    return tuple(_tally(group, own) for group, own in sorted(groups.items()))
+    return tuple(_tally(group, own, label(own[0])) for group, own in sorted(groups.items()))
 
 
-def _tally(name: str, items: Sequence[ItemView]) -> Tally:
+def _tally(name: str, items: Sequence[ItemView], label: str = "") -> Tally:
     counts = Counter(item.verdict for item in items)
     told = counts[ItemVerdict.CONFIRMED] + counts[ItemVerdict.REJECTED]
     return Tally(
         name=name,
+        label=label,
         confirmed=counts[ItemVerdict.CONFIRMED],
         rejected=counts[ItemVerdict.REJECTED],
         good=counts[ItemVerdict.GOOD],

@@ -60,7 +60,9 @@ def period(report: PatrolReport, zone: ZoneInfo) -> str:
 
 def sheets(report: PatrolReport, language: Language, zone: ZoneInfo) -> list[Sheet]:
     def tallies(key: str, first: str, tallies: Sequence[Tally], *, faults: bool = False) -> Sheet:
-        names = [fault_words(one.name)[language == "en"] if faults else one.name for one in tallies]
+        names = [
+            fault_words(one.name)[language == "en"] if faults else f"{one.name} {one.label}".strip() for one in tallies
+        ]
         rows = [
             [name, *(getattr(one, count) for count in _COUNTS), percent(one.precision)]
             for name, one in zip(names, tallies, strict=True)
@@ -71,9 +73,10 @@ def sheets(report: PatrolReport, language: Language, zone: ZoneInfo) -> list[She
     def when(at: Any) -> str:
         return "" if at is None else minute(at, zone)
 
+    sites = {one.name: one.label for one in report.by_site}
     hazards = [
         [
-            f"{one.site_id}/{one.device_id}",
+            f"{sites.get(one.site_id) or one.site_id} {one.device_id}",
             fault_words(one.fault)[language == "en"],
             when(one.found_at),
             when(one.due_at),

@@ -84,7 +84,8 @@ def camera_routes(services: Services) -> APIRouter:
         progress = await services.reader.read(
             lambda conn: patrol_progress(conn, now=now, cycle=timedelta(seconds=cycle_s))
         )
-        return json_reply({"at": now, "cycle_s": cycle_s, **msgspec.structs.asdict(progress)})
+        told = {"at": now, "cycle_s": cycle_s, "four_eyes": services.settings.patrol_four_eyes}
+        return json_reply({**told, **msgspec.structs.asdict(progress)})
 
     @routes.get(
         "/cameras",

@@ -25,6 +25,7 @@ class PatrolReply(Reply):
     never: int
     oldest_at: datetime | None = Field(description="When the one was looked at that waits longest.")
     newest_at: datetime | None = Field(description="When a camera was last looked at: whether the patrol works at all.")
+    four_eyes: bool = Field(description="Whether a hazard is struck off by another person than who found it.")
 
 
 class TruthReply(Reply):
@@ -221,6 +222,7 @@ class TallyReply(Reply):
     """``precision``: of the diagnoses that a person confirmed or rejected, how many were confirmed."""
 
     name: str
+    label: str = Field(description="Of a site its name.")
     confirmed: int
     rejected: int
     good: int

@@ -6,15 +6,16 @@
     doubtful  ── due after `doubt_s`, `DOUBT_TURNS` times ─► then, with what pace is left
 
 The pace is twice what a cycle needs, so that one half of it covers everybody whatever the other half does: doubtful
-cameras, or catching up after a restart. Cameras of one site, and of one recorder, are looked at a few at a time; the
-first round goes from site to site. Pure: time comes in as seconds, and what is remembered of a camera (when it was
-looked at, whether it is doubtful) is what the database holds, so that a restart goes on where it was.
+cameras, or catching up after a restart. Cameras of one site, and of one recorder, are looked at a few at a time,
+and one that hangs gives its room to the others; the first round goes from site to site. Pure: time comes in as seconds,
+and what is remembered of a camera (when it was looked at, whether it is doubtful) is what the database holds, so that a
+restart goes on where it was.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from dataclasses import dataclass
 AIM = 0.9
 #: What is behind this many times what a cycle needs is looked at in a second.
 PACE = 2.0
+#: Who has been asked for so long and has not answered burdens nobody: its site's room is for the others.
+HANGS_S = 5.0
 #: So often a camera stays doubtful before it is looked at like all others again.
 DOUBT_TURNS = 8
 #: Cameras that cannot be looked at now, for others of their site are: so many are passed over in one go.
@@ -65,6 +68,7 @@ class _Place:
     deadline_s: float
     doubts: int = 0
     busy: bool = False
+    hangs: bool = False  # its room was given to others
     turn: int = 0  # entries in the heaps of an earlier turn are out of date
 
     @property
@@ -89,6 +93,7 @@ class Rota:
         self._at_site: Counter[int] = Counter()
         self._through: Counter[Hashable] = Counter()
         self._under_way = 0
+        self._begun: deque[tuple[float, _Place, int]] = deque()
         self._credit = 2.0
         self._credit_s: float | None = None
 
@@ -119,6 +124,7 @@ class Rota:
     def due(self, now_s: float) -> list[int]:
         """The cameras to look at now; each is under way until `looked` or `dropped`."""
         self._earn(now_s)
+        self._pass_by_who_hangs(now_s)
         taken: list[int] = []
         for heap in (self._ordinary, self._doubtful):
             passed: list[tuple[float, int, int]] = []
@@ -136,7 +142,7 @@ class Rota:
                 if not self._room(place.stop):
                     passed.append(entry)
                     continue
-                self._begin(place)
+                self._begin(place, now_s)
                 taken.append(entry[1])
             for entry in passed:
                 heapq.heappush(heap, entry)
@@ -199,9 +205,10 @@ class Rota:
     def _room(self, stop: Stop) -> bool:
         return self._at_site[stop.site] < self._most_a_site and self._through[stop.through] < self._most_through
 
-    def _begin(self, place: _Place) -> None:
-        place.busy = True
+    def _begin(self, place: _Place, now_s: float) -> None:
+        place.busy, place.hangs = True, False
         place.turn += 1
+        self._begun.append((now_s, place, place.turn))
         self._at_site[place.stop.site] += 1
         self._through[place.stop.through] += 1
         self._under_way += 1
@@ -212,10 +219,21 @@ class Rota:
         if place is None or not place.busy:
             return None
         place.busy = False
-        self._at_site[place.stop.site] -= 1
-        self._through[place.stop.through] -= 1
+        if not place.hangs:
+            self._leave(place)
         self._under_way -= 1
         return place
+
+    def _pass_by_who_hangs(self, now_s: float) -> None:
+        while self._begun and self._begun[0][0] <= now_s - HANGS_S:
+            _, place, turn = self._begun.popleft()
+            if place.busy and place.turn == turn:
+                place.hangs = True
+                self._leave(place)
+
+    def _leave(self, place: _Place) -> None:
+        self._at_site[place.stop.site] -= 1
+        self._through[place.stop.through] -= 1
 
     def _queue(self, place: _Place) -> None:
         place.turn += 1

@@ -118,7 +118,7 @@ async def test_a_rejection_is_a_lesson_and_a_missed_fault_a_hazard_that_only_a_p
 
         book = load_workbook(BytesIO(workbook(report, language="zh", zone=SHANGHAI)))
         assert book.sheetnames == ["合计", "按故障", "按学校", "按巡查员", "隐患清单"]
-        assert [cell.value for cell in book["隐患清单"][2]][:2] == ["s001/cam-02", "模糊"]
+        assert [cell.value for cell in book["隐患清单"][2]][:2] == ["学校 cam-02", "模糊"]
         assert paper(report, language="en", zone=SHANGHAI).startswith(b"%PDF")
 
 

@@ -18,6 +18,8 @@ from devices.formats.storable import MAX_OBJECT_BYTES
 from devices.formats.topic import TOPIC_ROOT
 from domain.metric import METRICS
 from domain.observation import AlarmKind, Channel, EventKind
+from ingest.pictures.pushed import FILTER
+from ingest.pictures.taken import MOST_BYTES
 from tests.unit.devices.school import NOW, TS, decoder
 
 FORMATS = resources.files("devices.formats")
@@ -26,6 +28,8 @@ SCHEMAS = {file.name: json.loads(file.read_text("utf-8")) for file in FORMATS.jo
 REFERENCES: SchemaRegistry[Any] = SchemaRegistry().with_resources(
     (name, Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
 )
+#: No JSON, and of no lane: the patrol role hears it.
+PICTURE = "picture"
 CHANNELS = [channel for channel in Channel if channel is not Channel.COMMAND]
 
 
@@ -68,18 +72,27 @@ def test_every_reference_of_the_document_leads_somewhere() -> None:
 def test_document_has_every_channel_with_its_address_and_operation() -> None:
     assert DOCUMENT["asyncapi"] == "3.0.0"
     assert {name: channel["address"] for name, channel in DOCUMENT["channels"].items()} == {
-        channel.value: f"{TOPIC_ROOT}/{{site}}/{{device}}/{channel}" for channel in Channel
+        name: f"{TOPIC_ROOT}/{{site}}/{{device}}/{name}" for name in (*(channel.value for channel in Channel), PICTURE)
     }
     operations = {
         operation["channel"]["$ref"].rsplit("/", 1)[1]: operation["action"]
         for operation in DOCUMENT["operations"].values()
     }
-    assert operations == {channel.value: "send" if channel is Channel.COMMAND else "receive" for channel in Channel}
+    receiving = {channel.value: "receive" for channel in CHANNELS}
+    assert operations == {**receiving, PICTURE: "receive", Channel.COMMAND.value: "send"}
     for operation in DOCUMENT["operations"].values():
         name = operation["channel"]["$ref"].rsplit("/", 1)[1]
-        assert operation["bindings"]["mqtt"]["qos"] == 1
+        assert operation["bindings"]["mqtt"]["qos"] == (0 if name == PICTURE else 1)
         assert [message["$ref"] for message in operation["messages"]] == [f"#/channels/{name}/messages/{name}"]
         assert set(DOCUMENT["channels"][name]["parameters"]) == {"site", "device"}
+
+
+def test_a_picture_is_a_jpeg_on_the_topic_that_the_patrol_listens_to() -> None:
+    message = DOCUMENT["components"]["messages"][PICTURE]
+    assert message["contentType"] == "image/jpeg"
+    assert message["payload"]["maxLength"] == MOST_BYTES
+    address = DOCUMENT["channels"][PICTURE]["address"]
+    assert address.replace("{site}", "+").replace("{device}", "+") == FILTER
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))

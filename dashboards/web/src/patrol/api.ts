@@ -18,6 +18,7 @@ export interface Progress {
   never: number
   oldest_at: Time | null
   newest_at: Time | null
+  four_eyes: boolean
 }
 
 export interface Truth {

@@ -405,6 +405,8 @@ export const pagesEn: Record<keyof typeof pagesZh, string> = {
   'patrol.hazard.cleared': 'Good again, to be looked at',
   'patrol.hazard.late': '{age} overdue',
   'patrol.hazard.left': '{age} left',
+  'patrol.hazard.another': 'another person looks again',
+  'patrol.hazard.hint_alone': 'Sites mend these within 24 h; they are looked at again and struck off.',
   'patrol.hazard.recheck': 'Recheck',
   'patrol.hazard.strike': 'Strike off',
   'patrol.hazard.why': 'The patrol has not seen a good picture since: say why it is over.',

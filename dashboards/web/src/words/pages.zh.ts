@@ -403,6 +403,8 @@ export const pagesZh = {
   'patrol.hazard.cleared': '图像已恢复，待复核',
   'patrol.hazard.late': '超期 {age}',
   'patrol.hazard.left': '剩余 {age}',
+  'patrol.hazard.another': '须由另一人复核',
+  'patrol.hazard.hint_alone': '学校须在24小时内整改；复核后销号。',
   'patrol.hazard.recheck': '复核',
   'patrol.hazard.strike': '复核销号',
   'patrol.hazard.why': '巡检还没有看到正常画面：请写明为何销号。',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
-from detectors.pictures.rota import AIM, PACE, Rota, Stop
+from detectors.pictures.rota import AIM, HANGS_S, PACE, Rota, Stop
 
 CYCLE_S, DOUBT_S = 3600.0, 600.0
 
@@ -80,11 +80,14 @@ def test_load_is_even_over_the_cycle_and_over_sites() -> None:
 def test_no_more_than_a_few_at_a_time_through_one_recorder_and_at_one_site() -> None:
     rota = Rota(cycle_s=60.0, doubt_s=60.0, most_at_once=100, most_a_site=3, most_through=2)
     rota.enrol(
-        [Stop(number=number, site=number % 2, through="recorder" if number % 2 else number) for number in range(40)],
+        [
+            Stop(number=number, site=number % 2, through="recorder" if number % 2 else number, looked_s=-1000.0)
+            for number in range(40)
+        ],
         0.0,
     )
 
-    taken = [number for second in range(120) for number in rota.due(float(second))]
+    taken = [number for tick in range(50) for number in rota.due(0.1 * tick)]
 
     assert len([number for number in taken if number % 2]) == 2
     assert len([number for number in taken if number % 2 == 0]) == 3
@@ -132,3 +135,20 @@ def test_a_camera_that_left_is_forgotten_and_one_that_came_is_looked_at_within_a
     looks = patrol(rota, begin_s=10.0, seconds=AIM * CYCLE_S, doubtful=set())
 
     assert looks.keys() == {2}
+
+
+def test_who_hangs_gives_its_room_to_the_others_of_its_site() -> None:
+    rota = Rota(cycle_s=6.0, doubt_s=6.0, most_a_site=4, most_through=2)
+    rota.enrol([Stop(number=number, site=1, through="gateway", looked_s=-1000.0) for number in range(6)], 0.0)
+    hanging = rota.due(0.0)
+    assert len(hanging) == 2
+    assert rota.due(HANGS_S - 1.0) == []
+    others = rota.due(HANGS_S)
+    assert len(others) == 2
+    for number in others:
+        rota.looked(number, HANGS_S + 0.5, doubtful=False)
+    assert len(rota.due(HANGS_S + 3.0)) == 2
+    assert rota.progress(HANGS_S + 3.0).under_way == 4
+    for number in hanging:
+        rota.looked(number, HANGS_S + 5.0, doubtful=True)
+    assert rota.progress(HANGS_S + 5.0).under_way == 2
