@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +27,9 @@ from storage.sign_ins import at_home, count_failure, failures, take_back
 log = structlog.get_logger("campuswatch.web.sign_in")
 
 _WRONG = "account or password is wrong"
+#: A refusal takes so long at least: what is written down of an account that there is takes some milliseconds, which
+#: would tell.
+SLOW_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class SignIn:
         self._metrics = metrics
         self._lasts = lasts
         self._passwords = passwords
+        self._salt = secrets.token_bytes(16)
 
     async def sign_in(self, written: str, password: str, where: From) -> SignedIn:
         """:raises SignInRefused: account or password is wrong, or it is too early for another try."""
@@ -123,8 +130,9 @@ class SignIn:
         a thousand; the right one is taken back.
         """
         key, address = account_key(written), network_of(where.address)
+        began_s = self._loop_s()
         known = await self._reader.read(lambda conn: account_and_hash(conn, key))
-        keys = counts_of(key, address, known=known is not None)
+        keys = counts_of(key if known is not None else self._disguised(key), address)
         await self._reader.read(lambda conn: self._count(conn, keys, key, address, where))
         account, password_hash = known if known is not None else (None, None)
         right = await self._passwords.matches(password_hash, password)
@@ -132,12 +140,20 @@ class SignIn:
             self._metrics.sign_ins.labels("wrong").inc()
             if account is not None:
                 await self._reader.read(lambda conn: self._tell(conn, account, keys, where))
+            await asyncio.sleep(began_s + SLOW_S - self._loop_s())
             raise SignInRefused(_WRONG)
         await self._reader.read(lambda conn: take_back(conn, keys))
         if password_hash and outdated(password_hash):
             newer = await self._passwords.hashed(password)
             await self._reader.read(lambda conn: rehash(conn, account.account_id, password_hash, newer))
         return account
+
+    def _disguised(self, name: str) -> str:
+        """A name that nobody has, as it is counted: somebody may have typed his password into that field."""
+        return hashlib.blake2b(name.encode(), key=self._salt, digest_size=16).hexdigest() if name else ""
+
+    def _loop_s(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _count(self, conn: Connection, keys: Mapping[Count, str], key: str, address: str, where: From) -> None:
         """:raises SignInRefused: it is too early."""

@@ -47,13 +47,13 @@ class Failures(msgspec.Struct, frozen=True):
     last_at: datetime
 
 
-def counts_of(account_id: str, address: str, *, known: bool) -> dict[Count, str]:
-    """The keys to count a failure under. Of accounts that do not exist only the address is counted: whoever invents
-    names fills nothing.
+def counts_of(name: str, address: str) -> dict[Count, str]:
+    """The keys to count a failure under. Names that nobody has are counted like others: who waits must not tell which
+    accounts there are. ``name`` "" = it can be none.
     """
     keys = {Count.ADDRESS: f"address {address}"}
-    if known:
-        keys |= {Count.PAIR: f"pair {account_id} {address}", Count.ACCOUNT: f"account {account_id}"}
+    if name:
+        keys |= {Count.PAIR: f"pair {name} {address}", Count.ACCOUNT: f"account {name}"}
     return keys
 
 

@@ -32,7 +32,11 @@ async def test_an_administrator_adds_somebody_who_makes_himself_a_token(browser:
     await expect(secret).to_have_value(re.compile(r"^[a-z2-9]{4}(-[a-z2-9]{4}){3}$"), timeout=SOON_MS)
     one_time = await secret.input_value()
     await page.get_by_test_id("secret-done").click()
-    await expect(page.get_by_test_id("account-zhaomin")).to_contain_text("待改密码", timeout=SOON_MS)
+    row = page.get_by_test_id("account-zhaomin")
+    await expect(row).to_contain_text("待改密码", timeout=SOON_MS)
+    box = await page.get_by_test_id("account-list").locator("xpath=..").bounding_box()
+    assert box is not None
+    assert box["height"] > 60, "the list is in sight beside what was chosen"
     await expect(page.get_by_test_id("account-detail")).to_contain_text("赵敏")
 
     person = await browser.new_page()

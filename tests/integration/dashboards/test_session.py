@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from dashboards.app import create_app
+from dashboards.sign_in import SLOW_S
 from domain.access import Role
 from storage.accounts import disable_account
 from storage.pool import KeptPool
@@ -60,6 +62,7 @@ async def test_nobody_is_told_that_he_is_nobody(client: httpx.AsyncClient) -> No
         "sign_in": "required",
         "account": None,
         "csrf": "",
+        "provider": None,
     }
     assert (await client.get("/wall")).status_code == 401
 
@@ -118,6 +121,19 @@ async def test_what_was_wrong_is_not_told(client: httpx.AsyncClient, account: st
     answer = await accounts.sign_in(client, account, password)
     assert (answer.status_code, answer.json()["detail"]) == (401, "account or password is wrong")
     assert "set-cookie" not in answer.headers
+
+
+async def test_neither_a_wait_nor_the_time_tells_which_accounts_there_are(
+    client: httpx.AsyncClient, district: District
+) -> None:
+    for account in ("zhangwei", "nobody-is-called-so"):
+        for _ in range(5):
+            began_s = time.monotonic()
+            assert (await accounts.sign_in(client, account, "guess")).status_code == 401
+            assert time.monotonic() - began_s >= SLOW_S * 0.9
+        assert (await accounts.sign_in(client, account, "guess")).status_code == 429, account
+    kept = district.execute("SELECT key FROM sign_in_failure")
+    assert "nobody-is-called-so" not in str(kept), "it may be somebody's password"
 
 
 async def test_a_change_without_the_word_of_our_page_is_refused(client: httpx.AsyncClient, district: District) -> None:

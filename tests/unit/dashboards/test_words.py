@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dashboards.oidc.refusal import Fault
+from domain.access import Permission, Role
+
 SOURCE = Path(__file__).parents[3] / "dashboards" / "web" / "src"
 
 _LINE = re.compile(
@@ -38,6 +41,13 @@ def test_no_string_is_missing_in_either_language() -> None:
     assert chinese.keys() - english.keys() == set(), "missing in English"
     assert english.keys() - chinese.keys() == set(), "missing in Chinese"
     assert [key for words in (chinese, english) for key, text in words.items() if not text.strip()] == []
+
+
+def test_what_the_server_says_by_a_word_has_words() -> None:
+    chinese = _words("zh")
+    said = {f"permission.{one}" for one in Permission} | {f"role.{one}" for one in Role}
+    said |= {f"provider.{one}" for one in Fault}
+    assert said - chinese.keys() == set()
 
 
 def test_both_languages_have_the_same_gaps() -> None:

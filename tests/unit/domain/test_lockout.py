@@ -41,9 +41,9 @@ def test_what_failed_yesterday_is_forgotten() -> None:
     assert held_until(old, at_home=False, now=NOW) is None
 
 
-def test_names_that_nobody_has_fill_nothing() -> None:
-    assert counts_of("invented", "10.0.0.1", known=False) == {Count.ADDRESS: "address 10.0.0.1"}
-    assert len(counts_of("admin", "10.0.0.1", known=True)) == 3
+def test_what_is_no_name_is_counted_by_its_address_alone() -> None:
+    assert counts_of("", "10.0.0.1") == {Count.ADDRESS: "address 10.0.0.1"}
+    assert len(counts_of("admin", "10.0.0.1")) == 3
 
 
 @pytest.mark.parametrize(
