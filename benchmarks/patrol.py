@@ -1,7 +1,7 @@
 """Diagnosis of pictures: recall of each fault and false alarms, on scenes that no threshold was chosen by.
 
-``make bench-patrol`` judges on the held-out scenes. ``python -m benchmarks.patrol --half training`` is what constants
-were chosen with; it prints the same, and the scores of good pictures beside the limits.
+``make bench-patrol`` judges on scenes that were never looked at. ``python -m benchmarks.patrol --half training`` is
+what constants were chosen with; it prints the same, and the scores of good pictures beside the limits.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ MOST_FALSE = 1.0
 
 
 def measure(plan: Plan) -> Sheet:
-    course = Course(learning_days=3, days=1, trials=1) if plan.quick else Course()
-    sheet = table(outcomes(Half.HELD_OUT, course, FOOTAGE, processes=2))
+    course = Course(learning_days=3, days=1, trials=1, others=1) if plan.quick else Course()
+    sheet = table(outcomes(Half.JUDGING, course, FOOTAGE, processes=2))
     if plan.quick:
         # A dozen trials of each prove nothing.
         sheet.faults.clear()
@@ -112,13 +112,14 @@ def _percent(share: float) -> str:
     "--half", type=click.Choice([half.value for half in Half]), default=Half.TRAINING.value, show_default=True
 )
 @click.option("--days", default=10, show_default=True, help="Camera-days of each scene that are counted.")
-@click.option("--trials", default=3, show_default=True, help="Of each fault and strength in each scene.")
+@click.option("--trials", default=3, show_default=True, help="Of each fault at moderate strength in each scene.")
+@click.option("--others", default=1, show_default=True, help="Of each fault at each other strength.")
 @click.option("--peer/--no-peer", default=False, help="camera-health beside it.")
 @click.option("--processes", default=2, show_default=True)
-@click.option("--footage", type=click.Path(path_type=Path), default=FOOTAGE, help="Where opencv-doc is unpacked.")
-def main(half: str, days: int, trials: int, peer: bool, processes: int, footage: Path) -> None:
+@click.option("--footage", type=click.Path(path_type=Path), default=FOOTAGE, help="Where the pictures are unpacked.")
+def main(half: str, days: int, trials: int, others: int, peer: bool, processes: int, footage: Path) -> None:
     """Look at one half closely: what was found instead, each false alarm, and what good pictures score."""
-    course = Course(days=days, trials=trials, peer=peer)
+    course = Course(days=days, trials=trials, others=others, peer=peer)
     scenes = outcomes(Half(half), course, footage, processes=processes)
     click.echo(table(scenes).text())
     click.echo("\nfound instead:")

@@ -16,7 +16,7 @@ from simulators.pictures.faults import FaultKind
 #: Its words that count as a find, generously: also what it would say of the same picture by another name.
 PEER_KINDS: dict[FaultKind, frozenset[str]] = {
     FaultKind.NO_SIGNAL: frozenset(
-        {"obstruction", "tampering", "drift", "darkness", "overexposure", "noise", "defocus"}
+        {"obstruction", "tampering", "drift", "darkness", "overexposure", "noise", "defocus", "frozen"}
     ),
     FaultKind.BLACK: frozenset({"darkness"}),
     FaultKind.OVEREXPOSED: frozenset({"overexposure"}),
@@ -55,7 +55,8 @@ class Peer:
         pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
         frame = load_frame(np.ascontiguousarray(np.asarray(pixels)[:, :, ::-1]))
         if learn:
-            self.references[light] = frame
+            self.references[light] = self.previous = frame
+            return []
         said: set[str] | None = None
         # The reference of this light; where the view seems another one, that of the other light may explain it.
         for known in sorted(self.references, key=lambda other: other is not light):
@@ -64,7 +65,7 @@ class Peer:
             if "tampering" not in said:
                 break
         self.previous = frame
-        return [] if learn else self._dwell(said or set())
+        return self._dwell(said or set())
 
     def _words(self, frame: Any, reference: Any) -> set[str]:
         return {fault.kind for fault in check(frame, reference=reference, previous=self.previous).faults}

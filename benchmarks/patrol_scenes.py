@@ -1,12 +1,13 @@
 """Real pictures for the patrol's benchmark, and the split: what thresholds were chosen on is never what judges them.
 
-All are in Debian's ``opencv-doc``: a clip of surveillance footage and photographs of places, rooms and things, each at
-least 480 pixels wide. The split is by scene and was made before anything was measured. ``leuvenB`` shows the place of
-``leuvenA`` and is in neither.
+All come in Debian packages (`scripts/footage.sh`): a clip of surveillance footage and photographs of places, rooms and
+things, each at least 400 pixels wide, chosen by eye as what a camera might see and before anything was measured on
+them. A place that is shown by two pictures is here once.
 
-Held-out scenes are judged by and never chosen by. A first run on them (docs/patrol.md) was looked at scene by scene
-where it raised false alarms; ``stuff``, which raised most, belongs to the training scenes since then, and ``FRESH`` are
-scenes that were added afterwards and had not been measured when the last constant was chosen.
+The split is by scene. ``TRAINING`` holds every scene whose results somebody has looked at: constants are chosen on it
+and on nothing else. ``JUDGING`` judges. ``RESERVE`` has never been measured: it judges when what ``JUDGING`` showed was
+used to change something, and ``JUDGING`` then goes to the training scenes (docs/patrol.md tells how often that was).
+Which of the newest scenes are in which of the two was decided by lot: the order of the SHA-256 of their names.
 """
 
 from __future__ import annotations
@@ -38,8 +39,7 @@ TRAINING = (
     "examples/text/scenetext01.jpg",
     "examples/text/scenetext04.jpg",
     "examples/data/stuff.jpg",
-)
-HELD_OUT = (
+    # Judged until the second run, and were looked at.
     "examples/data/vtest.avi",
     "examples/data/building.jpg",
     "examples/data/left01.jpg",
@@ -51,8 +51,6 @@ HELD_OUT = (
     "examples/text/scenetext06.jpg",
     "opencv4/html/fusion_mertens.jpg",
     "opencv4/html/studentsSample_input.jpg",
-)
-FRESH = (
     "examples/alphamat/input_images/plant.jpg",
     "examples/data/aero1.jpg",
     "examples/data/ela_original.jpg",
@@ -61,24 +59,65 @@ FRESH = (
     "opencv4/html/detect_test2.jpg",
     "opencv4/html/retina_TreeHdr_retina.jpg",
 )
-assert len({*TRAINING, *HELD_OUT, *FRESH}) == len(TRAINING) + len(HELD_OUT) + len(FRESH)
+JUDGING = (
+    "python3-skimage/camera.png",
+    "cimg-doc/postcard74.jpg",
+    "lomiri-wallpapers-16.04/Bridge_by_Sander_Klootwijk.jpg",
+    "opencv4/html/choriginal.jpg",
+    "cimg-doc/postcard54.jpg",
+    "cimg-doc/postcard69.jpg",
+    "lomiri-wallpapers-16.04/Wine_by_Jakkub_Mede.jpg",
+    "cimg-doc/postcard24.jpg",
+    "cimg-doc/postcard39.jpg",
+    "cimg-doc/postcard77.jpg",
+    "cimg-doc/postcard30.jpg",
+    "lomiri-wallpapers-16.04/aitzgorri_by_Aitzol_Berasategi.jpg",
+    "palapeli-data/panther-chameleon-female.jpg",
+    "cimg-doc/postcard61.jpg",
+    "examples/data/butterfly.jpg",
+    "cimg-doc/postcard67.jpg",
+    "python3-skimage/rocket.jpg",
+    "opencv4/html/pexels_double_decker_bus.jpg",
+    "cimg-doc/postcard35.jpg",
+    "cimg-doc/postcard78.jpg",
+    "cimg-doc/postcard3.jpg",
+    "opencv4/html/singlemarkersoriginal.jpg",
+    "palapeli-data/cincinnati-bridge.jpg",
+    "palapeli-data/castle-maintenon.jpg",
+)
+RESERVE = (
+    "cimg-doc/postcard2.jpg",
+    "python3-sklearn/flower.jpg",
+    "lomiri-wallpapers-16.04/life_by_Aitzol_Berasategi.jpg",
+    "lomiri-wallpapers-16.04/sunset_by_Aitzol_Berasategi.jpg",
+    "palapeli-data/european-honey-bee.jpg",
+    "lomiri-wallpapers-16.04/Dragonfly_by_Bolly.jpg",
+    "python3-skimage/motorcycle_left.png",
+    "python3-skimage/coffee.png",
+    "opencv4/html/ldr_robertson.jpg",
+    "cimg-doc/postcard13.jpg",
+    "lomiri-wallpapers-16.04/picosdeeuropa_by_Aitzol_Berasategi.jpg",
+    "lomiri-wallpapers-16.04/seeding_by_Clements_Engelhardt.jpg",
+    "python3-sklearn/china.jpg",
+    "lomiri-wallpapers-16.04/friends_by_Aitzol_Berasategi.jpg",
+)
 
 
 class Half(StrEnum):
-    """Which scenes. The held-out ones contain the fresh ones."""
+    """Which scenes, and which cameras stand before them: those that judge have other numbers, and so other habits."""
 
     TRAINING = "training"
-    HELD_OUT = "held-out"
-    FRESH = "fresh"
+    JUDGING = "judging"
+    RESERVE = "reserve"
 
     @property
     def names(self) -> tuple[str, ...]:
-        return {Half.TRAINING: TRAINING, Half.HELD_OUT: HELD_OUT + FRESH, Half.FRESH: FRESH}[self]
+        return {Half.TRAINING: TRAINING, Half.JUDGING: JUDGING, Half.RESERVE: RESERVE}[self]
 
     @property
     def first(self) -> int:
-        """The number of the first scene's camera. Those that judge have other numbers, and so other habits."""
-        return {Half.TRAINING: 0, Half.HELD_OUT: 100, Half.FRESH: 100 + len(HELD_OUT)}[self]
+        """The number of the first scene's camera."""
+        return {Half.TRAINING: 0, Half.JUDGING: 100, Half.RESERVE: 200}[self]
 
 
 def scenery(name: str, size: tuple[int, int], folder: Path = FOOTAGE) -> Scenery:
@@ -95,7 +134,7 @@ def _frames(file: Path, count: int = 20) -> Sequence[np.ndarray]:
     if file.suffix != ".avi":
         picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
         if picture is None:
-            raise Failed(f"{file.name} of the Debian package opencv-doc is missing: make footage")
+            raise Failed(f"{file.name} is missing: make footage")
         return [picture]
     film = cv2.VideoCapture(str(file))
     total = int(film.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -106,7 +145,7 @@ def _frames(file: Path, count: int = 20) -> Sequence[np.ndarray]:
             frames.append(film.retrieve()[1])
     film.release()
     if not frames:
-        raise Failed(f"{file.name} of the Debian package opencv-doc is missing: make footage")
+        raise Failed(f"{file.name} is missing: make footage")
     return frames
 
 

@@ -32,24 +32,28 @@ INTERVAL = timedelta(hours=1)
 PICTURES = 4
 STRENGTHS = {"mild": MILD, "moderate": MODERATE, "strong": STRONG}
 
-#: What counts as found. A wholly black cover is black; single bad pixels and grain are neighbours.
+#: What counts as found. A wholly black cover is black; single bad pixels and grain are neighbours; a recorder that goes
+#: on showing its last picture is frozen.
 FOUND_AS: dict[FaultKind, frozenset[PictureFault]] = {
     kind: frozenset({PictureFault(kind.value)}) for kind in FaultKind
 } | {
     FaultKind.COVERED: frozenset({PictureFault.COVERED, PictureFault.BLACK}),
     FaultKind.SNOW: frozenset({PictureFault.SNOW, PictureFault.NOISE}),
     FaultKind.NOISE: frozenset({PictureFault.NOISE, PictureFault.SNOW}),
-    FaultKind.NO_SIGNAL: frozenset({PictureFault.NO_SIGNAL, PictureFault.BLACK}),
+    FaultKind.NO_SIGNAL: frozenset({PictureFault.NO_SIGNAL, PictureFault.BLACK, PictureFault.FROZEN}),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """``learning_days`` are not counted; then ``days`` are, with ``trials`` of each fault and strength among them."""
+    """``learning_days`` are not counted; then ``days`` are, with ``trials`` of each fault at moderate strength among
+    them, by which is judged, and ``others`` at each other strength.
+    """
 
     learning_days: int = 4
     days: int = 25
-    trials: int = 3
+    trials: int = 4
+    others: int = 2
     peer: bool = True
 
 
@@ -107,7 +111,7 @@ def _trials(number: int, course: Course) -> dict[int, list[tuple[Fault, str]]]:
     begins: dict[int, list[tuple[Fault, str]]] = {}
     for kind in FaultKind:
         for name, strength in STRENGTHS.items():
-            for _ in range(course.trials):
+            for _ in range(course.trials if strength == MODERATE else course.others):
                 turn = int(chance.integers(course.learning_days * 24, (course.learning_days + course.days) * 24))
                 fault = Fault(kind=kind, strength=strength, seed=int(chance.integers(0, 2**31)))
                 begins.setdefault(turn, []).append((fault, name))

@@ -26,7 +26,7 @@ from detectors.pictures.limits import SETTLED, Limit, learnt, limit, taught
 from detectors.pictures.look import Look, vivid
 from detectors.pictures.memory import Light, Memory, Suspicion
 from detectors.pictures.scores import Scores, against, alone
-from detectors.pictures.view import Comparison, View, compared, seen
+from detectors.pictures.view import Comparison, View, compared, likeness, seen
 from domain.finding import FindingKind
 
 #: Good pictures of a light before anything is compared with its view.
@@ -37,6 +37,8 @@ DWELL = 3
 CLEAN = 2
 #: Mean grey below which it is night.
 NIGHT_LIGHT = 58.0
+#: So much more like one view than the other, of 1.
+PLAINLY = 0.1
 #: A first picture by night (or day) has to look at least this much like the other view to be learnt.
 KINSHIP = 0.12
 
@@ -51,8 +53,12 @@ class Verdict:
     hidden: bool = False
 
     @property
+    def over(self) -> bool:
+        return self.score is not None and self.score > self.limit
+
+    @property
     def suspect(self) -> bool:
-        return self.score is not None and self.score > self.limit and not self.hidden
+        return self.over and not self.hidden
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +115,18 @@ def step(memory: Memory, shown: Look, at: datetime) -> Step:
 
 
 def light_of(memory: Memory, shown: Look) -> Light:
-    """By night it is dark; where the camera sees colours by day and infrared by night, that tells better."""
+    """By night it is dark; where the camera sees colours by day and infrared by night, that tells better. A place may
+    be dark by day as well: once both lights are known, the one whose view is plainly more like the picture is right.
+    """
     day, night = (_vivid(memory.views[light]) if light in memory.views else None for light in (Light.DAY, Light.NIGHT))
     if day is not None and day > 0.05:
         grey = night if night is not None else 0.0
         if grey < 0.3 * day and (night is not None or shown.vivid < 0.01):
             return Light.NIGHT if shown.vivid < (grey + day) / 2 else Light.DAY
+    if all(light in memory.views and memory.views[light].pictures >= LEARNING for light in Light):
+        by_day, by_night = (likeness(memory.views[light], shown) for light in (Light.DAY, Light.NIGHT))
+        if max(by_day, by_night) > KINSHIP and abs(by_day - by_night) > PLAINLY:
+            return Light.DAY if by_day > by_night else Light.NIGHT
     return Light.NIGHT if shown.light < NIGHT_LIGHT else Light.DAY
 
 
@@ -238,6 +250,10 @@ def _followed(
                 conclude(FindingKind.RAISED, verdict, since)
                 raised = True
             held[verdict.fault] = Suspicion(since, pictures, 0, raised)
+        elif verdict.over and verdict.fault in _ALIKE and not (known and known.raised):
+            # Hidden behind its like, and there all the same: it is nearer to being raised, once it is seen.
+            pictures = min(known.pictures + 1, DWELL) if known else 1
+            held[verdict.fault] = Suspicion(known.since if known else at, pictures, 0, False)
         elif known and not verdict.hidden and verdict.score is not None:
             if not known.raised:
                 del held[verdict.fault]
@@ -249,6 +265,8 @@ def _followed(
     return held, tuple(findings)
 
 
+#: Single bad pixels and grain: much of the one looks like the other, and which is said first is chance.
+_ALIKE = frozenset({PictureFault.SNOW, PictureFault.NOISE})
 _PLACED = frozenset({PictureFault.COVERED, PictureFault.MOVED})
 
 

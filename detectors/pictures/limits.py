@@ -43,14 +43,14 @@ RANGES: dict[PictureFault, Range] = {
     PictureFault.NOISE: Range(start=3.2, most=16.0, margin=1.5, factor=1.2),
     # Grey levels of a pattern across the whole picture.
     PictureFault.STRIPES: Range(start=2.8, most=9.0, margin=1.0, factor=1.3),
-    # Share of the detail that is hidden behind one smooth thing.
-    PictureFault.COVERED: Range(start=0.055, most=0.5, margin=0.025, factor=1.1),
+    # Share of the detail that is hidden behind one smooth thing, and its share of the picture.
+    PictureFault.COVERED: Range(start=0.10, most=0.5, margin=0.025, factor=1.1),
     # Octaves of fine detail lost.
     PictureFault.BLURRED: Range(start=0.42, most=2.0, margin=0.15, factor=1.1),
     # 1 = the outline agrees nowhere; or the shift, of which 4% of the width counts as 1.
     PictureFault.MOVED: Range(start=0.42, most=0.9, margin=0.08),
     # Logarithm of the channels' ratio: 0.25 is 28% too much of green.
-    PictureFault.COLOUR_CAST: Range(start=0.12, most=0.45, margin=0.035, factor=1.05),
+    PictureFault.COLOUR_CAST: Range(start=0.10, most=0.45, margin=0.035, factor=1.05),
     # Share of the places in which not one pixel changed.
     PictureFault.FROZEN: Range(start=0.75, most=0.985, margin=0.15),
 }

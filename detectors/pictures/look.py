@@ -40,10 +40,11 @@ class Look:
     """What one picture shows.
 
     ``light`` mean grey; ``high`` the level that one pixel in a hundred exceeds; ``clipped`` share of pixels without a
-    shade left; ``plain`` share of the outline that is exactly flat, as no lens draws it; ``levels`` share of the pixels
-    on the eight commonest of 64 levels; ``noise`` deviation in the flattest cells; ``floor``
-    the fine detail that grain alone makes in those; ``impulses`` share of single pixels
-    far from their neighbours; ``rows`` and ``columns`` what repeats across the whole picture, in grey levels.
+    shade left; ``plain`` share of the outline that is exactly flat, as no lens draws it; ``ruled`` share of it that is
+    the same from side to side or from top to bottom; ``levels`` share of the pixels on the eight commonest of 64
+    levels; ``noise`` deviation in the flattest cells; ``floor`` the fine detail that grain alone makes in those;
+    ``impulses`` share of single pixels far from their neighbours; ``rows`` and ``columns`` what repeats across the
+    whole picture, in grey levels.
     """
 
     width: int
@@ -52,6 +53,7 @@ class Look:
     high: float
     clipped: float
     plain: float
+    ruled: float
     levels: float
     noise: float
     floor: float
@@ -84,6 +86,7 @@ def look(pixels: Pixels) -> Look:
         high=float(np.searchsorted(np.cumsum(histogram), 0.99)),
         clipped=float(histogram[_CLIPPED:].sum()),
         plain=_plain(outline),
+        ruled=_ruled(outline),
         levels=float(np.sort(histogram.reshape(64, 4).sum(axis=1))[-8:].sum()),
         noise=float(np.percentile(_fine(_bands(grey)), 15)) / NOISE_GAIN,
         floor=float(np.percentile(fine, 15)),
@@ -138,6 +141,13 @@ def _plain(outline: Bytes) -> float:
     far = np.abs(shapes[:, 8:] - shapes[:, :-8]), np.abs(shapes[8:] - shapes[:-8])
     slopes = max(float(((apart >= 2) & (apart <= 6)).mean()) for apart in far)
     return max(0.0, even - 1.5 * slopes)
+
+
+def _ruled(outline: Bytes) -> float:
+    """A machine draws fields, bars, and slopes along one side: each line of them is of one level."""
+    lines = np.abs(outline.astype(np.float32) - np.median(outline, axis=1, keepdims=True))
+    columns = np.abs(outline.astype(np.float32) - np.median(outline, axis=0, keepdims=True))
+    return max(float((lines <= 2).mean()), float((columns <= 2).mean()))
 
 
 def _impulses(grey: Bytes) -> float:

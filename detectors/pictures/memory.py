@@ -12,7 +12,7 @@ from detectors.pictures.limits import Limit
 from detectors.pictures.view import View
 
 #: Memories of another version are not read: the camera learns anew, within a day.
-VERSION = 1
+VERSION = 2
 
 
 class Light(StrEnum):

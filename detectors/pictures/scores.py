@@ -48,7 +48,9 @@ def _drawn(shown: Look) -> float:
     """A screen that a machine draws is flat to the last bit and has few levels. White and black are other faults."""
     if shown.clipped > 0.5 or shown.high < 40:
         return 0.0
-    return min(shown.plain, shown.levels)
+    # A slope from dark to light has many levels. What of a view is ruled like that has some detail left beside it.
+    empty = float((shown.fine < 1.0).mean())
+    return max(min(shown.plain, shown.levels), min(2.0 * shown.ruled - 1.0, empty))
 
 
 def _still(shown: Look, previous: bytes) -> float | None:

@@ -19,8 +19,9 @@ from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look
 NEWEST = 1 / 16
 #: Of fewer cells with detail than this (of 576) sharpness is not told.
 ENOUGH = 60
-#: What a change of colour between red and blue counts.
-DAYLIGHT = 0.4
+#: The way that light itself changes colour, between the sky and a lamp: red against green, blue against green. Along it
+#: a change counts so much.
+DAYLIGHT, ALONG = (0.55, -0.835), 0.25
 #: A shift of so much of the width is no wind.
 SHIFTED = 0.02
 
@@ -46,7 +47,8 @@ class Comparison:
 
     ``match`` of the outlines, 1 = the same edges everywhere, about 0 = another scene. ``shift`` in shares of the width,
     0 unless the outlines fit better so; ``softness`` in octaves of fine detail lost; ``covered`` share of what the view
-    shows that is hidden behind one smooth thing, ``region`` its place as (left, top, right, bottom) in shares, or of
+    shows that is hidden behind one smooth thing, and of the picture (together); ``region`` its place as (left, top,
+    right, bottom) in shares, or of
     what does not match; ``cast`` as the logarithm of the channels' ratio; ``stripes`` and ``noise`` in grey levels;
     None = the view has too little detail to tell.
     """
@@ -111,7 +113,7 @@ def compared(view: View, new: Look) -> Comparison:
     bare = new.fine < 1.3 * new.floor
     # Grain alone is about the same everywhere; a scene is not.
     empty = _evenly(new.fine, new.floor) < 2.0 and _evenly(fine, view.floor) > 2.5
-    covered, region = _covered(agreement, fine_known, fine_shown, bare, view.floor, empty)
+    covered, region = _covered(agreement, fine_known, fine_shown, bare, view.floor, empty, _recoloured(view, new))
     stripes = max(_added(_line(view.rows), new.rows), _added(_line(view.columns), new.columns))
     # What is left of grain and of single pixels in a mean over a strip.
     grain = 0.06 * (new.noise + 150.0 * float(np.sqrt(new.impulses)))
@@ -132,6 +134,11 @@ def compared(view: View, new: Look) -> Comparison:
 def agreement(view: View, new: Look) -> Floats:
     """Where the picture agrees with the view, for people to look at: `OUTLINE` in size, -1 to 1."""
     return _agreement(outline(view), new.outline.astype(np.float32))[0]
+
+
+def likeness(view: View, new: Look) -> float:
+    """`Comparison.match` alone."""
+    return _mean(*_agreement(outline(view), new.outline.astype(np.float32)))
 
 
 def _agreement(known: Floats, shown: Floats) -> tuple[Floats, Floats]:
@@ -205,9 +212,16 @@ def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: 
 
 
 def _covered(
-    agreement: Floats, known: Floats, shown: Floats, bare: NDArray[np.bool_], floor: float, empty: bool
+    agreement: Floats,
+    known: Floats,
+    shown: Floats,
+    bare: NDArray[np.bool_],
+    floor: float,
+    empty: bool,
+    recoloured: NDArray[np.bool_],
 ) -> tuple[float | None, tuple[float, float, float, float] | None]:
-    """A cover is near the lens and out of focus: where the outline is another one, all fine detail is gone.
+    """A cover is near the lens and out of focus: where the outline is another one, all fine detail is gone. How much it
+    hides is told by its share of the detail and by its share of the picture; both are added.
 
     A bus that parks there brings edges of its own; fog takes some detail everywhere and leaves the outline; so does a
     lens that is out of focus, and what is lost agrees all the same. ``bare`` are cells in which grain is all there is;
@@ -219,15 +233,18 @@ def _covered(
     cells = cv2.resize(agreement, CELLS, interpolation=cv2.INTER_AREA)
     left = shown[told] / known[told]
     typical = float(np.clip(np.percentile(left, 75), 0.3, 1.0))
+    # In the dark JPEG leaves out what has become too faint.
+    told &= known * typical > 0.7
+    if int(told.sum()) < 24:
+        return None, None
     lost = told & ((shown < 0.35 * typical * known) | bare)
     if (empty or float(lost[told].mean()) > 0.8) and float(cells[told].mean()) < 0.35:
         return 1.0, (0.0, 0.0, 1.0, 1.0)
-    if int((lost & (cells >= 0.45)).sum()) > 0.5 * int(lost.sum()):
+    sharp = typical > 0.5
+    if int((lost & (cells >= 0.45)).sum()) > (0.65 if sharp else 0.5) * int(lost.sum()):
         return 0.0, None
+    # Detail in other places than before.
     novel = (shown > 0.5 * float(np.median(known[told]))) & (cells < 0.3) & ~bare
-    if int(novel.sum()) > 0.25 * int(told.sum()):
-        # There is detail in other places than before: the camera looks elsewhere.
-        return None, None
     other = (cells < 0.45) & (lost | ~told | (shown < 0.5 * known))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(other.astype(np.uint8), connectivity=8)
     best, where = 0.0, 0
@@ -238,11 +255,36 @@ def _covered(
     if not where:
         return 0.0, None
     rest = told & (labels != where)
-    if rest.sum() > 0.25 * told.sum() and float(cells[rest].mean()) < 0.4:
+    elsewhere = 0.4 if int(novel.sum()) > 0.25 * int(told.sum()) else 0.25
+    if rest.sum() > 0.25 * told.sum() and float(cells[rest].mean()) < elsewhere:
         # The rest is not what it was either: the camera looks elsewhere.
         return None, None
+    plain = ~told & (shown < 0.5) & recoloured & (cells < 0.6)
+    if sharp:
+        best += _patch((lost & (cells < 0.45)) | plain)
     x, y, wide, high, _ = (int(value) for value in stats[where])
     return best, (x / CELLS[0], y / CELLS[1], (x + wide) / CELLS[0], (y + high) / CELLS[1])
+
+
+def _recoloured(view: View, new: Look) -> NDArray[np.bool_]:
+    """Where brightness or colour changed otherwise than in most of the picture: what was plain may be covered, too."""
+    colour = new.colour - _colour(view)
+    colour = np.hypot(*np.moveaxis(colour - np.median(colour, axis=(0, 1)), 2, 0))
+    levels = (
+        cv2.resize(of, CELLS, interpolation=cv2.INTER_AREA) + 8
+        for of in (outline(view), new.outline.astype(np.float32))
+    )
+    known, shown = levels
+    light = np.log(shown / known)
+    return np.asarray((colour > 0.12) | (np.abs(light - np.median(light)) > 0.35))
+
+
+def _patch(cells: NDArray[np.bool_]) -> float:
+    """Share of the picture that the largest of these patches takes which comes in from a side, without frayed edges."""
+    whole = cv2.morphologyEx(cells.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    _, labels = cv2.connectedComponents(whole, connectivity=8)
+    at_side = set(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]).tolist()) - {0}
+    return max((float((labels == label).mean()) for label in at_side), default=0.0)
 
 
 def _strange(agreement: Floats, weight: Floats) -> tuple[float, float, float, float] | None:
@@ -266,17 +308,19 @@ def _cast(known: Floats, shown: Floats, outline: Floats) -> float:
     if int(told.sum()) < 40:
         return 0.0
     red, blue = np.median((shown - known)[told], axis=0)
-    along, across = (red - blue) / np.sqrt(2), (red + blue) / np.sqrt(2)
-    return float(np.hypot(along * DAYLIGHT, across))
+    along, across = red * DAYLIGHT[0] + blue * DAYLIGHT[1], blue * DAYLIGHT[0] - red * DAYLIGHT[1]
+    return float(np.hypot(along * ALONG, across))
 
 
 def _added(known: Floats, shown: Floats) -> float:
     """Grey levels of what repeats across the picture and did not before.
 
-    Another scene has other lines, but hardly more of them: so the least of two ways to reckon counts. Stripes are all
-    along the picture, a shadow's edge or a bus is in one place of it: so what counts is a quiet part.
+    Another scene has other lines, but hardly more of them: so the least of two ways to reckon counts. In brighter light
+    a scene's own lines are stronger, which is no stripe: what is known is taken as strong as it is found. Stripes are
+    all along the picture, a shadow's edge or a bus is in one place of it: so what counts is a quiet part.
     """
-    apart = np.sqrt(_parts((shown - known) ** 2))
+    strength = np.clip(_parts(shown * known) / np.maximum(_parts(known**2), 1e-3), 0.0, 3.0)
+    apart = np.sqrt(_parts((shown - np.repeat(strength, len(known) // 8) * known) ** 2))
     more = np.sqrt(np.maximum(_parts(shown**2) - _parts(known**2), 0.0))
     return float(np.sort(np.minimum(apart, more))[2])
 

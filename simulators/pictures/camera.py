@@ -36,7 +36,7 @@ class Camera:
         """The JPEG of the moment ``at``. A frozen camera shows that of ``since``, when it froze."""
         if fault is not None and fault.kind is FaultKind.FROZEN and since is not None:
             return self._frozen(at, fault, since)
-        pixels, now = self.pixels(at, fault)
+        pixels, now = self.pixels(since if faults.holds(fault) and since is not None else at, fault)
         self._clock(pixels, at)
         return _encoded(pixels, now.quality)
 
@@ -44,14 +44,15 @@ class Camera:
         local = at + self.clock_ahead
         now = conditions(self.number, (at - self.begun).days, local.hour + local.minute / 60 + local.second / 3600)
         if self.indoors:
-            now = replace(now, sky=Sky.CLOUDED, bus=None, headlights=False, wind=0.0)
+            now = replace(now, sky=Sky.CLOUDED, bus=None, headlights=False, glare=False, lying=0.0, wind=0.0)
         chance = np.random.default_rng([self.number, int(at.timestamp())])
         turn = faults.turn(fault)
         scene = self.scenery(at)
         canvas = view(scene, self.size, right=turn.right + now.wind, down=turn.down - now.wind / 2, turn=turn.turn)
         canvas = passers.autumn(canvas, now.day, np.random.default_rng([self.number, now.day]))
+        canvas = weather.snowed(canvas, now.lying)
         if now.bus is not None:
-            passers.bus(canvas, now.bus, np.random.default_rng([self.number, now.day, 5]))
+            passers.bus(canvas, now.bus, np.random.default_rng([self.number, now.day, 5]), white=now.white_bus)
         passers.people(canvas, now.people, chance)
         canvas = weather.weathered(weather.lit(canvas, now, self.number), now, chance)
         if now.headlights:

@@ -14,6 +14,7 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
+from simulators.pictures import screens
 from simulators.pictures.canvas import Canvas, spot
 
 
@@ -164,34 +165,21 @@ def _colour_cast(canvas: Canvas, fault: Fault, chance: np.random.Generator) -> C
 
 def _no_signal(canvas: Canvas, fault: Fault, chance: np.random.Generator) -> Canvas:
     """What a recorder or a camera draws when it has nothing to show; milder ones come over a noisy cable."""
-    high, wide = canvas.shape[:2]
-    fixed = fault.fixed()
-    screen = np.zeros((high, wide, 3), np.uint8)
-    kind = int(fixed.integers(0, 4))
-    if kind == 0:
-        bars = [
-            (235, 235, 235),
-            (16, 235, 235),
-            (235, 235, 16),
-            (16, 235, 16),
-            (235, 16, 235),
-            (16, 16, 235),
-            (235, 16, 16),
-        ]
-        for place, bar in enumerate(bars):
-            screen[:, place * wide // 7 : (place + 1) * wide // 7] = bar
-        screen[high * 3 // 4 :] //= 3
-    elif kind == 1:
-        screen[:] = (200, 40, 20)
-    elif kind == 2:
-        screen[:] = (90, 90, 90)
-    if kind in (1, 2, 3):
-        says = str(fixed.choice(["NO SIGNAL", "VIDEO LOSS", "NO VIDEO"]))
-        scale = wide / 350
-        at = (int(wide * fixed.uniform(0.15, 0.4)), int(high * fixed.uniform(0.3, 0.7)))
-        cv2.putText(screen, says, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (240, 240, 240), max(1, int(2 * scale)))
+    screen = screens.drawn(np.asarray(np.clip(canvas, 0, 255), np.uint8), fault.fixed(), chance)
     sigma = fault.between(mild=3.0, moderate=1.0, strong=0.0)
+    if holds(fault):
+        # Only a recorder has a last picture, and no noise comes after it.
+        return screen.astype(np.float32)
     return np.asarray(screen + np.float32(sigma) * chance.standard_normal(screen.shape, np.float32), np.float32)
+
+
+def holds(fault: Fault | None) -> bool:
+    """Whether it goes on showing what was there when it began."""
+    if fault is None:
+        return False
+    if fault.kind is FaultKind.NO_SIGNAL:
+        return screens.chosen(fault.fixed()) is screens.Screen.LAST_PICTURE
+    return fault.kind is FaultKind.FROZEN
 
 
 _OPTICAL: dict[FaultKind, Callable[[Canvas, Fault], Canvas]] = {

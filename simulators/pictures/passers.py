@@ -22,12 +22,13 @@ def people(canvas: Canvas, count: int, chance: np.random.Generator) -> None:
         cv2.circle(canvas, (x, foot - tall * 15 // 16), max(1, tall // 12), head, -1)
 
 
-def bus(canvas: Canvas, place: float, chance: np.random.Generator) -> None:
+def bus(canvas: Canvas, place: float, chance: np.random.Generator, *, white: bool = False) -> None:
     """A bus or a lorry that stands there for hours, a third of the picture long."""
     high, wide = canvas.shape[:2]
     long, tall = int(wide * chance.uniform(0.25, 0.38)), int(high * chance.uniform(0.2, 0.3))
     left, top = int(place * wide - long / 2), int(high * chance.uniform(0.45, 0.6))
-    cv2.rectangle(canvas, (left, top), (left + long, top + tall), _colour(chance.uniform(60, 235, 3)), -1)
+    paint = _colour(chance.uniform(60, 235, 3))
+    cv2.rectangle(canvas, (left, top), (left + long, top + tall), (270.0, 270.0, 270.0) if white else paint, -1)
     panes = 7
     for pane in range(panes):
         x = left + int(long * (pane + 0.15) / panes)

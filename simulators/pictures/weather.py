@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from simulators.pictures.canvas import Canvas, spot
+from simulators.pictures.canvas import Canvas, Plane, spot
 from simulators.pictures.conditions import Conditions, NightKind, Sky
 
 
@@ -30,8 +30,42 @@ def lit(canvas: Canvas, now: Conditions, camera: int) -> Canvas:
         shade = np.ones((high, wide), np.float32)
         cv2.fillPoly(shade, [corners.astype(np.int32)], 0.58)
         light *= cv2.GaussianBlur(shade, (0, 0), 2.0)
+    if now.white_wall:
+        light = light + _wall((wide, high), camera)
     shown = canvas * light[:, :, None] * warmth
+    if now.glare:
+        shown = _glare(np.asarray(shown, np.float32), camera)
     return _windows(np.asarray(shown, np.float32), now, fixed)
+
+
+def snowed(canvas: Canvas, thickness: float) -> Canvas:
+    """Snow lies on the ground, which is the lower half; what sticks out of it is seen through it."""
+    if thickness == 0:
+        return canvas
+    high = len(canvas)
+    ground = np.clip((np.arange(high, dtype=np.float32) / high - 0.45) / 0.12, 0, 1)[:, None, None]
+    share = ground * np.float32(thickness)
+    return np.asarray(canvas * (1 - share) + np.float32(238) * share, np.float32)
+
+
+def _wall(size: tuple[int, int], camera: int) -> Plane:
+    """More light on a part of the picture with hard edges: white plaster in the sun."""
+    wide, high = size
+    fixed = np.random.default_rng([camera, 78])
+    left, top = fixed.uniform(0, 0.7), fixed.uniform(0, 0.5)
+    more = np.zeros((high, wide), np.float32)
+    right, bottom = left + fixed.uniform(0.15, 0.3), top + fixed.uniform(0.2, 0.45)
+    more[int(top * high) : int(bottom * high), int(left * wide) : int(right * wide)] = 1.2
+    return more
+
+
+def _glare(canvas: Canvas, camera: int) -> Canvas:
+    """The sun itself in a corner, and a veil over what is near it."""
+    high, wide = canvas.shape[:2]
+    fixed = np.random.default_rng([camera, 79])
+    x, y = float(fixed.choice([0.06, 0.94])), fixed.uniform(0.05, 0.3)
+    sun = spot((wide, high), x, y, 0.07) * 900 + spot((wide, high), x, y, 0.35) * 90
+    return np.asarray(canvas + sun[:, :, None] * np.array([0.8, 0.95, 1.0], np.float32), np.float32)
 
 
 def _by_infrared(canvas: Canvas) -> Canvas:
