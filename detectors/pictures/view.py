@@ -320,7 +320,8 @@ def _added(known: Floats, shown: Floats) -> float:
     all along the picture, a shadow's edge or a bus is in one place of it: so what counts is a quiet part.
     """
     strength = np.clip(_parts(shown * known) / np.maximum(_parts(known**2), 1e-3), 0.0, 3.0)
-    apart = np.sqrt(_parts((shown - np.repeat(strength, len(known) // 8) * known) ** 2))
+    expected = np.asarray(np.repeat(strength, len(known) // 8) * known, np.float32)
+    apart = np.sqrt(_parts((shown - expected) ** 2))
     more = np.sqrt(np.maximum(_parts(shown**2) - _parts(known**2), 0.0))
     return float(np.sort(np.minimum(apart, more))[2])
 
