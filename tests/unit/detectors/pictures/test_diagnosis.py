@@ -13,7 +13,9 @@ from detectors.pictures.memory import Light, Memory
 from domain.finding import FindingKind
 from simulators.pictures.camera import Camera
 from simulators.pictures.faults import MODERATE, STRONG, Fault, FaultKind
+from simulators.pictures.screens import Screen
 from tests.unit.detectors.pictures.conftest import HOUR, LEARNT, seen
+from tests.unit.simulators.pictures.test_screens import fault as showing
 
 #: Eleven in the morning where the camera is.
 MORNING = LEARNT.replace(hour=3)
@@ -40,6 +42,14 @@ def test_each_fault_of_moderate_strength_is_found(camera: Camera, learnt: Memory
     assert findings[0].kind is FindingKind.RAISED
     assert findings[0].score is not None
     assert findings[0].score > findings[0].limit
+
+
+@pytest.mark.parametrize("screen", list(Screen))
+def test_every_screen_that_a_recorder_draws_is_found(camera: Camera, learnt: Memory, screen: Screen) -> None:
+    _, findings = found(camera, learnt, showing(screen), MORNING + 24 * HOUR)
+    # A last picture with a text over it moves no more.
+    frozen = screen is Screen.LAST_PICTURE
+    assert [one.fault for one in findings][:1] == [PictureFault.FROZEN if frozen else PictureFault.NO_SIGNAL]
 
 
 def test_three_days_of_people_weather_and_light_raise_nothing(camera: Camera, learnt: Memory) -> None:

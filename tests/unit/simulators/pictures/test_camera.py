@@ -73,6 +73,16 @@ def test_weather_of_all_kinds_comes_and_a_day_keeps_its_own() -> None:
     assert conditions(3, 5, 9.0).sky is conditions(3, 5, 15.0).sky
 
 
+def test_what_looks_like_too_much_light_comes_by_day_and_to_some_cameras_only() -> None:
+    days = [conditions(camera, day, hour) for camera in range(20) for day in range(8) for hour in (7.0, 10.0, 13.0)]
+    nights = [conditions(camera, day, 23.0) for camera in range(20) for day in range(8)]
+    for of in ("glare", "white_wall"):
+        assert 0.0 < np.mean([getattr(one, of) for one in days]) < 0.3
+        assert not any(getattr(one, of) for one in nights)
+    assert {one.lying for one in days} == {0.0, 0.3, 0.6}
+    assert any(one.white_bus for one in days)
+
+
 def test_no_bus_parks_in_a_corridor() -> None:
     inside = camera(1)
     assert inside.indoors

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+
+from detectors.pictures.diagnosis import DWELL, LEARNING, Verdict, _followed, light_of
+from detectors.pictures.faults import PictureFault
+from detectors.pictures.look import COLUMNS, Look, look
+from detectors.pictures.memory import Light, Memory, Suspicion
+from detectors.pictures.view import View, _added, compared, seen
+
+WIDE, HIGH = 640, 360
+AT = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+def textured(seed: int, level: float = 110.0, contrast: float = 25.0) -> np.ndarray:
+    """Blots and fine detail all over the picture."""
+    chance = np.random.default_rng(seed)
+    coarse = cv2.resize(chance.normal(0, 1, (18, 32)), (WIDE, HIGH), interpolation=cv2.INTER_CUBIC)
+    grey = level + contrast * (coarse + 0.4 * chance.normal(0, 1, (HIGH, WIDE)))
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def shown(pixels: np.ndarray) -> Look:
+    return look(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def known(of: Look) -> View:
+    return msgspec.structs.replace(seen(None, of), pictures=LEARNING)
+
+
+def test_what_was_plain_counts_where_a_cover_reaches_beyond_it() -> None:
+    place = textured(1)
+    slope = np.linspace(180, 200, WIDE)[None, :, None]
+    place[:, WIDE // 2 :] = np.broadcast_to(slope, place.shape)[:, WIDE // 2 :]
+    view = known(shown(place))
+    assert compared(view, shown(place)).covered == pytest.approx(0.0, abs=0.01)
+    covered = place.copy()
+    hidden = WIDE * 2 // 5
+    # It takes a fifth of the detail.
+    covered[:, hidden:] = np.linspace(60, 90, HIGH)[:, None, None] * np.array([0.8, 1.0, 1.1])
+    score = compared(view, shown(covered)).covered
+    assert score is not None
+    assert score > 0.3
+
+
+def test_a_scene_of_lines_in_brighter_light_has_no_stripes() -> None:
+    lines = (6.0 * np.sign(np.sin(np.arange(COLUMNS) / 3.1))).astype(np.float32)
+    hum = (8.0 * np.sin(np.arange(COLUMNS) / 1.3)).astype(np.float32)
+    assert _added(lines, 1.8 * lines) == pytest.approx(0.0, abs=0.1)
+    assert _added(lines, 1.8 * lines + hum) > 4.0
+
+
+def test_light_changes_from_blue_to_red_and_a_failing_channel_does_not() -> None:
+    place = textured(2)
+    view = known(shown(place))
+    lamp = compared(view, shown(place * np.array([0.8, 1.0, 1.14]))).cast
+    green = compared(view, shown(place * np.array([1.0, 0.8, 1.0]))).cast
+    assert green > 3 * lamp
+
+
+def test_a_place_that_is_dark_by_day_is_known_by_its_view() -> None:
+    by_day, by_night = textured(3, level=40, contrast=8), textured(4, level=40, contrast=8)
+    memory = Memory(views={Light.DAY: known(shown(by_day)), Light.NIGHT: known(shown(by_night))})
+    assert light_of(memory, shown(0.9 * by_day)) is Light.DAY
+    assert light_of(memory, shown(0.9 * by_night)) is Light.NIGHT
+    assert light_of(Memory(), shown(by_day)) is Light.NIGHT
+
+
+def test_grain_that_is_hidden_behind_single_pixels_is_nearer_to_being_raised() -> None:
+    def verdicts(*, hidden: bool) -> tuple[Verdict, ...]:
+        return (Verdict(fault=PictureFault.NOISE, score=9.0, limit=3.0, hidden=hidden),)
+
+    held: dict[PictureFault, Suspicion] = {}
+    for turn in range(DWELL - 1):
+        held, findings = _followed(held, verdicts(hidden=True), None, Light.DAY, AT + turn * timedelta(hours=1))
+        assert findings == ()
+    held, findings = _followed(held, verdicts(hidden=False), None, Light.DAY, AT + DWELL * timedelta(hours=1))
+    assert [finding.fault for finding in findings] == [PictureFault.NOISE]
+    assert findings[0].since == AT
