@@ -76,24 +76,22 @@ class SignIn:
         lasts = self._lasts if at_most is None else min(self._lasts, at_most)
         session, now = new_session(), self._clock.now()
 
-        async def work(conn: Connection) -> None:
-            async with conn.transaction():
-                if where.before:
-                    await end_session(conn, kept(where.before), at=now, actor=account.name, origin=where.address)
-                await begin_session(
-                    conn,
-                    kept(session),
-                    account.account_id,
-                    at=now,
-                    expires_at=now + lasts,
-                    address=network_of(where.address),
-                    agent=where.agent,
-                    actor=account.name,
-                    origin=where.address,
-                    how=how,
-                )
-
-        await self._reader.read(work)
+        await self._reader.read(
+            lambda conn: begin_session(
+                conn,
+                kept(session),
+                account.account_id,
+                at=now,
+                expires_at=now + lasts,
+                address=network_of(where.address),
+                agent=where.agent,
+                actor=account.name,
+                origin=where.address,
+                how=how,
+            )
+        )
+        if where.before:  # in a transaction of its own: each waits for the audit's turn with nothing else in hand
+            await self.sign_out(where.before, actor=account.name, origin=where.address)
         self._metrics.sign_ins.labels("ok").inc()
         log.info("signed in", account=account.account_id, by=how)
         return SignedIn(account, session, csrf_token(session), lasts)
