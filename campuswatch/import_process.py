@@ -68,7 +68,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-async def _import(order: Order) -> Outcome:
+async def imported(order: Order) -> Outcome:
     try:
         async with await connect(order.dsn, name="import") as conn, wrapped_errors():
             report = await import_register(
@@ -114,7 +114,7 @@ def _refused(refused: ImportRefused) -> Outcome:
 def main() -> None:
     os.nice(_NICE)
     order = msgspec.json.decode(sys.stdin.buffer.readline(_MOST_ORDER), type=Order)
-    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(_import(order))))
+    sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(imported(order))))
 
 
 if __name__ == "__main__":

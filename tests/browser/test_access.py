@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.axe import AXE, violations
+from tests.browser.axe import AXE, SETTLE_MS, violations
 from tests.browser.desk import PHONE, SOON_MS, incidents, open_desk
 from tests.browser.signing_in import sign_in
 from tests.running_demo import RunningDemo
@@ -31,11 +31,23 @@ PAGES = (
     ("maintenance/s001", "maintenance"),
     ("rules/smoke_alarm", "rules"),
     ("intake", "intake"),
+    ("import", "import"),
     ("load", "load"),
     ("audit", "audit"),
     ("accounts/demo", "account-detail"),
     ("account", "own-account"),
 )
+#: What a duty leader looks up on a small phone, and what of it would be cut off: it reaches out at a side, and nothing
+#: around it scrolls there.
+SMALL = (360, 740)
+LOOKED_UP = (("sites", "sites"), ("sites/s005", "site-page"), ("duty", "duty"), ("delivery", "delivery"))
+CUT_OFF = """() => [...document.querySelectorAll('body *')].filter((one) => {
+  const { left, right, width, height } = one.getBoundingClientRect()
+  if (width === 0 || height === 0 || (left > -1 && right < innerWidth + 1)) return false
+  for (let around = one.parentElement; around !== null; around = around.parentElement)
+    if (around.tagName === 'svg' || /auto|scroll/.test(getComputedStyle(around).overflowX)) return false
+  return true
+}).map((one) => `${one.tagName} ${one.className} ${one.textContent.slice(0, 40)}`)"""
 
 
 @pytest.mark.timeout(600)  # seconds on a calm machine
@@ -112,4 +124,12 @@ async def test_an_alarm_is_taken_on_a_phone_and_axe_finds_nothing_there(browser:
     wide = await desk.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= PHONE[0], "nothing sticks out at the side"
     assert found == []
+
+    await desk.page.set_viewport_size({"width": SMALL[0], "height": SMALL[1]})
+    await expect(desk.page.get_by_test_id("timeline").locator("[data-kind]").first).to_be_visible(timeout=SOON_MS)
+    assert await desk.page.evaluate(CUT_OFF) == []
+    for where, test_id in LOOKED_UP:
+        await desk.go(where, test_id)
+        await desk.page.wait_for_timeout(SETTLE_MS)
+        assert await desk.page.evaluate(CUT_OFF) == [], where
     await desk.close()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, WebSocketRoute, expect
 
 from tests.browser.desk import DESK, OPERATOR, PHONE, SOON_MS, incidents, open_desk
 from tests.browser.signing_in import let_in
-from tests.running_demo import RunningDemo
+from tests.running_demo import RunningDemo, wait_for
+
+
+def _of(demo: RunningDemo, device_id: str) -> dict[str, Any] | None:
+    return next((one for one in incidents(demo) if one["device_id"] == device_id), None)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,9 @@ async def test_an_alarm_from_its_coming_to_its_close(
     told = page.get_by_test_id("takeover-receipts").get_by_role("listitem")
     for row, state in enumerate(("received", "received", "sent")):
         await expect(told.nth(row)).to_have_attribute("data-state", state, timeout=SOON_MS)
+    plan = page.get_by_test_id("takeover").get_by_test_id("plan")
+    await expect(plan.locator(".cell.hit")).to_have_count(1, timeout=SOON_MS)
+    await expect(plan.locator(".label")).to_be_visible()
     await page.get_by_test_id("takeover-ack").click(timeout=SOON_MS)
     await expect(page.get_by_test_id("takeover")).to_be_hidden(timeout=SOON_MS)
     (incident,) = [one for one in await asyncio.to_thread(incidents, demo) if one["device_id"] == button]
@@ -99,6 +107,46 @@ async def test_many_are_acknowledged_at_once_but_never_danger_to_life(browser: B
     await desk.close()
 
 
+async def test_an_incident_is_assigned_by_keys_which_a_question_mark_shows(browser: Browser, demo: RunningDemo) -> None:
+    desk = await open_desk(browser, demo)
+    page = desk.page
+    await asyncio.to_thread(demo.publish, "campus/v1/s004/s004-smk-07/event", '{"event":"tamper"}')
+    given = await asyncio.to_thread(wait_for, lambda: _of(demo, "s004-smk-07"), "an incident")
+    card = page.get_by_test_id(f"incident-{given['incident_id']}")
+    await expect(card).to_be_visible(timeout=SOON_MS)
+    await card.focus()
+    await page.keyboard.press("?")
+    await expect(page.get_by_test_id("keys")).to_be_visible(timeout=SOON_MS)
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_test_id("keys")).to_be_hidden(timeout=SOON_MS)
+    await card.focus()
+    await page.keyboard.press("g")
+    await expect(page.get_by_test_id("assign-me")).to_be_focused(timeout=SOON_MS)
+    await page.keyboard.press("Enter")
+    await expect(card).to_contain_text(OPERATOR, timeout=SOON_MS)
+    incident = await asyncio.to_thread(demo.get, f"/incidents/{given['incident_id']}")
+    assert (incident["assigned_to"], incident["state"]) == (OPERATOR, "raised"), "it is no acknowledgement"
+    await desk.close()
+
+
+async def test_a_file_is_tried_and_imported_and_a_wrong_line_is_told(browser: Browser, demo: RunningDemo) -> None:
+    desk = await open_desk(browser, demo)
+    page = desk.page
+    await desk.go("import", "import")
+    for kind, faults in (("烟草", "1"), ("烟感", "0")):
+        rows = f"学校编号,设备编号,类型,名称\ns001,s001-new-1,{kind},新烟感\n".encode()
+        await page.get_by_test_id("import-file").set_input_files(
+            files=[{"name": "设备.csv", "mimeType": "text/csv", "buffer": rows}]
+        )
+        outcome = page.get_by_test_id("import-outcome")
+        await expect(outcome).to_have_attribute("data-faults", faults, timeout=2 * SOON_MS)
+    await page.get_by_test_id("import-apply").click()
+    await expect(page.get_by_test_id("import-apply")).to_be_hidden(timeout=2 * SOON_MS)
+    known = await asyncio.to_thread(demo.get, "/sites/s001/devices/s001-new-1")
+    assert (known["kind"], known["name"]) == ("smoke", "新烟感")
+    await desk.close()
+
+
 async def test_all_devices_are_scrolled_filtered_and_looked_into(browser: Browser, demo: RunningDemo) -> None:
     desk = await open_desk(browser, demo, language="en", theme="light")
     page = desk.page
@@ -138,6 +186,9 @@ async def test_a_wrong_rule_is_told_by_its_line_and_a_right_one_is_kept(browser:
     await expect(page.get_by_test_id("rule-editor")).to_contain_text("version 1", timeout=SOON_MS)
     kept = await asyncio.to_thread(demo.get, "/rules/door_held")
     assert (kept["document"]["severity"], kept["author"]) == ("major", OPERATOR)
+
+    await page.get_by_test_id("trial-begin").click()
+    await expect(page.get_by_test_id("trial-result")).to_be_visible(timeout=2 * SOON_MS)
     await desk.close()
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from campuswatch.roles.web_import import WebImporter
 from dashboards.app import create_app
@@ -85,3 +85,17 @@ async def test_the_template_has_every_sheet(client: httpx.AsyncClient) -> None:
     answer = await client.get("/registry/template?language=en")
     assert answer.status_code == 200
     assert {"sites", "guards", "gates"} <= set(load_workbook(io.BytesIO(answer.content)).sheetnames)
+
+
+async def test_a_workbook_is_read_in_a_process_of_its_own(client: httpx.AsyncClient, district: District) -> None:
+    await _import(client, SITES.encode(), dry_run=False)
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["学校编号", "设备编号", "类型", "名称"], ["s001", "s001-smk-01", "烟感", "三楼烟感"]):
+        sheet.append(row)
+    content = io.BytesIO()
+    book.save(content)
+    done = await _import(client, content.getvalue(), dry_run=False, name="设备.xlsx")
+    assert (done.applied, [(one.en, one.added) for one in done.sheets]) == (True, [("devices", 1)])
+    assert district.execute("SELECT device_id FROM device") == [("s001-smk-01",)]

@@ -67,6 +67,8 @@ export function showSite(siteId: string): void {
 
 /** As the styles have it. */
 const phone = window.matchMedia('(max-width: 760px)')
+export const onPhone = ref(phone.matches)
+phone.addEventListener('change', (event) => (onPhone.value = event.matches))
 
 /** Over the wall; whoever works on whole pages of incidents, or on a phone, gets the next one whole as well. */
 export function showIncident(incidentId: string): void {
