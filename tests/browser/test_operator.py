@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, WebSocketRoute, expect
+from playwright.async_api import Browser, FilePayload, WebSocketRoute, expect
 
 from tests.browser.desk import DESK, OPERATOR, PHONE, SOON_MS, incidents, open_desk
 from tests.browser.signing_in import let_in
@@ -135,9 +135,8 @@ async def test_a_file_is_tried_and_imported_and_a_wrong_line_is_told(browser: Br
     await desk.go("import", "import")
     for kind, faults in (("烟草", "1"), ("烟感", "0")):
         rows = f"学校编号,设备编号,类型,名称\ns001,s001-new-1,{kind},新烟感\n".encode()
-        await page.get_by_test_id("import-file").set_input_files(
-            files=[{"name": "设备.csv", "mimeType": "text/csv", "buffer": rows}]
-        )
+        file = FilePayload(name="设备.csv", mimeType="text/csv", buffer=rows)
+        await page.get_by_test_id("import-file").set_input_files(file)
         outcome = page.get_by_test_id("import-outcome")
         await expect(outcome).to_have_attribute("data-faults", faults, timeout=2 * SOON_MS)
     await page.get_by_test_id("import-apply").click()
