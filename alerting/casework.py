@@ -24,7 +24,7 @@ from storage import casework, windows
 from storage.attachments import count_attachments, store_attachment
 from storage.audit_trail import append
 from storage.deliveries import cancel_notices
-from storage.duty import people_by_id
+from storage.duty_edits import name_on_duty
 from storage.incidents import add_entry, lock_incident
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
@@ -263,10 +263,10 @@ class Casework:
         async with conn.transaction():
             to = actor
             if person_id:
-                found = await people_by_id(conn, [person_id])
-                if person_id not in found:
+                name = await name_on_duty(conn, person_id)
+                if name is None:
                     raise DutyError(f"nobody on the list is called {person_id!r}")
-                to = found[person_id].name
+                to = name
             incident = await lock_incident(conn, incident_id)
             next_state(incident.state, IncidentAction.ASSIGN, life_safety=incident.life_safety)
             if incident.assigned_to == to:

@@ -72,6 +72,17 @@ class WrittenSwap(msgspec.Struct, frozen=True, kw_only=True):
 _SITE: LiteralString = "site_no IS NOT DISTINCT FROM %(site)s"
 
 
+async def name_on_duty(conn: Connection, person_id: str) -> str | None:
+    """Of somebody on the list, or of who is named in a shift alone (``shift-7``)."""
+    cursor = await conn.execute(
+        "SELECT name FROM person WHERE person_id = %(id)s AND left_at IS NULL"
+        " UNION ALL SELECT leader FROM duty_shift WHERE person_no IS NULL AND 'shift-' || shift_no = %(id)s LIMIT 1",
+        {"id": person_id},
+    )
+    row = await cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
 async def written_shifts(conn: Connection, site_id: str, since: datetime, until: datetime) -> list[WrittenShift]:
     cursor = await conn.execute(
         "SELECT d.shift_no, d.role, coalesce(p.person_id, ''), coalesce(p.name, d.leader), d.starts_at, d.ends_at"

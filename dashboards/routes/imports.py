@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from dashboards.imports import Importer
 from dashboards.people import ByWhom, who
-from dashboards.problems import problem_responses
+from dashboards.problems import InvalidField, problem_responses
 from dashboards.routes import API_PREFIX
 from dashboards.schemas import Text
 from dashboards.schemas.imports import ImportedReply
@@ -62,8 +62,10 @@ def import_routes(services: Services, importer: Importer) -> APIRouter:
         name: Annotated[Text, Query(min_length=1, max_length=200, description="Name of the file.")],
         dry_run: Annotated[bool, Query(description="Check everything and say what would change.")] = True,
     ) -> Response:
-        by = await who(request, actor)
-        work = importer.take(name, await request.body(), dry_run=dry_run, by=by)
+        by, content = await who(request, actor), await request.body()
+        if not content:
+            raise InvalidField("body", "expected a file")
+        work = importer.take(name, content, dry_run=dry_run, by=by)
         return json_reply(await services.reader.within(work, timeout_s=TIMEOUT_S))
 
     return routes

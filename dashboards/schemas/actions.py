@@ -58,7 +58,7 @@ class ShelveBody(Incoming):
 class AssignBody(ActionBody):
     """Who has it in hand."""
 
-    person_id: Text = Field(default="", max_length=64, description="Of the list of people; empty = whoever asks.")
+    person_id: Text = Field(default="", max_length=64, description="As `/duty/who` names him; empty = whoever asks.")
 
 
 class VerificationReasonReply(Reply):

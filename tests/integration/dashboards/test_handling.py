@@ -222,10 +222,17 @@ async def test_an_incident_is_given_to_somebody_of_the_list_and_to_oneself(
         assert (shown.assigned_to, shown.assigned_by, shown.state) == ("李明", "张伟", IncidentState.RAISED)
     assert (await _post(client, path, person_id="p-007")).status_code == 409
     assert (await _post(client, path, person_id="p-008")).status_code == 409
+    ((shift,),) = district.execute(
+        "INSERT INTO duty_shift (leader, contacts, starts_at, ends_at) VALUES ('王主任', '{json://x/y}', %s, %s)"
+        " RETURNING shift_no",
+        NOW,
+        NOW + timedelta(hours=8),
+    )
+    assert (await _post(client, path, person_id=f"shift-{shift}")).json()["assigned_to"] == "王主任"
     assert (await _post(client, path)).json()["assigned_to"] == "张伟"
     assert (await _post(client, f"/incidents/{incident}/unassign")).json()["assigned_to"] is None
     assert (await _post(client, f"/incidents/{incident}/unassign")).status_code == 409
     told = [(entry.kind, entry.detail.get("to")) for entry in (await _detail(client, incident)).timeline]
-    assert told == [("assigned", "李明"), ("assigned", "张伟"), ("unassigned", None)]
+    assert told == [("assigned", "李明"), ("assigned", "王主任"), ("assigned", "张伟"), ("unassigned", None)]
     audited = [one["action"] for one in (await client.get(f"/audit?subject={incident}")).json()["items"]]
-    assert sorted(audited) == ["incident.assigned", "incident.assigned", "incident.unassigned"]
+    assert sorted(audited) == ["incident.assigned"] * 3 + ["incident.unassigned"]

@@ -76,6 +76,8 @@ async def test_every_fault_is_told_by_line_and_column_and_nothing_is_changed(
     assert [(one.line, one.column) for one in refused.wrong] == [(3, "C(类型)"), (4, "A(学校编号)")]
     assert all(one.zh and one.en for one in refused.wrong)
     assert district.execute("SELECT count(*) FROM device") == [(0,)]
+    empty = await client.post("/registry/import?actor=x&name=x", content=b"")
+    assert (empty.status_code, empty.json()["errors"][0]["field"]) == (422, "body")
     whole = await _import(client, b"\xd0\xcf\x11\xe0 an old one", dry_run=True, name="../../旧.xls")
     assert (whole.faults, whole.wrong[0].line) == (1, 0)
     assert "/" not in whole.wrong[0].en.split(":")[0]
