@@ -375,7 +375,6 @@ export const pagesEn: Record<keyof typeof pagesZh, string> = {
   'patrol.complete': 'complete',
   'patrol.diagnosed': 'Diagnosis: {fault}',
   'patrol.no_diagnosis': 'No diagnosis: look at the picture',
-  'patrol.taken': 'picture {age} ago',
   'patrol.newest': 'Newest picture',
   'patrol.said.confirmed': 'It is so',
   'patrol.said.rejected': 'No fault',

@@ -373,7 +373,6 @@ export const pagesZh = {
   'patrol.complete': '全部判完',
   'patrol.diagnosed': '诊断：{fault}',
   'patrol.no_diagnosis': '无诊断，请看画面',
-  'patrol.taken': '画面 {age}前',
   'patrol.newest': '最新画面',
   'patrol.said.confirmed': '故障属实',
   'patrol.said.rejected': '误报',
