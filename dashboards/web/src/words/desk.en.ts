@@ -112,7 +112,7 @@ export const deskEn: Record<keyof typeof deskZh, string> = {
   'adopt.unknown_site': 'Site {site} is not registered: import or register it first.',
   'adopt.replay': 'Then store its {count} messages from the quarantine',
   'adopt.site_required': 'Choose a site and give the device an id',
-  'adopt.replayed': '{device} is registered; {stored} messages were stored',
+  'adopt.replayed': '{device} is registered; {stored} messages were stored, {refused} still cannot be taken.',
 
   'duty.on_now': 'on now',
   'duty.add_on': 'Write a shift on {day}',

@@ -110,7 +110,7 @@ export const deskZh = {
   'adopt.unknown_site': '校点 {site} 未登记：请先导入或登记该校点。',
   'adopt.replay': '登记后补存它在隔离区的 {count} 条报文',
   'adopt.site_required': '请选择校点并填写设备编号',
-  'adopt.replayed': '已登记 {device}，补存 {stored} 条',
+  'adopt.replayed': '已登记 {device}：补存 {stored} 条，仍不能接受 {refused} 条。',
 
   'duty.on_now': '在岗',
   'duty.add_on': '为 {day} 排班',
