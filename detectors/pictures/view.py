@@ -113,7 +113,7 @@ def compared(view: View, new: Look) -> Comparison:
     bare = new.fine < 1.3 * new.floor
     # Grain alone is about the same everywhere; a scene is not.
     empty = _evenly(new.fine, new.floor) < 2.0 and _evenly(fine, view.floor) > 2.5
-    covered, region = _covered(agreement, fine_known, fine_shown, bare, view.floor, empty, _recoloured(view, new))
+    covered, region = _covered(agreement, fine_known, fine_shown, bare, empty, view, new)
     stripes = max(_added(_line(view.rows), new.rows), _added(_line(view.columns), new.columns))
     # What is left of grain and of single pixels in a mean over a strip.
     grain = 0.06 * (new.noise + 150.0 * float(np.sqrt(new.impulses)))
@@ -216,9 +216,9 @@ def _covered(
     known: Floats,
     shown: Floats,
     bare: NDArray[np.bool_],
-    floor: float,
     empty: bool,
-    recoloured: NDArray[np.bool_],
+    view: View,
+    new: Look,
 ) -> tuple[float | None, tuple[float, float, float, float] | None]:
     """A cover is near the lens and out of focus: where the outline is another one, all fine detail is gone. How much it
     hides is told by its share of the detail and by its share of the picture; both are added.
@@ -227,7 +227,7 @@ def _covered(
     lens that is out of focus, and what is lost agrees all the same. ``bare`` are cells in which grain is all there is;
     ``empty``: so it is in nearly all of them.
     """
-    told = known > max(0.7, 0.35 * floor)
+    told = known > max(0.7, 0.35 * view.floor)
     if int(told.sum()) < 24:
         return None, None
     cells = cv2.resize(agreement, CELLS, interpolation=cv2.INTER_AREA)
@@ -259,8 +259,8 @@ def _covered(
     if rest.sum() > 0.25 * told.sum() and float(cells[rest].mean()) < elsewhere:
         # The rest is not what it was either: the camera looks elsewhere.
         return None, None
-    plain = ~told & (shown < 0.5) & recoloured & (cells < 0.6)
     if sharp:
+        plain = ~told & (shown < 0.5) & (cells < 0.6) & _recoloured(view, new)
         best += _patch((lost & (cells < 0.45)) | plain)
     x, y, wide, high, _ = (int(value) for value in stats[where])
     return best, (x / CELLS[0], y / CELLS[1], (x + wide) / CELLS[0], (y + high) / CELLS[1])
