@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime, time
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from dashboards.moments import Moment
-from dashboards.schemas import Actor, Reply, Text
+from dashboards.schemas import Actor, Incoming, Reply, Text
 from domain.duty import DutyRole, Source
 from domain.school_calendar import DayKind
 
@@ -113,7 +113,7 @@ class DutyCalendarReply(Reply):
     requirements: list[RequirementReply]
 
 
-class ShiftBody(BaseModel):
+class ShiftBody(Incoming):
     actor: Actor
     person_id: PersonId
     site_id: str = Field(default="", pattern=_SITE, description="Empty = the bureau.")
@@ -122,7 +122,7 @@ class ShiftBody(BaseModel):
     ends_at: Moment
 
 
-class PatternBody(BaseModel):
+class PatternBody(Incoming):
     """What holds where no shift is written; times by the district's clock."""
 
     actor: Actor
@@ -137,13 +137,13 @@ class PatternBody(BaseModel):
     last_day: date
 
 
-class WantedBody(BaseModel):
+class WantedBody(Incoming):
     day_kinds: list[DayKind] = Field(min_length=1, max_length=4)
     starts: ClockTime
     ends: ClockTime
 
 
-class RequirementsBody(BaseModel):
+class RequirementsBody(Incoming):
     """When somebody has to be on duty; an empty list: nothing says so."""
 
     actor: Actor
