@@ -29,6 +29,11 @@ BENCHMARKS = {
     "patrol": "diagnosis of cameras' pictures: recall and false alarms on held-out scenes, beside camera-health; cost",
     "rota": "a whole patrol of 11,000 cameras by the real role: CPU with helpers and database, memory",
     "queue": "an operator's clicks with 100,000 incidents stored and 10,000 open, beside a nearly empty database",
+    "screen.paint": "first paint and the whole wall in Chromium, signed in, nothing cached",
+    "screen.devices": "20,000 devices in one table: listed, filtered, scrolled; the longest frame",
+    "screen.load": "CPU of the browser with the wall while the district speaks, beside a silent wall and an empty page",
+    "screen.pixels": "from the commit of an incident to its pixels in the queue",
+    "screen.viewers": "400 viewers of the stream: the web role's CPU, one that stops reading, all back at once",
     "notices": "184 duty leaders told of one thing over a channel that takes 200 ms a message",
     "neighbour": "what one device that sends 2,000 messages a second does to everybody else",
 }
@@ -39,7 +44,11 @@ BENCHMARKS = {
 @click.option("--list", "listing", is_flag=True, help="Say which benchmarks there are.")
 @click.option("--quick", is_flag=True, help="Short runs: they show that the benchmarks work, not how fast we are.")
 @click.option("--messages", type=click.IntRange(1000, 400_000), help="ingest, memory: messages of one round.")
-@click.option("--rounds", type=click.IntRange(1, 50), help="ingest, memory, day, rota: rounds; neighbour: pairs.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 50),
+    help="ingest, memory, day, rota: rounds; neighbour: pairs; screen.paint: loads.",
+)
 @click.option("--server", type=click.Choice(["postgresql", "timescaledb"]), default="postgresql", show_default=True,
               help="ingest: the embedded PostgreSQL, or the tests' TimescaleDB.")  # fmt: skip
 @click.option("--broker", type=click.Choice(["mosquitto", "embedded"]), default="mosquitto", show_default=True,
@@ -64,7 +73,7 @@ def main(
     """Run the benchmarks named, or all of them. Exit code 1: one of them lost a message or passed a limit."""
     if listing:
         for name, purpose in BENCHMARKS.items():
-            click.echo(f"{name:10}  {purpose}")
+            click.echo(f"{name:14}  {purpose}")
         return
     unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:

@@ -78,9 +78,9 @@ def measure(plan: Plan) -> Sheet:
     sheet = Sheet(columns=("database", "click", "p50 ms", "p99 ms", "most ms", "p50 : nearly empty", "web CPU ms",
                              "database CPU ms"))  # fmt: skip
     with open_directory() as directory, ControlRoom(directory / "room", "--no-fleet") as room, open_wall(room):
-        _fill(room, stored=FEW, still_open=FEW)
+        fill(room, stored=FEW, still_open=FEW)
         few = _clicks(room, clicks)
-        _fill(room, stored=stored, still_open=still_open)
+        fill(room, stored=stored, still_open=still_open)
         much = _clicks(room, clicks)
     for name, measured in ((f"{FEW:,} incidents", few), (f"{stored:,} more, {still_open:,} open", much)):
         for click_name, clicked in measured.items():
@@ -101,7 +101,7 @@ def measure(plan: Plan) -> Sheet:
     return sheet
 
 
-def _fill(room: ControlRoom, *, stored: int, still_open: int) -> None:
+def fill(room: ControlRoom, *, stored: int, still_open: int) -> None:
     click.echo(f"  {stored:,} incidents, {still_open:,} of them open")
     with psycopg.connect(room.dsn, autocommit=True) as conn:
         conn.execute("DELETE FROM action_key")

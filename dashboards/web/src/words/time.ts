@@ -5,36 +5,59 @@ import { locale, t } from './language'
 export const DISTRICT_ZONE = 'Asia/Shanghai'
 export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC'
 
-function formatted(at: number, options: Intl.DateTimeFormatOptions): string {
-  return new Intl.DateTimeFormat(locale.value, { hourCycle: 'h23', timeZone: zone, ...options }).format(at)
-}
-
 const CLOCK: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit', second: '2-digit' }
 const DAY: Intl.DateTimeFormatOptions = { year: 'numeric', month: '2-digit', day: '2-digit' }
+const MINUTE: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit' }
+const FORMS = {
+  clock: CLOCK,
+  day: DAY,
+  weekday: { ...DAY, weekday: 'short' },
+  district: { ...CLOCK, timeZone: DISTRICT_ZONE },
+  minute: MINUTE,
+  dayMinute: { month: '2-digit', day: '2-digit', ...MINUTE },
+  dayClock: { ...DAY, ...CLOCK },
+} satisfies Record<string, Intl.DateTimeFormatOptions>
+
+/** By form and language: making one costs fifty times what using it does, and a wall shows hundreds of times. */
+const formatters = new Map<string, Intl.DateTimeFormat>()
+const numbers = new Map<string, Intl.NumberFormat>()
+
+function formatted(at: number, form: keyof typeof FORMS): string {
+  const key = `${form} ${locale.value}`
+  let formatter = formatters.get(key)
+  if (formatter === undefined) {
+    formatter = new Intl.DateTimeFormat(locale.value, { hourCycle: 'h23', timeZone: zone, ...FORMS[form] })
+    formatters.set(key, formatter)
+  }
+  return formatter.format(at)
+}
 
 export function clockTime(at: number): string {
-  return formatted(at, CLOCK)
+  return formatted(at, 'clock')
 }
 
 export function day(at: number): string {
-  return formatted(at, { ...DAY, weekday: 'short' })
+  return formatted(at, 'weekday')
 }
 
 export function districtClockTime(at: number): string {
-  return formatted(at, { ...CLOCK, timeZone: DISTRICT_ZONE })
+  return formatted(at, 'district')
 }
 
 /** Hour and minute of an RFC 3339 text; with the date when it is not the day of `now`. */
 export function hourMinute(text: string, now: number): string {
   const at = Date.parse(text)
-  const sameDay = formatted(at, DAY) === formatted(now, DAY)
-  const options: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit' }
-  return formatted(at, sameDay ? options : { month: '2-digit', day: '2-digit', ...options })
+  return formatted(at, sameDay(at, now) ? 'minute' : 'dayMinute')
 }
 
 /** A count with its thousands set apart. */
 export function figure(count: number): string {
-  return new Intl.NumberFormat(locale.value).format(count)
+  let formatter = numbers.get(locale.value)
+  if (formatter === undefined) {
+    formatter = new Intl.NumberFormat(locale.value)
+    numbers.set(locale.value, formatter)
+  }
+  return formatter.format(count)
 }
 
 /** Date and time of an RFC 3339 text; the date is left out when it is the day of `now`. */
@@ -42,8 +65,11 @@ export function moment(text: string | null, now: number): string {
   if (text === null) return t('common.dash')
   const at = Date.parse(text)
   if (Number.isNaN(at)) return text
-  const sameDay = formatted(at, DAY) === formatted(now, DAY)
-  return formatted(at, sameDay ? CLOCK : { ...DAY, ...CLOCK })
+  return formatted(at, sameDay(at, now) ? 'clock' : 'dayClock')
+}
+
+function sameDay(at: number, now: number): boolean {
+  return formatted(at, 'day') === formatted(now, 'day')
 }
 
 /** UTC+8 and the like. */
