@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from dashboards.moments import Moment
+from dashboards.moments import Moment, SaidDay
 from dashboards.schemas import Actor, Incoming, Reply, Text
 from domain.duty import DutyRole, Source
 from domain.school_calendar import DayKind
@@ -133,8 +133,8 @@ class PatternBody(Incoming):
     weekdays: list[Annotated[int, Field(ge=1, le=7)]] = Field(default=[1, 2, 3, 4, 5, 6, 7], min_length=1, max_length=7)
     starts: ClockTime
     ends: ClockTime
-    first_day: date
-    last_day: date
+    first_day: SaidDay
+    last_day: SaidDay
 
 
 class WantedBody(Incoming):
