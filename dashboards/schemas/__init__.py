@@ -73,6 +73,16 @@ DeviceId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="D
 IncidentId = Annotated[UUID, Path(description="Incident.")]
 
 
+def _is_as_written(taken: Any, value: Any) -> bool:
+    if isinstance(taken, list) and isinstance(value, list):
+        return all(_is_as_written(one, other) for one, other in zip(taken, value, strict=True))
+    if isinstance(taken, bool):
+        return isinstance(value, bool)
+    if isinstance(taken, int | float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return True
+
+
 class Incoming(BaseModel):
     """Anything that comes in as JSON, which tells true, 1 and "1" apart; pydantic by itself takes one for the other."""
 
@@ -80,14 +90,9 @@ class Incoming(BaseModel):
     @classmethod
     def _as_written(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
         taken = read(value)
-        if isinstance(taken, bool):
-            as_written = isinstance(value, bool)
-        elif isinstance(taken, int | float):
-            as_written = isinstance(value, int | float) and not isinstance(value, bool)
-        else:
-            as_written = True
-        if not as_written:
-            raise PydanticCustomError("other_kind", "expected {kind}", {"kind": type(taken).__name__})
+        if not _is_as_written(taken, value):
+            kind = type(taken).__name__ if not isinstance(taken, list) else "items of their kind"
+            raise PydanticCustomError("other_kind", "expected {kind}", {"kind": kind})
         return taken
 
 

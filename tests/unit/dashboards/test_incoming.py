@@ -6,7 +6,7 @@ import pkgutil
 from importlib import import_module
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 import dashboards.routes
 import dashboards.schemas
@@ -18,9 +18,12 @@ class Said(Incoming):
     number: int = 0
     amount: float = 0.0
     perhaps: int | None = None
+    several: list[int] = Field(default=[])
 
 
-@pytest.mark.parametrize("given", [{"yes": True}, {"number": 3}, {"amount": 3}, {"amount": 0.5}, {"perhaps": None}, {}])
+@pytest.mark.parametrize(
+    "given", [{"yes": True}, {"number": 3}, {"amount": 3}, {"amount": 0.5}, {"perhaps": None}, {"several": [1, 2]}, {}]
+)
 def test_what_is_of_its_kind_is_taken(given: dict[str, object]) -> None:
     assert Said.model_validate(given).model_dump() == Said().model_dump() | given
 
@@ -35,6 +38,8 @@ def test_what_is_of_its_kind_is_taken(given: dict[str, object]) -> None:
         {"amount": "0.5"},
         {"amount": False},
         {"perhaps": "3"},
+        {"several": [1, "2"]},
+        {"several": [True]},
     ],
 )
 def test_what_could_be_made_into_it_is_not(given: dict[str, object]) -> None:
