@@ -28,6 +28,7 @@ export const en: Dictionary = {
 
   'age.seconds': '{s} s',
   'age.minutes': '{m} min {s} s',
+  'age.whole_minutes': '{m} min',
   'age.hours': '{h} h {m} min',
   'age.days': '{d} d {h} h',
 

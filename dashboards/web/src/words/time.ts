@@ -18,7 +18,7 @@ const FORMS = {
   dayClock: { ...DAY, ...CLOCK },
 } satisfies Record<string, Intl.DateTimeFormatOptions>
 
-/** By form and language: making one costs fifty times what using it does, and a wall shows hundreds of times. */
+/** By form and language: making one costs a hundred times what using it does, and a wall shows hundreds of times. */
 const formatters = new Map<string, Intl.DateTimeFormat>()
 const numbers = new Map<string, Intl.NumberFormat>()
 
@@ -100,6 +100,12 @@ export function clockOffset(seconds: number): string {
   return seconds > 0 ? t('device.clock_fast', values) : t('device.clock_slow', values)
 }
 
+/** From here on nobody counts seconds, and a wall of them would be drawn anew each second. */
+const SECONDS_UNTIL_MS = 600_000
+
+/** An age that goes on. */
 export function ageSince(text: string, now: number): string {
-  return age(now - Date.parse(text))
+  const since = now - Date.parse(text)
+  if (since < SECONDS_UNTIL_MS || since >= 3_600_000) return age(since)
+  return t('age.whole_minutes', { m: Math.floor(since / 60_000) })
 }

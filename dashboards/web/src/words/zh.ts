@@ -29,6 +29,7 @@ export const zh = {
 
   'age.seconds': '{s}秒',
   'age.minutes': '{m}分{s}秒',
+  'age.whole_minutes': '{m}分钟',
   'age.hours': '{h}小时{m}分',
   'age.days': '{d}天{h}小时',
 
