@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 HOME = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(HOME))
 
 from tests.browser.conftest import CHROMIUM, FLAGS  # noqa: E402  # after the path
-from tests.browser.desk import OPERATOR, PHONE, Desk, open_desk  # noqa: E402
+from tests.browser.desk import OPERATOR, PHONE, open_desk  # noqa: E402
 from tests.running_demo import RunningDemo, running_demo, wait_for  # noqa: E402
 
 #: Address, what stands there, and the name of the picture.
@@ -37,14 +37,27 @@ PAGES = (
     ("devices/s004/s004-tmp-02", "device-page", "device"),
     ("targets", "targets", "targets"),
     ("patrol", "patrol", "patrol"),
+    ("patrol/rounds", "rounds", "patrol-rounds"),
+    ("patrol/rounds/{round}", "patrol-round", "patrol-round"),
+    ("patrol/hazards", "hazards", "patrol-hazards"),
+    ("patrol/availability", "availability", "patrol-availability"),
     ("duty", "duty", "duty"),
     ("delivery", "delivery", "delivery"),
     ("warnings/{warning}", "warning-detail", "warnings"),
     ("maintenance", "maintenance", "maintenance"),
     ("rules/high_temperature", "rule-editor", "rules"),
     ("intake", "intake", "intake"),
+    ("import", "import", "import"),
     ("load", "load", "load"),
     ("audit", "audit", "audit"),
+    ("accounts/demo", "account-detail", "accounts"),
+    ("account", "own-account", "account"),
+)
+#: What is looked up on a phone.
+POCKET = (
+    ("sites/s004", "site-page", "phone-site"),
+    ("incidents/{fire}", "incident-page", "phone-incident"),
+    ("duty", "duty", "phone-duty"),
 )
 SIZE = (1920, 1080)
 WIDTH = 1280
@@ -113,6 +126,14 @@ class Story:
         for site_id in ("s001", "s002", "s005"):
             self._post(f"/warnings/{warning['warning_id']}/read", site_id=site_id)
 
+    def patrol(self) -> None:
+        """A round is begun, and the first diagnosis in it confirmed: it is a hazard now."""
+        number = self._post("/patrol-rounds", kind="doubtful")["round_no"]
+        self.names["round"] = str(number)
+        found = [one for one in self._demo.get(f"/patrol-rounds/{number}")["items"] if one["fault"]]
+        for item in found[:1]:
+            self._post(f"/patrol-rounds/{number}/items/{item['place']}", verdict="confirmed")
+
     def alarm(self) -> None:
         """Somebody presses a one-key alarm, and nobody has taken it yet."""
         self._demo.publish("campus/v1/s006/s006-btn-01/alarm", '{"alarm":"panic"}')
@@ -127,10 +148,26 @@ class Story:
         return next(str(one["code"]) for one in reasons if verification in one["of"])
 
 
-async def picture(desk: Desk, file: Path) -> int:
+async def picture(page: Page, file: Path) -> int:
     """Bytes of the picture."""
-    await desk.page.wait_for_timeout(SETTLE_MS)
-    return await asyncio.to_thread(save, await desk.page.screenshot(), file)
+    await page.wait_for_timeout(SETTLE_MS)
+    return await asyncio.to_thread(save, await page.screenshot(), file)
+
+
+async def sign_in(browser: Browser, demo: RunningDemo, theme: str, language: str, into: Path) -> int:
+    """The page before all others, which nobody has passed yet."""
+    width, height = SIZE
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, locale="zh-CN", timezone_id="Asia/Shanghai"
+    )
+    for name, value in {"theme": theme, "language": language}.items():
+        await context.add_init_script(f"localStorage.setItem('campuswatch.{name}', '{value}')")
+    page = await context.new_page()
+    await page.goto(demo.url)
+    await expect(page.get_by_test_id("account")).to_be_visible(timeout=20_000)
+    size = await picture(page, into / f"sign-in-{language}-{theme}.webp")
+    await context.close()
+    return size
 
 
 def save(shot: bytes, file: Path) -> int:
@@ -148,14 +185,21 @@ async def pictures(browser: Browser, demo: RunningDemo, story: Story, into: Path
             desk = await open_desk(browser, demo, theme=theme, language=language, size=SIZE)
             for where, test_id, name in PAGES:
                 await desk.go(where.format(**story.names), test_id)
-                size += await picture(desk, into / f"{name}-{language}-{theme}.webp")
+                size += await picture(desk.page, into / f"{name}-{language}-{theme}.webp")
             await desk.close()
+            size += await sign_in(browser, demo, theme, language, into)
+    for language in ("zh", "en"):
+        desk = await open_desk(browser, demo, theme="light", language=language, size=PHONE)
+        for where, test_id, name in POCKET:
+            await desk.go(where.format(**story.names), test_id)
+            size += await picture(desk.page, into / f"{name}-{language}-light.webp")
+        await desk.close()
     await asyncio.to_thread(story.alarm)
     for language in ("zh", "en"):
         for name, theme, screen in (("takeover", "dark", SIZE), ("phone", "light", PHONE)):
             desk = await open_desk(browser, demo, theme=theme, language=language, size=screen)
             await expect(desk.page.get_by_test_id("takeover")).to_be_visible(timeout=20_000)
-            size += await picture(desk, into / f"{name}-{language}-{theme}.webp")
+            size += await picture(desk.page, into / f"{name}-{language}-{theme}.webp")
             await desk.close()
     return size
 
@@ -172,11 +216,12 @@ def main(sites: int, into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="campuswatch-pictures-") as directory:
         Path(directory).chmod(0o755)
-        with running_demo(Path(directory), sites=sites) as demo:
+        with running_demo(Path(directory), sites=sites, cameras=True) as demo:
             wait_for(lambda: demo.get("/wall")["totals"]["online"] > 0, "devices that speak", within_s=60)
             story = Story(demo)
             story.tell()
-            time.sleep(20)  # some readings for the charts
+            time.sleep(150)  # some readings for the charts, and the cameras have been looked at
+            story.patrol()
             size = asyncio.run(in_a_browser(demo, story, into))
     print(f"{len(list(into.glob('*.webp')))} pictures, {size / 1024:.0f} KiB, in {into}")  # noqa: T201
 

@@ -37,7 +37,7 @@ def wait_for(look: Callable[[], T | None], what: str, *, within_s: float = 20.0)
 
 class RunningDemo:
     """One demo with a few sites, on free ports. ``options`` are further ones of its command line, ``settings`` what its
-    environment says beside them.
+    environment says beside them; ``cameras``: some of its cameras show something, which costs a process or two.
     """
 
     def __init__(
@@ -47,8 +47,9 @@ class RunningDemo:
         sites: int,
         options: Sequence[str] = (),
         settings: Mapping[str, str] | None = None,
+        cameras: bool = False,
     ) -> None:
-        self._options = list(options)
+        self._options = [*options, *(() if cameras else ("--no-cameras",))]
         self._settings = dict(settings or {})
         self.directory = directory
         self.sites = sites
@@ -65,7 +66,6 @@ class RunningDemo:
                 [
                     *(sys.executable, "-m", "campuswatch", "demo", "--data", str(self.directory / "data")),
                     *("--port", str(self.web_port), "--mqtt-port", str(self.mqtt_port), "--sites", str(self.sites)),
-                    "--no-cameras",
                     *self._options,
                 ],
                 stdout=log,
@@ -165,9 +165,14 @@ class RunningDemo:
 
 @contextmanager
 def running_demo(
-    directory: Path, *, sites: int, options: Sequence[str] = (), settings: Mapping[str, str] | None = None
+    directory: Path,
+    *,
+    sites: int,
+    options: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+    cameras: bool = False,
 ) -> Iterator[RunningDemo]:
-    demo = RunningDemo(directory, sites=sites, options=options, settings=settings)
+    demo = RunningDemo(directory, sites=sites, options=options, settings=settings, cameras=cameras)
     try:
         demo.start()
         yield demo
