@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
+from dashboards.entry import Refused
 from dashboards.identities import Identity
 from dashboards.passwords import Passwords, kept, new_token, one_time_password
 from dashboards.people import Who
 from dashboards.problems import InvalidField
 from dashboards.reader import Reader
-from domain.access import Permission
+from domain.access import Permission, Principal, Role, permissions_of
 from domain.account import ONE_TIME, Account, AccountView, ApiToken, SessionView
 from domain.clock import Clock
 from domain.errors import AccountRefused, UnknownAccount, UnknownSite
@@ -52,8 +53,9 @@ class AccountDesk:
             raise UnknownAccount(f"no account {account_id}")
         return found[0]
 
-    async def add(self, account: Account, *, password: bool, by: Who) -> str | None:
-        """Its one-time password. :raises AccountRefused: :raises InvalidField: a site is none."""
+    async def add(self, account: Account, *, password: bool, by: Who, granting: Principal) -> str | None:
+        """Its one-time password. :raises AccountRefused: :raises InvalidField: a site is none. :raises Refused:"""
+        check_grant(granting, account.role)
         check_provider(account)
         now, made, hash_ = self._clock.now(), None, None
         if password:
@@ -64,14 +66,15 @@ class AccountDesk:
         )
         return made
 
-    async def change(self, account_id: str, by: Who, **facts: Any) -> None:
-        """:raises UnknownAccount: :raises AccountRefused: :raises InvalidField: a site is none."""
+    async def change(self, account_id: str, by: Who, *, granting: Principal, **facts: Any) -> None:
+        """:raises UnknownAccount: :raises AccountRefused: :raises InvalidField: a site is none. :raises Refused:"""
         now = self._clock.now()
 
         async def work(conn: Connection) -> None:
             async with conn.transaction():
                 before = await get_account(conn, account_id)
                 after = msgspec.structs.replace(before, **facts)
+                check_grant(granting, after.role)
                 if after.subject and not after.issuer and after.subject == before.subject:
                     after = msgspec.structs.replace(after, issuer=before.issuer)  # its provider is configured no more
                 check_provider(after)
@@ -85,26 +88,33 @@ class AccountDesk:
             lambda conn: disable_account(conn, account_id, actor=by.actor, at=now, origin=by.origin)
         )
 
-    async def enable(self, account_id: str, by: Who) -> None:
+    async def enable(self, account_id: str, by: Who, *, granting: Principal) -> None:
         now = self._clock.now()
-        await self._reader.read(lambda conn: enable_account(conn, account_id, actor=by.actor, at=now, origin=by.origin))
+
+        async def work(conn: Connection) -> None:
+            check_grant(granting, (await get_account(conn, account_id)).role)
+            await enable_account(conn, account_id, actor=by.actor, at=now, origin=by.origin)
+
+        await self._reader.read(work)
 
     async def unlock(self, account_id: str, by: Who) -> None:
         """Forget the tries that failed."""
         now = self._clock.now()
         await self._reader.read(lambda conn: unlock(conn, account_id, actor=by.actor, at=now, origin=by.origin))
 
-    async def reset(self, account_id: str, by: Who, *, own: str) -> str:
+    async def reset(self, account_id: str, by: Who, *, granting: Principal) -> str:
         """Another one-time password; sessions end and failed tries are forgotten.
 
         :raises AccountRefused: it is the account of whoever asks, who changes his own with the one that he knows.
+        :raises Refused: it may more than whoever asks.
         """
-        if account_id == own:
+        if account_id == granting.account_id:
             raise AccountRefused("change your own password at your account; somebody else has to reset it")
         now, (made, hash_) = self._clock.now(), await self._one_time()
 
         async def work(conn: Connection) -> None:
             async with conn.transaction():
+                check_grant(granting, (await get_account(conn, account_id)).role)
                 await set_password(
                     conn, account_id, hash_, one_time_until=now + ONE_TIME, actor=by.actor, at=now, origin=by.origin
                 )
@@ -147,12 +157,21 @@ class AccountDesk:
         return await self._reader.read(lambda conn: list_tokens(conn, account_id, holding_at=now))
 
     async def add_token(
-        self, account_id: str, by: Who, *, name: str, days: int, permissions: list[Permission] | None
+        self,
+        account_id: str,
+        by: Who,
+        *,
+        name: str,
+        days: int,
+        permissions: list[Permission] | None,
+        granting: Principal,
     ) -> tuple[ApiToken, str]:
-        """The token, and what goes into ``Authorization``."""
+        """The token, and what goes into ``Authorization``. :raises Refused: it may more than whoever asks."""
         now, secret = self._clock.now(), new_token()
+        scope = None if permissions is None else frozenset(permissions)
 
         async def work(conn: Connection) -> ApiToken:
+            check_grant(granting, (await get_account(conn, account_id)).role, scope)
             number = await add_token(
                 conn,
                 kept(secret),
@@ -183,6 +202,16 @@ class AccountDesk:
             await self._reader.read(work)
         except UnknownSite as error:
             raise InvalidField("sites", str(error)) from error
+
+
+def check_grant(granting: Principal, role: Role, scope: frozenset[Permission] | None = None) -> None:
+    """Nobody hands out more than he has: the token of a program that may change accounts makes no administrator, and
+    no token that may more than itself.
+
+    :raises Refused: ``role``, or a token of it with ``scope``, may more than ``granting``.
+    """
+    if more := sorted(permissions_of(role, scope) - granting.permissions):
+        raise Refused(403, f"It would have permissions that you have not: {', '.join(more)}.", name="not-permitted")
 
 
 def check_provider(account: Account) -> None:

@@ -74,7 +74,7 @@ def account_routes(desk: AccountDesk, *, issuer: str = "") -> APIRouter:
         by = await _by(request)
         account = Account(account_id=body.account, **_facts(body, issuer))
         check_account(account)
-        password = await desk.add(account, password=body.password, by=by)
+        password = await desk.add(account, password=body.password, by=by, granting=administrator())
         return json_reply({"account": await as_it_is(body.account), "one_time_password": password})
 
     @routes.get(
@@ -95,7 +95,7 @@ def account_routes(desk: AccountDesk, *, issuer: str = "") -> APIRouter:
         responses=_CHANGES,
     )
     async def change_account(request: Request, account_id: AccountId, body: AccountBody) -> Response:
-        await desk.change(account_id, await _by(request), **_facts(body, issuer))
+        await desk.change(account_id, await _by(request), granting=administrator(), **_facts(body, issuer))
         return json_reply(await as_it_is(account_id))
 
     @routes.post(
@@ -118,7 +118,7 @@ def account_routes(desk: AccountDesk, *, issuer: str = "") -> APIRouter:
         responses=_CHANGES,
     )
     async def enable_account(request: Request, account_id: AccountId) -> Response:
-        await desk.enable(account_id, await _by(request))
+        await desk.enable(account_id, await _by(request), granting=administrator())
         return json_reply(await as_it_is(account_id))
 
     @routes.post(
@@ -141,7 +141,7 @@ def account_routes(desk: AccountDesk, *, issuer: str = "") -> APIRouter:
     )
     async def reset_password(request: Request, account_id: AccountId) -> Response:
         by = await _by(request)
-        password = await desk.reset(account_id, by, own=administrator().account_id)
+        password = await desk.reset(account_id, by, granting=administrator())
         return json_reply({"account": await as_it_is(account_id), "one_time_password": password})
 
     @routes.get(
@@ -194,13 +194,19 @@ def account_routes(desk: AccountDesk, *, issuer: str = "") -> APIRouter:
     @routes.post(
         "/accounts/{account_id}/tokens",
         summary="Make a token for an account",
-        description="Answers it once. It has the permissions of the account, or those of them that are named.",
+        description="Answers it once. It has the permissions of the account, or those of them that are named, and none"
+        " that whoever asks has not.",
         response_model=NewTokenReply,
         responses=_CHANGES,
     )
     async def add_token(request: Request, account_id: AccountId, body: TokenBody) -> Response:
         token, secret = await desk.add_token(
-            account_id, await _by(request), name=body.name, days=body.days, permissions=body.permissions
+            account_id,
+            await _by(request),
+            name=body.name,
+            days=body.days,
+            permissions=body.permissions,
+            granting=administrator(),
         )
         return json_reply({"token": shown_token(token), "secret": secret})
 

@@ -91,6 +91,7 @@ def own_account_routes(desk: AccountDesk) -> APIRouter:
             name=body.name,
             days=body.days,
             permissions=body.permissions,
+            granting=identity.principal,
         )
         return json_reply({"token": shown_token(token), "secret": secret})
 

@@ -16,7 +16,7 @@ from storage.accounts import disable_account
 from storage.pool import KeptPool
 from tests.integration.dashboards import accounts
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, signed_in_settings
-from tests.integration.dashboards.district import District, SetClock
+from tests.integration.dashboards.district import NOW, District, SetClock
 
 NEW = {"account": "lina", "name": "李娜", "role": "school_officer", "sites": ["s001"], "language": "zh"}
 
@@ -229,6 +229,31 @@ async def test_a_token_makes_no_further_tokens_and_ends_no_sessions(client: http
         await client.delete("/session/sessions", headers=headers),
     ):
         assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (403, "session-only")
+
+
+async def test_a_program_that_changes_accounts_grants_nothing_that_it_has_not_itself(
+    client: httpx.AsyncClient, pool: KeptPool, district: District
+) -> None:
+    headers = accounts.bearer(await accounts.token(pool, "admin", only=[Permission.ACCOUNTS, Permission.SEE]))
+    king = {"account": "king", "name": "王", "role": "administrator", "sites": None}
+    await accounts.add(pool, "old", Role.OPERATOR)
+    async with pool.connection() as conn:
+        await disable_account(conn, "old", actor="test", at=NOW)
+    for path, body in (
+        ("/accounts/admin/tokens", {"name": "wider", "days": 30}),
+        ("/accounts/admin/tokens", {"name": "wider", "days": 30, "permissions": ["see", "life_safety"]}),
+        ("/accounts", king),
+        ("/accounts/zhangwei/password", None),
+        ("/accounts/old/enable", None),
+    ):
+        answer = await client.post(path, json=body, headers=headers)
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (403, "not-permitted"), path
+    promoted = {"name": "张伟", "role": "administrator"}
+    assert (await client.put("/accounts/zhangwei", json=promoted, headers=headers)).status_code == 403
+    narrow = {"name": "narrow", "days": 30, "permissions": ["see"]}
+    assert (await client.post("/accounts/zhangwei/tokens", json=narrow, headers=headers)).status_code == 200
+    assert (await client.post("/accounts/zhangwei/unlock", headers=headers)).status_code == 200
+    assert [subject for _, action, subject in _audit(district) if action != "account.unlocked"] == ["zhangwei"]
 
 
 async def test_a_one_time_password_makes_no_tokens(client: httpx.AsyncClient, pool: KeptPool) -> None:
