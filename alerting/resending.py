@@ -13,8 +13,8 @@ from domain.delivery import DeliveryChannel, DeliveryState
 from domain.errors import IllegalTransition, UnknownDelivery
 from domain.incident import IncidentState
 from storage.audit_trail import append
-from storage.deliveries import lock_delivery, queue_again
-from storage.incidents import add_entry, get_incident
+from storage.deliveries import delivery_by_id, lock_delivery, queue_again
+from storage.incidents import add_entry, lock_incident
 from storage.pool import Connection
 
 
@@ -25,23 +25,28 @@ async def resend(
     :raises IllegalTransition: it was not given up; or it calls a person for what somebody has taken.
     """
     async with conn.transaction():
+        known = await delivery_by_id(conn, delivery_id)
+        # First the incident, as whoever acknowledges does: his acknowledgement cancels what was to be sent again before
+        # it, and after it nothing is.
+        incident = None
+        if known is not None and known.incident_id is not None:
+            incident = await lock_incident(conn, known.incident_id)
         delivery = await lock_delivery(conn, delivery_id)
         if delivery is None:
             raise UnknownDelivery(f"no delivery {delivery_id}")
         if delivery.state is not DeliveryState.FAILED:
             raise IllegalTransition(f"it is {delivery.state.value}; only what was given up is sent again")
         number = None
-        if delivery.incident_id is not None:
-            incident = await get_incident(conn, delivery.incident_id)
+        if incident is not None:
             number = incident.number
             waits = incident.state in (IncidentState.RAISED, IncidentState.RETURNED)
             if delivery.channel is not DeliveryChannel.WEBHOOK and not waits:
                 raise IllegalTransition(f"#{number} is {incident.state.value}: nobody is called for it any more")
         await queue_again(conn, delivery_id, at=now)
         detail = {"recipient": delivery.recipient, "notice": delivery.notice.value, "reason": reason}
-        if delivery.incident_id is not None:
+        if incident is not None:
             told = detail | {"channel": delivery.channel.value} | ({"origin": origin} if origin else {})
-            await add_entry(conn, delivery.incident_id, at=now, kind="resent", actor=actor, detail=told)
+            await add_entry(conn, incident.incident_id, at=now, kind="resent", actor=actor, detail=told)
         await append(
             conn,
             at=now,

@@ -60,6 +60,8 @@ class RosterDesk:
     ) -> int:
         if ends_at <= starts_at:
             raise DutyError("expected an end after the beginning")
+        if ends_at <= self._clock.now():
+            raise DutyError("it would be over already; who was on duty is not written anew")
         async with wrapped_errors(), self._pool.connection() as conn, conn.transaction():
             person = await _number(conn, person_id)
             number = await put_shift(conn, person, site_id=site_id, role=role, starts_at=starts_at, ends_at=ends_at)

@@ -167,7 +167,25 @@ async def written_swaps(conn: Connection, shift_nos: list[int]) -> list[WrittenS
 
 
 async def remove_shift(conn: Connection, shift_no: int, *, at: datetime) -> str:
-    """Whose it was. :raises DutyError: there is none, or it has begun."""
+    """Whose it was.
+
+    :raises DutyError: there is none, it has begun, or it was swapped with one that has, which without it would be
+        somebody else's again.
+    """
+    cursor = await conn.execute(
+        "WITH RECURSIVE pair (shift_no, other_no) AS ("
+        "  SELECT shift_no, other_no FROM duty_swap UNION SELECT other_no, shift_no FROM duty_swap"
+        "), swapped (shift_no) AS ("
+        "  SELECT %(no)s::integer UNION SELECT pair.other_no FROM swapped JOIN pair USING (shift_no)"
+        ") SELECT shift_no FROM duty_shift JOIN swapped USING (shift_no)"
+        " WHERE shift_no <> %(no)s AND starts_at <= %(at)s ORDER BY shift_no LIMIT 1",
+        {"no": shift_no, "at": at},
+    )
+    begun = await cursor.fetchone()
+    if begun is not None:
+        raise DutyError(
+            f"shift {shift_no} was swapped with shift {begun[0]}, which has begun: let somebody stand in instead"
+        )
     cursor = await conn.execute(
         "DELETE FROM duty_shift WHERE shift_no = %s AND starts_at > %s RETURNING leader", (shift_no, at)
     )

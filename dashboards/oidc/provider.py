@@ -6,7 +6,8 @@ import asyncio
 import base64
 import hashlib
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -78,6 +79,8 @@ class Provider:
         self._clock = clock
         self._fetch = fetch or over_http(settings.ca)
         self._turn = asyncio.Lock()
+        self._failed = 0
+        self._refused: ProviderRefused | None = None
         self._exchanges = asyncio.Semaphore(_AT_ONCE)
         self._pages: tuple[_Pages, float] | None = None
         self._keys: tuple[KeySet, float] | None = None
@@ -100,7 +103,7 @@ class Provider:
 
     async def claims(self, code: str, *, nonce: str, verifier: str, redirect_uri: str) -> Mapping[str, Any]:
         """Of the ID token that ``code`` is exchanged for. :raises ProviderRefused:"""
-        async with self._exchanges:
+        async with self._place():
             pages = await self._known_pages()
             id_token = await self._exchange(pages, code, verifier=verifier, redirect_uri=redirect_uri)
             keys = await self._known_keys(pages, again=False)
@@ -123,6 +126,31 @@ class Provider:
             return None
         asked = {"client_id": self.settings.client_id, "post_logout_redirect_uri": back}
         return _with_query(pages.end_session_endpoint, asked)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Among those who exchange a code. :raises ProviderRefused: none became free in time."""
+        try:
+            await asyncio.wait_for(self._exchanges.acquire(), _TIMEOUT_S)
+        except TimeoutError as error:
+            raise ProviderRefused(Fault.BUSY, f"{_AT_ONCE} others still wait for the provider") from error
+        try:
+            yield
+        finally:
+            self._exchanges.release()
+
+    async def _asked(self, url: str, failed: int) -> Answer:
+        """In its turn. Whoever waited while the provider did not answer somebody else does not ask and wait anew:
+        ``failed`` is how often it had failed when he began to wait.
+        """
+        if self._refused is not None and self._failed != failed:
+            raise ProviderRefused(self._refused.fault, str(self._refused)) from self._refused
+        try:
+            return await self._fetch(url)
+        except ProviderRefused as error:
+            self._failed += 1
+            self._refused = error
+            raise
 
     def _checked(self, id_token: str, keys: KeySet, nonce: str) -> Mapping[str, Any]:
         known = self.settings
@@ -155,12 +183,13 @@ class Provider:
         return id_token
 
     async def _known_pages(self) -> _Pages:
+        failed = self._failed
         async with self._turn:
             now_s = self._clock.now().timestamp()
             if self._pages is not None and 0 <= now_s - self._pages[1] < _KNOWN_FOR.total_seconds():
                 return self._pages[0]
             url = self.settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
-            said = _json(await self._fetch(url), "discovery")
+            said = _json(await self._asked(url, failed), "discovery")
             try:
                 pages = msgspec.convert(said, _Pages)
             except msgspec.ValidationError as error:
@@ -179,12 +208,13 @@ class Provider:
             return pages
 
     async def _known_keys(self, pages: _Pages, *, again: bool) -> KeySet:
+        failed = self._failed
         async with self._turn:
             now_s = self._clock.now().timestamp()
             for_s = (_KEYS_AGAIN if again else _KNOWN_FOR).total_seconds()
             if self._keys is not None and 0 <= now_s - self._keys[1] < for_s:
                 return self._keys[0]
-            said = _json(await self._fetch(pages.jwks_uri), "keys")
+            said = _json(await self._asked(pages.jwks_uri, failed), "keys")
             try:
                 signing = [key for key in said["keys"] if key.get("use", "sig") == "sig"]
                 keys = KeySet.import_key_set({"keys": signing})

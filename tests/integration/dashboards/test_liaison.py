@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from dashboards.app import create_app
 from domain.clock import SystemClock
 from domain.delivery import Delivery, DeliveryChannel, Notice
 from domain.site import Site
-from storage.deliveries import queue_deliveries
+from storage.deliveries import cancel_notices, queue_deliveries
 from storage.links import record_alive, watch_links
 from storage.pool import KeptPool, Pool, connect
 from storage.sites import upsert_sites
@@ -170,6 +171,21 @@ async def test_nobody_is_disturbed_again_for_what_somebody_has_taken(
     assert [(entry["kind"], entry["actor"], entry["detail"]["reason"]) for entry in timeline] == [
         ("resent", "张伟", "再试")
     ]
+
+
+async def test_nobody_is_disturbed_again_by_who_sends_again_in_the_moment_of_the_acknowledgement(
+    client: httpx.AsyncClient, pool: Pool, district: District
+) -> None:
+    incident = district.incident()
+    notice = district.delivery(incident, "李明", channel="apprise", state="failed")
+    said = {"actor": "张伟", "reason": "再试"}
+    async with pool.connection() as conn, conn.transaction():
+        await conn.execute("UPDATE incident SET state = 'acknowledged' WHERE incident_id = %s", (incident,))
+        await cancel_notices(conn, incident)
+        resending = asyncio.create_task(client.post(f"/deliveries/{notice}/resend", json=said), name="resending")
+        await asyncio.wait([resending], timeout=0.5)
+    assert (await resending).status_code == 409
+    assert district.execute("SELECT state FROM delivery") == [("failed",)]
 
 
 async def test_a_clock_from_its_start_to_its_report(client: httpx.AsyncClient) -> None:

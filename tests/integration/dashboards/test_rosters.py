@@ -111,6 +111,35 @@ async def test_what_has_begun_is_not_taken_away(client: httpx.AsyncClient, clock
     assert (await _post(client, "/duty/shifts", person_id="x", **_hours(NOW, NOW + DAY))).status_code == 409
 
 
+async def test_what_is_over_is_not_written_anew(client: httpx.AsyncClient, clock: SetClock) -> None:
+    shift = {"person_id": "a", "starts_at": NOW.isoformat()}
+    clock.at = NOW - DAY
+    assert (await _post(client, "/duty/shifts", **shift, ends_at=(NOW + DAY).isoformat())).status_code == 200
+    clock.at = NOW + DAY / 2
+    refused = await _post(client, "/duty/shifts", **shift, ends_at=(NOW + timedelta(seconds=1)).isoformat())
+    assert (refused.status_code, "over already" in refused.json()["detail"]) == (409, True)
+    assert [span.ends_at for span in (await _calendar(client)).spans] == [NOW + DAY]
+    assert (await _post(client, "/duty/shifts", **shift, ends_at=(NOW + DAY * 0.75).isoformat())).status_code == 200
+
+
+async def test_who_is_on_duty_by_a_swap_stays_so_when_somebody_takes_the_other_shift_off(
+    client: httpx.AsyncClient, clock: SetClock
+) -> None:
+    now, later, last = [
+        (await _post(client, "/duty/shifts", person_id=person, **_hours(NOW + n * DAY, NOW + (n + 1) * DAY))).json()
+        for n, person in enumerate("aba")
+    ]
+    await _post(client, "/duty/swaps", shift_no=later["shift_no"], other_no=last["shift_no"])
+    await _post(client, "/duty/swaps", shift_no=now["shift_no"], other_no=last["shift_no"])
+    clock.at = NOW + DAY / 2
+    before = [(span.person_id, span.source) for span in (await _calendar(client, days=1)).spans]
+    assert before == [("b", "swap")]
+    for shift in (later, last):
+        refused = await _post(client, f"/duty/shifts/{shift['shift_no']}/remove", reason="写错")
+        assert (refused.status_code, "swapped" in refused.json()["detail"]) == (409, True)
+    assert [(span.person_id, span.source) for span in (await _calendar(client, days=1)).spans] == before
+
+
 async def test_a_pattern_is_shown_in_the_calendar_and_ends_from_today_on(client: httpx.AsyncClient) -> None:
     pattern = {
         "person_id": "a",
