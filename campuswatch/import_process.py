@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,9 @@ _NICE = 10
 #: Faults that are handed back one by one; all are counted.
 LISTED = 500
 _MOST_ORDER = 65_536
+#: Twenty thousand devices take a tenth of it. A file that would take more is refused, before this machine, on which
+#: alarms may be handled, has no memory left.
+MOST_MEMORY_BYTES = 2 << 30
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +117,7 @@ def _refused(refused: ImportRefused) -> Outcome:
 
 def main() -> None:
     os.nice(_NICE)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
     order = msgspec.json.decode(sys.stdin.buffer.readline(_MOST_ORDER), type=Order)
     sys.stdout.buffer.write(msgspec.json.encode(asyncio.run(imported(order))))
 

@@ -22,6 +22,8 @@ from domain.errors import RegistryError
 #: Bytes of a CSV that is read in a moment. A workbook is packed: its size says nothing.
 SMALL = 64 * 1024
 _PACKED = b"PK"
+#: Files that wait for the one that is read, each in memory; beyond those one is refused.
+MOST_WAITING = 3
 
 log = structlog.get_logger("campuswatch.web")
 
@@ -35,8 +37,18 @@ class WebImporter:
         self._zone = zone
         self._profiles = profiles
         self._busy = asyncio.Lock()
+        self._here = 0
 
     async def take(self, name: str, content: bytes, *, dry_run: bool, by: Who) -> Imported:
+        if self._here > MOST_WAITING:
+            raise RegistryError(f"{self._here} other files are being read or wait for it; try again in a minute")
+        self._here += 1
+        try:
+            return await self._taken(name, content, dry_run=dry_run, by=by)
+        finally:
+            self._here -= 1
+
+    async def _taken(self, name: str, content: bytes, *, dry_run: bool, by: Who) -> Imported:
         async with self._busy:
             with tempfile.TemporaryDirectory(prefix="campuswatch-import-") as directory:
                 file = Path(directory) / safe_name(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 
@@ -9,6 +10,8 @@ import httpx
 import pytest
 from openpyxl import Workbook, load_workbook
 
+from campuswatch.import_process import Order, Outcome
+from campuswatch.roles import web_import
 from campuswatch.roles.web_import import WebImporter
 from dashboards.app import create_app
 from dashboards.schemas.imports import ImportedReply
@@ -101,3 +104,43 @@ async def test_a_workbook_is_read_in_a_process_of_its_own(client: httpx.AsyncCli
     done = await _import(client, content.getvalue(), dry_run=False, name="设备.xlsx")
     assert (done.applied, [(one.en, one.added) for one in done.sheets]) == (True, [("devices", 1)])
     assert district.execute("SELECT device_id FROM device") == [("s001-smk-01",)]
+
+
+async def test_so_many_files_wait_at_most(
+    client: httpx.AsyncClient, district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is in memory meanwhile."""
+    go_on, apart = asyncio.Event(), WebImporter._apart
+
+    async def slowly(order: Order) -> Outcome:
+        await go_on.wait()
+        return await apart(order)
+
+    monkeypatch.setattr(web_import, "SMALL", 0)
+    monkeypatch.setattr(WebImporter, "_apart", staticmethod(slowly))
+    coming = [asyncio.create_task(_import(client, SITES.encode(), dry_run=True), name=f"{n}") for n in range(4)]
+    await asyncio.wait(coming, timeout=0.5)
+    refused = await client.post("/registry/import", params={"actor": "张伟", "name": "a.csv"}, content=SITES.encode())
+    assert (refused.status_code, "wait" in refused.json()["detail"]) == (409, True)
+    go_on.set()
+    assert [one.faults for one in await asyncio.gather(*coming)] == [0] * 4
+    await _import(client, SITES.encode(), dry_run=False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK\x03\x04 torn",
+        b"\xff\xfe\x00",
+        "学校编号,学校名称,类型\ns001,\x00,小学\n".encode(),
+        "学校编号,学校名称,类型\ns001,\ud800,小学\n".encode("utf-8", "surrogatepass"),
+        "学校编号,学校名称,类型\n".encode() + b'"' + b"x" * 200_000,
+    ],
+)
+async def test_what_is_no_table_is_told_and_changes_nothing(
+    client: httpx.AsyncClient, district: District, content: bytes
+) -> None:
+    told = await _import(client, content, dry_run=False)
+    assert (told.applied, told.faults > 0) == (False, True)
+    assert district.execute("SELECT count(*) FROM site") == [(0,)]
