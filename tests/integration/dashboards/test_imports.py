@@ -130,7 +130,6 @@ async def test_so_many_files_wait_at_most(
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
         b"PK\x03\x04 torn",
         b"\xff\xfe\x00",
         "学校编号,学校名称,类型\ns001,\x00,小学\n".encode(),
