@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser, FilePayload, WebSocketRoute, expect
+from playwright.async_api import Browser, FilePayload, Route, WebSocketRoute, expect
 
 from tests.browser.desk import DESK, OPERATOR, PHONE, SOON_MS, incidents, open_desk
 from tests.browser.signing_in import let_in
@@ -73,6 +75,29 @@ async def test_an_alarm_from_its_coming_to_its_close(
     for kind in ("raised", "acknowledged", "checked", "reset", "closed"):
         await expect(timeline.locator(f'[data-kind="{kind}"]').first).to_be_visible(timeout=SOON_MS)
     await desk.close()
+
+
+async def test_what_the_police_received_before_says_nothing_of_who_presses_again(
+    browser: Browser, demo: RunningDemo
+) -> None:
+    desk = await open_desk(browser, demo)
+    page = desk.page
+
+    async def pressed_again(route: Route) -> None:
+        """As it stands when the link of the police went away between two presses."""
+        answer = await route.fetch()
+        told = await answer.json()
+        police = [one for one in told["deliveries"] if one["recipient"] == "police"]
+        later = {"created_at": "2099-01-01T00:00:00Z", "state": "failed", "received_at": None}
+        told["deliveries"] += [one | later | {"delivery_id": str(uuid4())} for one in police]
+        await route.fulfill(response=answer, json=told)
+
+    await page.route(re.compile(r"/api/v1/incidents/[0-9a-f-]{36}$"), pressed_again)
+    await asyncio.to_thread(demo.publish, "campus/v1/s007/s007-btn-01/alarm", '{"alarm":"panic"}')
+    told = page.get_by_test_id("takeover-receipts").get_by_role("listitem")
+    await expect(told.filter(has_text="✕")).to_have_attribute("data-state", "failed", timeout=SOON_MS)
+    await page.get_by_test_id("takeover-ack").click(timeout=SOON_MS)
+    await expect(page.get_by_test_id("takeover")).to_be_hidden(timeout=SOON_MS)
 
 
 async def test_many_are_acknowledged_at_once_but_never_danger_to_life(browser: Browser, demo: RunningDemo) -> None:
