@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -30,6 +31,11 @@ _WRONG = "account or password is wrong"
 #: A refusal takes so long at least: what is written down of an account that there is takes some milliseconds, which
 #: would tell.
 SLOW_S = 0.2
+
+#: So many connections to the database tries to sign in have at once; so many tries wait for them.
+AT_ONCE, MOST_WAITING = 2, 200
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class SignIn:
         self._lasts = lasts
         self._passwords = passwords
         self._salt = secrets.token_bytes(16)
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
 
     async def sign_in(self, written: str, password: str, where: From) -> SignedIn:
         """:raises SignInRefused: account or password is wrong, or it is too early for another try."""
@@ -127,24 +135,38 @@ class SignIn:
         """The account, whose password it is. Each try is counted before it is looked at, so that a thousand at once are
         a thousand; the right one is taken back.
         """
+        if self._waiting >= MOST_WAITING:
+            self._metrics.sign_ins.labels("held").inc()
+            raise SignInRefused("too many sign in at once; try again in a moment", wait_s=SLOW_S)
         key, address = account_key(written), network_of(where.address)
         began_s = self._loop_s()
-        known = await self._reader.read(lambda conn: account_and_hash(conn, key))
+        known = await self._read(lambda conn: account_and_hash(conn, key))
         keys = counts_of(key if known is not None else self._disguised(key), address)
-        await self._reader.read(lambda conn: self._count(conn, keys, key, address, where))
+        await self._read(lambda conn: self._count(conn, keys, key, address, where))
         account, password_hash = known if known is not None else (None, None)
         right = await self._passwords.matches(password_hash, password)
         if account is None or not right or account.disabled_at is not None:
             self._metrics.sign_ins.labels("wrong").inc()
             if account is not None:
-                await self._reader.read(lambda conn: self._tell(conn, account, keys, where))
+                await self._read(lambda conn: self._tell(conn, account, keys, where))
             await asyncio.sleep(began_s + SLOW_S - self._loop_s())
             raise SignInRefused(_WRONG)
-        await self._reader.read(lambda conn: take_back(conn, keys))
+        await self._read(lambda conn: take_back(conn, keys))
         if password_hash and outdated(password_hash):
             newer = await self._passwords.hashed(password)
-            await self._reader.read(lambda conn: rehash(conn, account.account_id, password_hash, newer))
+            await self._read(lambda conn: rehash(conn, account.account_id, password_hash, newer))
         return account
+
+    async def _read(self, query: Callable[[Connection], Awaitable[T]]) -> T:
+        """Tries of one address wait for one another in the database. However many there are, they leave connections to
+        those who are at work.
+        """
+        self._waiting += 1
+        try:
+            async with self._places:
+                return await self._reader.read(query)
+        finally:
+            self._waiting -= 1
 
     def _disguised(self, name: str) -> str:
         """A name that nobody has, as it is counted: somebody may have typed his password into that field."""

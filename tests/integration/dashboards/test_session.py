@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from dashboards.app import create_app
-from dashboards.sign_in import SLOW_S
+from dashboards.sign_in import MOST_WAITING, SLOW_S
 from domain.access import Role
 from storage.accounts import disable_account
-from storage.pool import KeptPool
+from storage.pool import KeptPool, connect
 from storage.sessions import revoke_token
 from tests.integration.dashboards import accounts
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, signed_in_settings
@@ -65,6 +65,23 @@ async def test_nobody_is_told_that_he_is_nobody(client: httpx.AsyncClient) -> No
         "provider": None,
     }
     assert (await client.get("/wall")).status_code == 401
+
+
+async def test_tries_that_wait_for_one_another_leave_the_database_to_those_at_work(
+    client: httpx.AsyncClient, pool: KeptPool, database: str
+) -> None:
+    at_work = accounts.bearer(await accounts.token(pool, "zhangwei"))
+    async with await connect(database, name="test") as conn, conn.transaction():
+        await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('address 127.0.0.1', 131))")
+        tries = [
+            asyncio.create_task(accounts.sign_in(client, f"guess{n}"), name=f"{n}") for n in range(MOST_WAITING + 9)
+        ]
+        await asyncio.wait(tries, timeout=0.5)
+        assert (await client.get("/sites", headers=at_work)).status_code == 200
+    answers = await asyncio.gather(*tries)
+    assert {one.status_code for one in answers} <= {401, 429, 503}
+    assert sum("at once" in one.text for one in answers) >= 9
+    assert (await accounts.sign_in(client)).status_code in (200, 429)
 
 
 async def test_who_signs_in_acts_under_his_own_name_whatever_the_client_says(
