@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,9 @@ from dashboards.people import Who
 from dashboards.rosters import DutyCalendar
 from domain.clock import Clock
 from domain.duty import DutyPattern, DutyRequirement, DutyRole
-from domain.duty_spans import gaps, spans
+from domain.duty_spans import DutySpan, gaps, spans
 from domain.errors import DutyError
+from domain.roster import Gap, Roster
 from storage import duty_edits
 from storage.audit_trail import append
 from storage.duty import load_roster, people_by_id, put_pattern, put_shift, requirements
@@ -34,26 +36,20 @@ class RosterDesk:
             shifts = await duty_edits.written_shifts(conn, site_id, since, until)
             roster = await load_roster(conn, since, until, zone=self._zone, site_ids=[site_id])
             required = [one for one in await requirements(conn) if one.site_id == site_id]
-            kept = {one.role for one in required}
-            kept |= {one.role for one in roster.shifts if one.site_id == site_id}
-            kept |= {one.role for one in roster.patterns if one.site_id == site_id}
-            return DutyCalendar(
+            calendar = DutyCalendar(
                 since=since,
                 until=until,
-                spans=[one for role in DutyRole for one in spans(roster, site_id, role, since, until)],
-                # Where nobody was ever written down and nobody is asked for there is no roster to have gaps.
-                gaps=[
-                    one
-                    for role in DutyRole
-                    if role in kept
-                    for one in gaps(roster, site_id, role, since, until, required)
-                ],
+                spans=[],
+                gaps=[],
                 shifts=shifts,
                 patterns=await duty_edits.written_patterns(conn, site_id),
                 overrides=await duty_edits.written_overrides(conn, site_id, since, until),
                 swaps=await duty_edits.written_swaps(conn, [one.shift_no for one in shifts]),
                 requirements=required,
             )
+        # Thirty shifts a day over two months are seconds, in which the wall must not stand still.
+        held, missing = await asyncio.to_thread(_laid_out, roster, site_id, since, until, required)
+        return msgspec.structs.replace(calendar, spans=held, gaps=missing)
 
     async def add_shift(
         self, person_id: str, *, site_id: str, role: DutyRole, starts_at: datetime, ends_at: datetime, by: Who
@@ -124,3 +120,14 @@ async def _number(conn: Connection, person_id: str) -> int:
     if person_id not in found:
         raise DutyError(f"nobody on the list is called {person_id!r}")
     return found[person_id].person_no
+
+
+def _laid_out(
+    roster: Roster, site_id: str, since: datetime, until: datetime, required: Sequence[DutyRequirement]
+) -> tuple[list[DutySpan], list[Gap]]:
+    kept = {one.role for one in required}
+    kept |= {one.role for one in (*roster.shifts, *roster.patterns) if one.site_id == site_id}
+    held = [one for role in DutyRole for one in spans(roster, site_id, role, since, until)]
+    # Where nobody was ever written down and nobody is asked for there is no roster to have gaps.
+    missing = [one for role in DutyRole if role in kept for one in gaps(roster, site_id, role, since, until, required)]
+    return held, missing
