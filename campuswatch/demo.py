@@ -191,7 +191,7 @@ class Demo:
             "",
             f"  校园安全监控中心已就绪 / campuswatch is up ({seconds:.1f} s)",
             "",
-            f"    值班墙 wall     http://127.0.0.1:{web_port}",
+            f"    监控大屏 wall   http://127.0.0.1:{web_port}",
             f"    登录 sign in    {_sign_in(data)}",
             f"    设备 devices    mqtt://{host}:{port}",
             f"    数据 data       {data}",

@@ -57,7 +57,7 @@ async def prepare(dsn: str, *, sites: int, seed: int, phone: str) -> None:
                 async with conn.transaction():
                     await replace_district_shift(
                         conn,
-                        "王主任 (demo)",
+                        "王主任（演示）",
                         [phone],
                         language="zh",
                         starts_at=now - timedelta(minutes=5),

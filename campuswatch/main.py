@@ -10,7 +10,7 @@ import click
 
 from campuswatch.session import Session
 from campuswatch.version import installed_version
-from domain.errors import CampuswatchError
+from domain.errors import CampuswatchError, StorageUnavailable
 
 
 class Program(click.Group):
@@ -20,7 +20,20 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except CampuswatchError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(f"{error}{_where(ctx, error)}") from error
+
+
+def _where(ctx: click.Context, error: CampuswatchError) -> str:
+    """Which database was looked for, where nobody has named one."""
+    session = ctx.obj
+    if not isinstance(error, StorageUnavailable) or not isinstance(session, Session):
+        return ""
+    if session.settings().database.url is not None:
+        return ""
+    return (
+        f"\nNo database is named in the settings, so that of a demo in {session.data()} was looked for. "
+        "For a demo with `--data DIRECTORY`: export CAMPUSWATCH_DATA=DIRECTORY"
+    )
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -4,7 +4,7 @@
 kind             file                                an address looks like
 ===============  ==================================  ===========================================================
 webhook          `alerting.channels.webhook`         (links to police and education, named in the settings)
-apprise          `alerting.channels.duty_notice`     ``wecombotkey…://``, ``dingtalk://…``, ``mailto://…``: Apprise's
+apprise          `alerting.channels.duty_notice`     ``wecombot://…``, ``dingtalk://…``, ``mailto://…``: Apprise's
 people_webhook   `alerting.channels.people_webhook`  ``https://host/path`` or ``https://host/path#whsec_…``
 voice            `alerting.channels.voice_call`      ``tel:+8613800000000``; needs a gateway in the settings
 ===============  ==================================  ===========================================================

@@ -113,7 +113,7 @@ async def test_a_dry_run_changes_nothing(conn: Connection, tmp_path: Path) -> No
     ("text", "kind"),
     [
         ("mailto://user:pass@example.com", DeliveryChannel.APPRISE),
-        ("wecombotkey://abc", DeliveryChannel.APPRISE),
+        ("wecombot://abc", DeliveryChannel.APPRISE),
         ("https://people.example/hook", DeliveryChannel.PEOPLE_WEBHOOK),
         ("http://127.0.0.1:9000/hook", DeliveryChannel.PEOPLE_WEBHOOK),
         ("tel:+8613800000000", DeliveryChannel.VOICE),

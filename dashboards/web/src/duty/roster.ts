@@ -8,6 +8,12 @@ export const DAY_KINDS = ['school', 'weekend', 'holiday', 'vacation'] as const
 export type DayKind = (typeof DAY_KINDS)[number]
 export type Source = 'shift' | 'swap' | 'pattern' | 'override'
 
+/** From midnight to midnight. */
+export interface Day {
+  from: number
+  to: number
+}
+
 export interface Span {
   role: Role
   person_id: string

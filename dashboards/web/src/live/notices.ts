@@ -45,5 +45,6 @@ export function errorText(error: unknown): string {
   if (status === 0) return t('error.no_answer', { detail })
   if (status === 409) return t('error.conflict', { detail })
   if (status === 404) return t('error.not_found', { detail })
+  if (status === 403 && detail.startsWith('This asks for the permission')) return t('error.forbidden')
   return t('error.refused', { status, detail })
 }

@@ -8,7 +8,7 @@ export const accountsZh = {
   'audit_noun.session': '登录',
   'audit_noun.token': '令牌',
   'audit_noun.access': '越权访问',
-  'accounts.explain': '谁可以使用控制室，可以做什么。所有改动都记入审计。',
+  'accounts.explain': '谁可以登录监控中心，可以做什么。所有改动都记入审计。',
   'accounts.find': '查找账号、姓名、角色、校点',
   'accounts.add': '新建账号',
   'accounts.name': '姓名',

@@ -27,6 +27,11 @@ function kindCounts(value: unknown): string {
   return counts.map(([kind, count]) => `${wordOr('device_kind', kind)} ${count}`).join(t('common.comma'))
 }
 
+/** Things of a list, side by side; nothing of an empty one. */
+function listed(value: unknown): string {
+  return Array.isArray(value) ? value.map(String).join(t('common.comma')) : String(value)
+}
+
 /** Before and after; what was nothing before is not told. */
 function change(name: string, value: unknown): string {
   const words = (Array.isArray(value) ? value : [value]).filter((one) => one !== null).map(String)
@@ -36,6 +41,7 @@ function change(name: string, value: unknown): string {
 function valueText(name: string, value: unknown): string {
   if (name === 'silent_sites' || name === 'sites_back') return siteNames(value)
   if (name === 'kinds') return kindCounts(value)
+  if (name === 'told' || name === 'of') return listed(value)
   if (name === 'verification' || name === 'severity') return change(name, value)
   if (name === 'of_rule') return wordOr('rule', String(value))
   if (name === 'state') return change('incident_state', value)
@@ -47,7 +53,13 @@ function valueText(name: string, value: unknown): string {
   if (typeof value === 'object') return JSON.stringify(value)
   const text = String(value)
   if (name === 'reason') return reasonText(wordOr('reason', text))
-  if (name === 'until' && text.includes('T')) return moment(text, serverNow.value)
+  if (name === 'why') return wordOr('why', text)
+  if (name === 'by') return wordOr('audit_by', text)
+  if (name === 'role') return wordOr('role', text)
+  if (name === 'link') return wordOr('link', text)
+  if (name === 'fault') return wordOr('patrol.fault', text)
+  if (name === 'item') return wordOr('check_item', text)
+  if ((name === 'until' || name.endsWith('_at')) && text.includes('T')) return moment(text, serverNow.value)
   if (name === 'number' || name === 'into_number') return `#${text}`
   if (name === 'lane') return wordOr('journal.lane', text)
   if (name === 'hour') return hourMinute(text, serverNow.value)
@@ -59,7 +71,7 @@ function valueText(name: string, value: unknown): string {
 export function fields(detail: unknown): { name: string; label: string; text: string }[] {
   if (typeof detail !== 'object' || detail === null) return []
   return Object.entries(detail)
-    .filter(([name, value]) => value !== null && value !== '' && !SILENT.includes(name))
+    .filter(([name, value]) => value !== null && value !== '' && !(Array.isArray(value) && value.length === 0) && !SILENT.includes(name))
     .map(([name, value]) => ({ name, label: wordOr('field', name), text: valueText(name, value) }))
 }
 

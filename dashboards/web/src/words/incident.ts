@@ -13,6 +13,11 @@ export function siteName(site: { site_id: string; name: string; name_en: string 
   return chosen || site.name || site.site_id
 }
 
+/** Addresses mostly begin with the township. */
+export function siteAddress(site: { township: string; address: string }): string {
+  return site.address.startsWith(site.township) ? site.address : `${site.township} ${site.address}`
+}
+
 /** Troubles of the system itself, which happen at no school. */
 const HOUSE_RULES: readonly string[] = [
   'ledger_difference',
