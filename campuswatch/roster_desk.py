@@ -126,7 +126,8 @@ def _laid_out(
     roster: Roster, site_id: str, since: datetime, until: datetime, required: Sequence[DutyRequirement]
 ) -> tuple[list[DutySpan], list[Gap]]:
     kept = {one.role for one in required}
-    kept |= {one.role for one in (*roster.shifts, *roster.patterns) if one.site_id == site_id}
+    kept |= {one.role for one in roster.shifts if one.site_id == site_id}
+    kept |= {one.role for one in roster.patterns if one.site_id == site_id}
     held = [one for role in DutyRole for one in spans(roster, site_id, role, since, until)]
     # Where nobody was ever written down and nobody is asked for there is no roster to have gaps.
     missing = [one for role in DutyRole if role in kept for one in gaps(roster, site_id, role, since, until, required)]
