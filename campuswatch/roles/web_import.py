@@ -63,7 +63,7 @@ class WebImporter:
                     dry_run=dry_run,
                 )
                 small = len(content) <= SMALL and not content.startswith(_PACKED)
-                outcome = await (imported(order) if small else self._apart(order))
+                outcome = await (asyncio.to_thread(_here, order) if small else self._apart(order))
         if outcome.error:
             raise RegistryError(outcome.error)
         log.info(
@@ -95,3 +95,8 @@ class WebImporter:
         if process.returncode:
             raise RegistryError("the file could not be read; the log says why")
         return msgspec.json.decode(said, type=Outcome)
+
+
+def _here(order: Order) -> Outcome:
+    """In a thread: even a small file is compared with every device that there is."""
+    return asyncio.run(imported(order))
