@@ -21,6 +21,7 @@ from devices.profiles.loading import load_profiles
 from devices.records import Fault
 from devices.register.importer import RegisterReport, import_register
 from domain.errors import CampuswatchError, ImportRefused
+from storage.audit_trail import asked_from
 from storage.pool import connect, wrapped_errors
 
 _NICE = 10
@@ -38,6 +39,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     profiles: str | None
     zone: str
     actor: str
+    origin: str
     at: datetime
     dry_run: bool
 
@@ -73,6 +75,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def imported(order: Order) -> Outcome:
+    asked_from.set(order.origin)
     try:
         async with await connect(order.dsn, name="import") as conn, wrapped_errors():
             report = await import_register(

@@ -28,7 +28,7 @@ from dashboards.reader import Reader
 from domain.access import Principal
 from domain.clock import Clock
 from domain.errors import StorageError, UnknownIncident, UnknownSite
-from storage.audit_trail import append
+from storage.audit_trail import append, asked_from
 from storage.incident_views import site_of_incident
 
 CSRF_HEADER = "x-csrf-token"
@@ -67,6 +67,7 @@ class Entry:
 
     async def __call__(self, connection: HTTPConnection) -> None:
         enter(None)
+        asked_from.set(origin_of(connection))
         if self._identities is None:
             return
         name: str = connection.scope["route"].name
@@ -80,6 +81,7 @@ class Entry:
         _check_csrf(connection, identity)
         principal = identity.principal
         enter(principal)
+        asked_from.set(origin_of(connection))
         connection.state.identity = identity
         if not principal.may(rule.permission):
             await self._refuse(connection, principal, name, rule)

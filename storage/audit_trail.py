@@ -7,6 +7,7 @@ alarm ever waits for the lock over the chain.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
@@ -43,6 +44,10 @@ class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
+#: From where the request comes that is being worked on (client address, token); the web role sets it. "" = none is.
+asked_from: ContextVar[str] = ContextVar("asked_from", default="")
+
+
 async def append(
     conn: Connection,
     *,
@@ -51,15 +56,16 @@ async def append(
     action: str,
     subject: str,
     detail: dict[str, Any] | None = None,
-    origin: str = "",
+    origin: str | None = None,
 ) -> None:
     """Write down what ``actor`` does: ``action`` is a noun and a participle («incident.acknowledged»), ``subject`` the
-    id of what it is done to, ``origin`` from where (client address and workstation; "" = the system itself), ``detail``
-    what has changed, before and after. The caller's transaction is the one that does it.
+    id of what it is done to, ``detail`` what has changed, before and after. ``origin``: from where (client address,
+    workstation); "" = the system itself, None = from where the request comes that is being worked on. The caller's
+    transaction is the one that does it.
     """
     await conn.execute(
         "INSERT INTO audit_entry (at, actor, origin, action, subject, detail) VALUES (%s, %s, %s, %s, %s, %s)",
-        (at, actor, origin, action, subject, Jsonb(detail or {})),
+        (at, actor, asked_from.get() if origin is None else origin, action, subject, Jsonb(detail or {})),
     )
 
 

@@ -164,8 +164,8 @@ WHERE n.action IS NOT NULL AND n.parent_id <> '' AND d.site_no = n.site_no AND d
 
 _AUDIT_DEVICES: LiteralString = """
 WITH entry AS (
-    INSERT INTO audit_entry (at, actor, action, subject, detail)
-    SELECT %(at)s, %(actor)s,
+    INSERT INTO audit_entry (at, actor, origin, action, subject, detail)
+    SELECT %(at)s, %(actor)s, %(origin)s,
            CASE WHEN n.action = 'device.changed' THEN n.action
                 WHEN %(added)s <> 'device.added' THEN %(added)s ELSE n.action END,
            n.site_id || '/' || n.device_id, difference.detail

@@ -457,11 +457,18 @@ async def replace_district_shift(
     starts_at: datetime,
     ends_at: datetime,
 ) -> None:
-    """Put one leader on duty for the whole district from now on, in place of those who were (the demo's roster)."""
+    """Put one leader on duty for the whole district, in place of those who were (the demo's roster). Who was on duty
+    before stays on duty since then.
+    """
+    cursor = await conn.execute(
+        "SELECT min(starts_at) FROM duty_shift WHERE site_no IS NULL AND leader = %s", (leader,)
+    )
+    row = await cursor.fetchone()
     await end_district_shift(conn)
     await conn.execute(
-        "INSERT INTO duty_shift (leader, contacts, language, starts_at, ends_at) VALUES (%s, %s, %s, %s, %s)",
-        (leader, list(contacts), language, starts_at, ends_at),
+        "INSERT INTO duty_shift (leader, contacts, language, starts_at, ends_at)"
+        " VALUES (%s, %s, %s, least(%s, %s::timestamptz), %s)",
+        (leader, list(contacts), language, starts_at, row[0] if row else None, ends_at),
     )
 
 

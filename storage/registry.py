@@ -12,6 +12,7 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 
 from domain.errors import EntryRefused, RegistryError
+from storage.audit_trail import asked_from
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
 
@@ -49,7 +50,7 @@ async def stage(conn: Connection, create: LiteralString, copy: LiteralString, ro
 
 
 async def audited(conn: Connection, query: LiteralString, actor: str, at: datetime, added: str = "") -> Changes:
-    cursor = await conn.execute(query, {"actor": actor, "at": at, "added": added})
+    cursor = await conn.execute(query, {"actor": actor, "at": at, "added": added, "origin": asked_from.get()})
     row = await cursor.fetchone()
     assert row is not None  # an aggregate always answers with one row
     changes = Changes(*row)

@@ -90,8 +90,9 @@ async def upsert_sites(conn: Connection, sites: Iterable[Site], *, actor: str, a
         changes = await audited(
             conn,
             """WITH entry AS (
-                   INSERT INTO audit_entry (at, actor, action, subject, detail)
-                   SELECT %(at)s, %(actor)s, CASE WHEN before IS NULL THEN 'site.added' ELSE 'site.changed' END,
+                   INSERT INTO audit_entry (at, actor, origin, action, subject, detail)
+                   SELECT %(at)s, %(actor)s, %(origin)s,
+                          CASE WHEN before IS NULL THEN 'site.added' ELSE 'site.changed' END,
                           site_id, difference.detail
                    FROM site_plan, LATERAL (
                        SELECT jsonb_object_agg(key, jsonb_build_array(before -> key, value)) AS detail

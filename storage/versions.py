@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 
 from domain.access import Sites
 from domain.errors import EditConflict, UnknownEntry, UnknownSite
-from storage.audit_trail import append
+from storage.audit_trail import append, asked_from
 from storage.instants import utc
 from storage.notices import NoticeChannel, notify
 from storage.pool import Connection
@@ -247,8 +247,9 @@ async def _tell(conn: Connection, table: VersionedTable[Fact], *, actor: str, at
     cursor = await conn.execute(
         sql.SQL(
             """WITH entry AS (
-                   INSERT INTO audit_entry (at, actor, action, subject, detail)
-                   SELECT %(at)s, %(actor)s, %(noun)s || CASE WHEN before IS NULL THEN '.added' ELSE '.changed' END,
+                   INSERT INTO audit_entry (at, actor, origin, action, subject, detail)
+                   SELECT %(at)s, %(actor)s, %(origin)s,
+                          %(noun)s || CASE WHEN before IS NULL THEN '.added' ELSE '.changed' END,
                           concat_ws('/', {key}), difference.detail
                    FROM planned, LATERAL (
                        SELECT jsonb_object_agg(key, CASE WHEN key = ANY(%(secrets)s) THEN '"***"'::jsonb
@@ -263,7 +264,13 @@ async def _tell(conn: Connection, table: VersionedTable[Fact], *, actor: str, at
                       (SELECT count(*) FROM planned) - count(*)
                FROM entry"""
         ).format(**_table_names(table)),
-        {"actor": actor, "at": at, "noun": table.name, "secrets": list(table.secrets)},
+        {
+            "actor": actor,
+            "at": at,
+            "noun": table.name,
+            "secrets": list(table.secrets),
+            "origin": asked_from.get(),
+        },
     )
     row = await cursor.fetchone()
     assert row is not None  # an aggregate always answers with one row

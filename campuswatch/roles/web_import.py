@@ -59,6 +59,7 @@ class WebImporter:
                     profiles=None if self._profiles is None else str(self._profiles),
                     zone=self._zone,
                     actor=by.actor,
+                    origin=by.origin,
                     at=self._clock.now(),
                     dry_run=dry_run,
                 )

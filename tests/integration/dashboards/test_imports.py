@@ -65,7 +65,8 @@ async def test_a_file_is_tried_first_and_then_imported(client: httpx.AsyncClient
     done = await _import(client, SITES.encode("gb18030"), dry_run=False)
     assert (done.applied, [(one.zh, one.added) for one in done.sheets]) == (True, [("学校", 2)])
     assert district.execute("SELECT count(*) FROM site") == [(2,)]
-    assert len((await client.get("/audit?actor=张伟")).json()["items"]) == 2
+    audited = (await client.get("/audit?actor=张伟")).json()["items"]
+    assert [one["origin"] for one in audited] == ["127.0.0.1", "127.0.0.1"]
     again = await _import(client, SITES.encode(), dry_run=False)
     assert [(one.added, one.changed, one.unchanged) for one in again.sheets] == [(0, 0, 2)]
 

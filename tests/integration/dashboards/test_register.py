@@ -78,6 +78,9 @@ async def test_a_guard_is_registered_changed_under_its_version_and_known_as_of_t
     gone = await client.delete("/guards/G1", params={"actor": "李敏", "version": second["version"]})
     assert gone.json() == {"removed": "G1"}
     assert (await client.get("/guards/G1")).status_code == 404
+    said = (await client.get("/audit", params={"subject": "G1"})).json()["items"]
+    assert {one["action"] for one in said} > {"guard.added", "guard.changed", "guard.removed"}
+    assert {one["origin"].split()[0] for one in said} == {"127.0.0.1"}, "each says from where"
 
 
 async def test_lists_come_in_pages(client: httpx.AsyncClient) -> None:
