@@ -16,12 +16,12 @@ from alerting.escalation import anew
 from alerting.notice_link import read_token
 from domain.delivery import Delivery, DeliveryChannel
 from domain.errors import IllegalTransition, LinkRefused, ResponsePlanError
-from domain.incident import OPEN_STATES, Incident, IncidentAction
+from domain.incident import OPEN_STATES, Incident, IncidentAction, IncidentState, next_state
 from domain.response import Answer, Called, CheckItem, Grade
 from storage.audit_trail import append
 from storage.deliveries import delivery_by_id
 from storage.duty import verify_contact
-from storage.incidents import add_entry, lock_incident
+from storage.incidents import add_entry, lock_incident, move_incident
 from storage.pool import Connection
 from storage.responses import (
     ResponseState,
@@ -52,7 +52,7 @@ class Answers:
     async def decline(
         self, conn: Connection, incident_id: UUID, *, actor: str, note: str, now: datetime, origin: str = ""
     ) -> None:
-        """Somebody who was told cannot: the next step comes at once.
+        """Somebody who was told cannot: the next step comes at once. Where he had taken it, it is as if nobody had.
 
         :raises UnknownIncident: :raises IllegalTransition: it is over.
         """
@@ -71,8 +71,15 @@ class Answers:
                 detail={"number": incident.number} | ({"note": note} if note else {}),
             )
             response = await lock_response(conn, incident_id)
-            if response is not None and response.state is ResponseState.RUNNING:
+            if response is None:
+                return
+            if response.state is ResponseState.RUNNING:
                 await write_response(conn, replace(response, next_at=now))
+            elif response.state is ResponseState.TAKEN and response.taken_by == actor and _is_taken(incident):
+                after = next_state(incident.state, IncidentAction.EXPIRE, life_safety=incident.life_safety)
+                await move_incident(conn, incident_id, IncidentAction.EXPIRE, after, at=now, actor=actor)
+                freed = replace(response, state=ResponseState.RUNNING, next_at=now, taken_by=None, taken_at=None)
+                await write_response(conn, freed)
 
     async def regrade(
         self,
@@ -224,6 +231,10 @@ def _incident_of(delivery: Delivery) -> UUID:
     if delivery.incident_id is None:
         raise LinkRefused("链接无效 / this link is not valid")
     return delivery.incident_id
+
+
+def _is_taken(incident: Incident) -> bool:
+    return incident.state is IncidentState.ACKNOWLEDGED
 
 
 def _must_be_open(incident: Incident) -> None:

@@ -189,6 +189,25 @@ async def test_i_cant_calls_the_next_at_once(conn: Connection, desk: Desk, answe
     assert [i["state"] for i in await incidents(conn)] == ["raised"]
 
 
+async def test_who_took_it_and_then_cannot_gives_it_back(conn: Connection, desk: Desk, answers: Answers) -> None:
+    await _person(conn, "王主任")
+    await _person(conn, "值班员", DutyRole.OFFICER)
+    incident_id = await _raise(conn, desk)
+    await escalate(conn, desk)
+    await answers.take(conn, incident_id, actor="王主任", note="", now=_later(seconds=5))
+    await escalate(conn, desk, at=_later(seconds=6))
+    await answers.decline(conn, incident_id, actor="值班员", note="", now=_later(seconds=7))
+    await escalate(conn, desk, at=_later(seconds=7))
+    assert [i["state"] for i in await incidents(conn)] == ["acknowledged"], "another one's word changes nothing"
+    await answers.decline(conn, incident_id, actor="王主任", note="车坏了", now=_later(seconds=8))
+    await escalate(conn, desk, at=_later(seconds=8))
+    assert "值班员" in await _told(conn)
+    (row,) = await incidents(conn)
+    assert (row["state"], row["acknowledged_by"]) == ("raised", None)
+    await answers.take(conn, incident_id, actor="值班员", note="", now=_later(seconds=20))
+    assert [i["acknowledged_by"] for i in await incidents(conn)] == ["值班员"]
+
+
 @pytest.mark.parametrize("gap", ["nobody on duty", "no contact", "contact failed its test"])
 async def test_a_step_that_reaches_nobody_is_not_waited_for(conn: Connection, desk: Desk, gap: str) -> None:
     if gap != "nobody on duty":
