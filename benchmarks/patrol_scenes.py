@@ -5,9 +5,9 @@ things, each at least 400 pixels wide, chosen by eye as what a camera might see 
 them. A place that is shown by two pictures is here once.
 
 The split is by scene. ``TRAINING`` holds every scene whose results somebody has looked at: constants are chosen on it
-and on nothing else. ``JUDGING`` judges. ``RESERVE`` has never been measured: it judges when what ``JUDGING`` showed was
-used to change something, and ``JUDGING`` then goes to the training scenes (docs/patrol.md tells how often that was).
-Which of the newest scenes are in which of the two was decided by lot: the order of the SHA-256 of their names.
+and on nothing else. ``JUDGING`` judges, and its scenes go to the training once what they showed was used to change
+something (docs/patrol.md tells how often that was). Which of the newest judged first was decided by lot: the order of
+the SHA-256 of their names.
 """
 
 from __future__ import annotations
@@ -58,14 +58,20 @@ TRAINING = (
     "examples/data/squirrel_cls.jpg",
     "opencv4/html/detect_test2.jpg",
     "opencv4/html/retina_TreeHdr_retina.jpg",
-)
-JUDGING = (
+    # Judged until the third run, and were looked at.
     "python3-skimage/camera.png",
     "cimg-doc/postcard74.jpg",
     "lomiri-wallpapers-16.04/Bridge_by_Sander_Klootwijk.jpg",
     "opencv4/html/choriginal.jpg",
     "cimg-doc/postcard54.jpg",
     "cimg-doc/postcard69.jpg",
+    "cimg-doc/postcard78.jpg",
+    "cimg-doc/postcard3.jpg",
+    "opencv4/html/singlemarkersoriginal.jpg",
+    "palapeli-data/cincinnati-bridge.jpg",
+    "palapeli-data/castle-maintenon.jpg",
+)
+JUDGING = (
     "lomiri-wallpapers-16.04/Wine_by_Jakkub_Mede.jpg",
     "cimg-doc/postcard24.jpg",
     "cimg-doc/postcard39.jpg",
@@ -79,13 +85,6 @@ JUDGING = (
     "python3-skimage/rocket.jpg",
     "opencv4/html/pexels_double_decker_bus.jpg",
     "cimg-doc/postcard35.jpg",
-    "cimg-doc/postcard78.jpg",
-    "cimg-doc/postcard3.jpg",
-    "opencv4/html/singlemarkersoriginal.jpg",
-    "palapeli-data/cincinnati-bridge.jpg",
-    "palapeli-data/castle-maintenon.jpg",
-)
-RESERVE = (
     "cimg-doc/postcard2.jpg",
     "python3-sklearn/flower.jpg",
     "lomiri-wallpapers-16.04/life_by_Aitzol_Berasategi.jpg",
@@ -108,16 +107,15 @@ class Half(StrEnum):
 
     TRAINING = "training"
     JUDGING = "judging"
-    RESERVE = "reserve"
 
     @property
     def names(self) -> tuple[str, ...]:
-        return {Half.TRAINING: TRAINING, Half.JUDGING: JUDGING, Half.RESERVE: RESERVE}[self]
+        return {Half.TRAINING: TRAINING, Half.JUDGING: JUDGING}[self]
 
     @property
     def first(self) -> int:
-        """The number of the first scene's camera."""
-        return {Half.TRAINING: 0, Half.JUDGING: 100, Half.RESERVE: 200}[self]
+        """The number of the first scene's camera. Those of the run before began at 100."""
+        return {Half.TRAINING: 0, Half.JUDGING: 300}[self]
 
 
 def scenery(name: str, size: tuple[int, int], folder: Path = FOOTAGE) -> Scenery:

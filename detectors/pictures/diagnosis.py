@@ -26,7 +26,7 @@ from detectors.pictures.limits import SETTLED, Limit, learnt, limit, taught
 from detectors.pictures.look import Look, vivid
 from detectors.pictures.memory import Light, Memory, Suspicion
 from detectors.pictures.scores import Scores, against, alone
-from detectors.pictures.view import Comparison, View, compared, likeness, seen
+from detectors.pictures.view import COLOURED, GREY, Comparison, View, compared, likeness, seen
 from domain.finding import FindingKind
 
 #: Good pictures of a light before anything is compared with its view.
@@ -119,9 +119,12 @@ def light_of(memory: Memory, shown: Look) -> Light:
     be dark by day as well: once both lights are known, the one whose view is plainly more like the picture is right.
     """
     day, night = (_vivid(memory.views[light]) if light in memory.views else None for light in (Light.DAY, Light.NIGHT))
-    if day is not None and day > 0.05:
+    if day is not None and day > COLOURED:
+        if shown.vivid < GREY:
+            # Infrared, whatever dusk has left in the view of the night.
+            return Light.NIGHT
         grey = night if night is not None else 0.0
-        if grey < 0.3 * day and (night is not None or shown.vivid < 0.01):
+        if grey < 0.3 * day and night is not None:
             return Light.NIGHT if shown.vivid < (grey + day) / 2 else Light.DAY
     if all(light in memory.views and memory.views[light].pictures >= LEARNING for light in Light):
         by_day, by_night = (likeness(memory.views[light], shown) for light in (Light.DAY, Light.NIGHT))
@@ -164,7 +167,7 @@ def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, .
         view = memory.views.get(candidate)
         if view is None or view.pictures < LEARNING:
             continue
-        comparison = compared(view, shown)
+        comparison = compared(view, shown, memory.grain)
         limits, settled = _limits(memory, candidate)
         verdicts = _verdicts(by_itself | against(comparison), limits, settled)
         if not any(verdict.suspect for verdict in verdicts):
@@ -243,15 +246,16 @@ def _followed(
     for verdict in verdicts:
         known = held.get(verdict.fault)
         if verdict.suspect:
-            pictures = min(known.pictures + 1, DWELL) if known else 1
-            since = known.since if known else at
+            before = known or _of_its_like(suspicions, verdict.fault)
+            pictures = min(before.pictures + 1, DWELL) if before else 1
+            since = before.since if before else at
             raised = known.raised if known else False
             if not raised and pictures >= DWELL:
                 conclude(FindingKind.RAISED, verdict, since)
                 raised = True
             held[verdict.fault] = Suspicion(since, pictures, 0, raised)
-        elif verdict.over and verdict.fault in _ALIKE and not (known and known.raised):
-            # Hidden behind its like, and there all the same: it is nearer to being raised, once it is seen.
+        elif verdict.over and verdict.fault in _BEHIND and not (known and known.raised):
+            # Hidden, and there all the same: it is nearer to being raised, once it is seen.
             pictures = min(known.pictures + 1, DWELL) if known else 1
             held[verdict.fault] = Suspicion(known.since if known else at, pictures, 0, False)
         elif known and not verdict.hidden and verdict.score is not None:
@@ -267,7 +271,19 @@ def _followed(
 
 #: Single bad pixels and grain: much of the one looks like the other, and which is said first is chance.
 _ALIKE = frozenset({PictureFault.SNOW, PictureFault.NOISE})
+
+#: What a graver one hides and does not make: its pictures count as soon as it is seen.
+_BEHIND = _ALIKE | {PictureFault.COLOUR_CAST}
 _PLACED = frozenset({PictureFault.COVERED, PictureFault.MOVED})
+
+
+def _of_its_like(suspicions: Mapping[PictureFault, Suspicion], fault: PictureFault) -> Suspicion | None:
+    """What the pictures before showed, called by the other name."""
+    if fault not in _ALIKE:
+        return None
+    return next(
+        (suspicions[like] for like in _ALIKE - {fault} if like in suspicions and not suspicions[like].raised), None
+    )
 
 
 def _akin(memory: Memory, shown: Look, light: Light) -> bool:
@@ -285,5 +301,5 @@ def _taught_by(memory: Memory, shown: Look, light: Light, judged_by: Light, verd
     # A first night is seen beside the day's view, and says nothing about days.
     for verdict in verdicts if light is judged_by else ():
         if verdict.score is not None:
-            limits[verdict.fault] = learnt(limits.get(verdict.fault), verdict.score)
+            limits[verdict.fault] = learnt(verdict.fault, limits.get(verdict.fault), verdict.score)
     return msgspec.structs.replace(memory, views={**memory.views, light: view}, limits={**memory.limits, light: limits})

@@ -28,6 +28,9 @@ class Range:
     most: float
     margin: float
     factor: float = 1.0
+    #: How far one good picture draws the highest score up to its own: where a fault that has just begun may look like a
+    #: good picture, a part of the way.
+    pace: float = 1.0
 
 
 RANGES: dict[PictureFault, Range] = {
@@ -40,17 +43,17 @@ RANGES: dict[PictureFault, Range] = {
     # Share of the pixels that stand alone.
     PictureFault.SNOW: Range(start=0.005, most=0.05, margin=0.003, factor=1.3),
     # Grey levels of grain more than usual.
-    PictureFault.NOISE: Range(start=3.2, most=16.0, margin=1.5, factor=1.2),
+    PictureFault.NOISE: Range(start=3.2, most=16.0, margin=1.5, factor=1.2, pace=0.5),
     # Grey levels of a pattern across the whole picture.
     PictureFault.STRIPES: Range(start=2.8, most=9.0, margin=1.0, factor=1.3),
     # Share of the detail that is hidden behind one smooth thing, and its share of the picture.
-    PictureFault.COVERED: Range(start=0.10, most=0.5, margin=0.025, factor=1.1),
+    PictureFault.COVERED: Range(start=0.10, most=0.5, margin=0.025, factor=1.1, pace=0.25),
     # Octaves of fine detail lost.
     PictureFault.BLURRED: Range(start=0.42, most=2.0, margin=0.15, factor=1.1),
     # 1 = the outline agrees nowhere; or the shift, of which 4% of the width counts as 1.
     PictureFault.MOVED: Range(start=0.42, most=0.9, margin=0.08),
     # Logarithm of the channels' ratio: 0.25 is 28% too much of green.
-    PictureFault.COLOUR_CAST: Range(start=0.10, most=0.45, margin=0.035, factor=1.05),
+    PictureFault.COLOUR_CAST: Range(start=0.08, most=0.45, margin=0.035, factor=1.05, pace=0.5),
     # Share of the places in which not one pixel changed.
     PictureFault.FROZEN: Range(start=0.75, most=0.985, margin=0.15),
 }
@@ -75,11 +78,12 @@ def limit(fault: PictureFault, learnt: Limit | None, *, settled: bool = True) ->
     return max(min(max(span.start, own), span.most), learnt.taught)
 
 
-def learnt(old: Limit | None, score: float) -> Limit:
+def learnt(fault: PictureFault, old: Limit | None, score: float) -> Limit:
     """``old`` with the score of one more good picture."""
     if old is None:
         return Limit(highest=score)
-    return Limit(highest=max(score, old.highest * (1 - 1 / FADE)), taught=old.taught)
+    fading = old.highest * (1 - 1 / FADE)
+    return Limit(highest=fading + max(score - fading, 0.0) * RANGES[fault].pace, taught=old.taught)
 
 
 def taught(fault: PictureFault, old: Limit | None, score: float) -> Limit:

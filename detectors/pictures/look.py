@@ -73,11 +73,12 @@ def look(pixels: Pixels) -> Look:
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
     height, width = grey.shape
     histogram = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel() / grey.size
-    # What is small in the end is taken from the picture at half scale: a quarter of the work.
+    # What is small in the end is taken from the picture at half scale or less: a quarter of the work.
     half = _reduced(grey, (width // 2, height // 2))
     outline = _reduced(half, OUTLINE)
-    cells = _reduced(_reduced(pixels, (width // 2, height // 2)), CELLS).astype(np.float32)
+    cells = _reduced(_reduced(pixels, (width // 4, height // 4)), CELLS).astype(np.float32)
     fine = _fine(half)
+    bands = _bands(grey)
     colour = np.log((cells[:, :, (2, 0)] + 8) / (cells[:, :, 1:2] + 8))
     return Look(
         width=width,
@@ -88,9 +89,9 @@ def look(pixels: Pixels) -> Look:
         plain=_plain(outline),
         ruled=_ruled(outline),
         levels=float(np.sort(histogram.reshape(64, 4).sum(axis=1))[-8:].sum()),
-        noise=float(np.percentile(_fine(_bands(grey)), 15)) / NOISE_GAIN,
+        noise=float(np.percentile(_fine(bands), 15)) / NOISE_GAIN,
         floor=float(np.percentile(fine, 15)),
-        impulses=_impulses(grey),
+        impulses=_impulses(bands),
         vivid=vivid(colour),
         outline=outline,
         fine=fine,

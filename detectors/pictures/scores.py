@@ -6,12 +6,10 @@ import numpy as np
 
 from detectors.pictures.faults import PictureFault
 from detectors.pictures.look import SAMPLES, Look
-from detectors.pictures.view import SHIFTED, Comparison
+from detectors.pictures.view import FEWEST_PLACES, SHIFTED, Comparison
 
 #: A shift of this share of the width scores 1.
 WHOLE_SHIFT = 0.04
-#: Of fewer living places than this, stillness proves nothing.
-FEWEST_PLACES = 24
 
 Scores = dict[PictureFault, float | None]
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look
+from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look, vivid
 
 #: How much the newest good picture counts in the running mean once the view is learnt: autumn takes weeks.
 NEWEST = 1 / 16
@@ -22,6 +22,10 @@ ENOUGH = 60
 #: The way that light itself changes colour, between the sky and a lamp: red against green, blue against green. Along it
 #: a change counts so much.
 DAYLIGHT, ALONG = (0.55, -0.835), 0.25
+#: How far from grey a picture in infrared is at most, and one in colours at least.
+GREY, COLOURED = 0.01, 0.05
+#: Of fewer living places than this, nothing is told of grain.
+FEWEST_PLACES = 24
 #: A shift of so much of the width is no wind.
 SHIFTED = 0.02
 
@@ -58,7 +62,7 @@ class Comparison:
     softness: float | None
     covered: float | None
     region: tuple[float, float, float, float] | None
-    cast: float
+    cast: float | None
     stripes: float | None
     noise: float
     impulses: float
@@ -103,13 +107,14 @@ def outline(view: View) -> Floats:
     return np.frombuffer(view.outline, np.uint8).reshape(OUTLINE[::-1]).astype(np.float32)
 
 
-def compared(view: View, new: Look) -> Comparison:
+def compared(view: View, new: Look, previous: bytes = b"") -> Comparison:
+    """``previous``: the grain of the picture before, where there is one."""
     known, shown = outline(view), new.outline.astype(np.float32)
     agreement, weight = _agreement(known, shown)
     match = _mean(agreement, weight)
     fine, coarse = _floats(view.fine, CELLS), _floats(view.coarse, CELLS)
     fine_known, fine_shown = _above(fine, view.floor), _above(new.fine, new.floor)
-    shift = _shift(known, shown, match)
+    shift = _shift(known, shown, agreement, weight)
     bare = new.fine < 1.3 * new.floor
     # Grain alone is about the same everywhere; a scene is not.
     empty = _evenly(new.fine, new.floor) < 2.0 and _evenly(fine, view.floor) > 2.5
@@ -122,13 +127,32 @@ def compared(view: View, new: Look) -> Comparison:
         match=match,
         shift=shift,
         softness=_softness(fine_known, coarse, fine_shown, new.coarse),
-        covered=covered if shift < SHIFTED else None,
+        # Of a whole cover no shift is to be believed.
+        covered=covered if shift < SHIFTED or covered == 1.0 else None,
         region=region or _strange(agreement, weight),
-        cast=_cast(_colour(view), new.colour, shown),
+        cast=_cast(view, new),
         stripes=max(stripes - grain, 0.0) if same or stripes > 20 else None,
-        noise=float(np.sqrt(max(new.noise**2 - view.noise**2, 0.0))),
+        noise=float(np.sqrt(max(max(new.noise, _grain(new, previous)) ** 2 - view.noise**2, 0.0))),
         impulses=max(new.impulses - view.impulses, 0.0),
     )
+
+
+def _grain(new: Look, previous: bytes) -> float:
+    """Grain where no cell is flat, or where the flat ones are white: what of small places the picture before does not
+    explain. People, wind and the sun's way are in it as well, so what an eighth of the places stays below counts.
+    """
+    if len(previous) != new.grain.size:
+        return 0.0
+    before = np.frombuffer(previous, np.uint8).reshape(new.grain.shape).astype(np.float32)
+    level = new.grain.mean(axis=1)
+    living = (level > 12) & (level < 228)
+    if int(living.sum()) < FEWEST_PLACES:
+        return 0.0
+    now, then = new.grain[living].astype(np.float32), before[living]
+    now, then = now - now.mean(axis=1, keepdims=True), then - then.mean(axis=1, keepdims=True)
+    alike = np.maximum((now * then).sum(axis=1), 0.0)
+    left = (now * now).sum(axis=1) - alike**2 / np.maximum((then * then).sum(axis=1), 1.0)
+    return float(np.sqrt(max(float(np.percentile(left, 12)), 0.0) / (now.shape[1] - 2)))
 
 
 def agreement(view: View, new: Look) -> Floats:
@@ -164,18 +188,19 @@ def _mean(values: Floats, weight: Floats) -> float:
 _WINDOW = np.asarray(cv2.createHanningWindow(OUTLINE, cv2.CV_32F), np.float32)
 
 
-def _shift(known: Floats, shown: Floats, match: float) -> float:
+def _shift(known: Floats, shown: Floats, there: Floats, known_weight: Floats) -> float:
     """How far the picture has moved, in shares of its width; 0 where no shift makes the outlines fit much better."""
-    (right, down), _ = cv2.phaseCorrelate(_edges(known), _edges(shown), _WINDOW)
+    (right, down), peak = cv2.phaseCorrelate(_edges(known), _edges(shown), _WINDOW)
     if abs(right) > OUTLINE[0] / 3 or abs(down) > OUTLINE[1] / 3:
         return 0.0
     way = np.array([[1, 0, right], [0, 1, down]], np.float32)
     moved = np.asarray(cv2.warpAffine(known, way, OUTLINE, borderMode=cv2.BORDER_REPLICATE), np.float32)
     inside = cv2.warpAffine(np.ones_like(known), way, OUTLINE) > 0.99
     agreement, weight = _agreement(moved, shown)
-    gain = _mean(agreement, weight * inside) - match
+    stays = min(_mean(there, known_weight), _mean(there, known_weight * inside))
+    gain = _mean(agreement, weight * inside) - stays
     # Diagonals of a wide picture count as people see them: a pixel of the outline is as high as it is wide at 16:9.
-    return float(np.hypot(right, down)) / OUTLINE[0] if gain > 0.08 else 0.0
+    return float(np.hypot(right, down)) / OUTLINE[0] if gain > (0.04 if peak > 0.12 else 0.08) else 0.0
 
 
 def _edges(values: Floats) -> Floats:
@@ -238,13 +263,18 @@ def _covered(
     if int(told.sum()) < 24:
         return None, None
     lost = told & ((shown < 0.35 * typical * known) | bare)
-    if (empty or float(lost[told].mean()) > 0.8) and float(cells[told].mean()) < 0.35:
-        return 1.0, (0.0, 0.0, 1.0, 1.0)
-    sharp = typical > 0.5
-    if int((lost & (cells >= 0.45)).sum()) > (0.65 if sharp else 0.5) * int(lost.sum()):
-        return 0.0, None
     # Detail in other places than before.
     novel = (shown > 0.5 * float(np.median(known[told]))) & (cells < 0.3) & ~bare
+    few = int(novel.sum()) <= 0.1 * int(told.sum())
+    if not empty and not few and float(cells[told].mean()) < 0.2:
+        # Another scene, and no cover.
+        return None, None
+    if (empty or (few and float(lost[told].mean()) > 0.8)) and float(cells[told].mean()) < 0.35:
+        return 1.0, (0.0, 0.0, 1.0, 1.0)
+    sharp = typical > 0.5
+    # Where most of the picture is as sharp as ever, the lens is in focus.
+    if typical < 0.75 and int((lost & (cells >= 0.45)).sum()) > (0.65 if sharp else 0.5) * int(lost.sum()):
+        return 0.0, None
     other = (cells < 0.45) & (lost | ~told | (shown < 0.5 * known))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(other.astype(np.uint8), connectivity=8)
     best, where = 0.0, 0
@@ -260,8 +290,10 @@ def _covered(
         # The rest is not what it was either: the camera looks elsewhere.
         return None, None
     if sharp:
-        plain = ~told & (shown < 0.5) & (cells < 0.6) & _recoloured(view, new)
-        best += _patch((lost & (cells < 0.45)) | plain)
+        plain = ~told & ((shown < 0.5) | bare) & (cells < 0.7) & _recoloured(view, new)
+        patch = _patch((lost & (cells < 0.45)) | plain)
+        # What snowfall takes of the detail is frayed, and no patch.
+        best = min(best, patch + 0.08) + patch
     x, y, wide, high, _ = (int(value) for value in stats[where])
     return best, (x / CELLS[0], y / CELLS[1], (x + wide) / CELLS[0], (y + high) / CELLS[1])
 
@@ -270,13 +302,13 @@ def _recoloured(view: View, new: Look) -> NDArray[np.bool_]:
     """Where brightness or colour changed otherwise than in most of the picture: what was plain may be covered, too."""
     colour = new.colour - _colour(view)
     colour = np.hypot(*np.moveaxis(colour - np.median(colour, axis=(0, 1)), 2, 0))
-    levels = (
-        cv2.resize(of, CELLS, interpolation=cv2.INTER_AREA) + 8
-        for of in (outline(view), new.outline.astype(np.float32))
-    )
-    known, shown = levels
-    light = np.log(shown / known)
-    return np.asarray((colour > 0.12) | (np.abs(light - np.median(light)) > 0.35))
+    light = np.log((_light(new.outline.astype(np.float32)) + 8) / (_light(outline(view)) + 8))
+    # A shadow leaves the colour as it was.
+    return np.asarray((colour > 0.12) | ((colour > 0.05) & (np.abs(light - np.median(light)) > 0.35)))
+
+
+def _light(outline: Floats) -> Floats:
+    return np.asarray(cv2.resize(outline, CELLS, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _patch(cells: NDArray[np.bool_]) -> float:
@@ -297,19 +329,33 @@ def _strange(agreement: Floats, weight: Floats) -> tuple[float, float, float, fl
     return x / OUTLINE[0], y / OUTLINE[1], (x + wide) / OUTLINE[0], (y + high) / OUTLINE[1]
 
 
-def _cast(known: Floats, shown: Floats, outline: Floats) -> float:
+def _cast(view: View, new: Look) -> float | None:
     """The change of colour that most places share.
 
     Between the noon sky and a lamp, light goes from blue to red and leaves green alone, so that way counts less than
     across it. A failing channel goes across.
     """
-    light = cv2.resize(outline, CELLS, interpolation=cv2.INTER_AREA)
+    known = _colour(view)
+    if new.vivid < GREY and vivid(known) > COLOURED:
+        # A first night in infrared beside the view of the day.
+        return None
+    known_light, light = _light(outline(view)), _light(new.outline.astype(np.float32))
     told = (light > 20) & (light < 242)
     if int(told.sum()) < 40:
         return 0.0
-    red, blue = np.median((shown - known)[told], axis=0)
+    # A channel that is at its end says less than it should.
+    whole = told & (_brightest(known_light, known) < 240) & (_brightest(light, new.colour) < 240)
+    if int(whole.sum()) >= 80:
+        told = whole
+    red, blue = np.median((new.colour - known)[told], axis=0)
     along, across = red * DAYLIGHT[0] + blue * DAYLIGHT[1], blue * DAYLIGHT[0] - red * DAYLIGHT[1]
     return float(np.hypot(along * ALONG, across))
+
+
+def _brightest(light: Floats, colour: Floats) -> Floats:
+    """The level of each cell's brightest channel."""
+    red, blue = np.exp(colour[:, :, 0]), np.exp(colour[:, :, 1])
+    return np.asarray((light + 8) / (0.299 * red + 0.587 + 0.114 * blue) * np.maximum(np.maximum(red, blue), 1) - 8)
 
 
 def _added(known: Floats, shown: Floats) -> float:

@@ -20,13 +20,13 @@ def test_an_unsettled_camera_is_given_all_the_room_there_is() -> None:
 
 
 def test_a_limit_lies_above_the_highest_good_score_and_comes_down_slowly() -> None:
-    known = learnt(learnt(None, 0.1), 0.30)
+    known = learnt(PictureFault.MOVED, learnt(PictureFault.MOVED, None, 0.1), 0.30)
     assert limit(PictureFault.MOVED, known) == pytest.approx(RANGES[PictureFault.MOVED].start)
-    known = learnt(known, 0.5)
+    known = learnt(PictureFault.MOVED, known, 0.5)
     high = limit(PictureFault.MOVED, known)
     assert high > 0.5
     for _ in range(100):
-        known = learnt(known, 0.1)
+        known = learnt(PictureFault.MOVED, known, 0.1)
     assert RANGES[PictureFault.MOVED].start < limit(PictureFault.MOVED, known) < high
 
 
@@ -34,5 +34,11 @@ def test_what_a_person_says_goes_beyond_what_is_learnt() -> None:
     span = RANGES[PictureFault.BLURRED]
     known = taught(PictureFault.BLURRED, Limit(highest=0.1), 3.0)
     assert limit(PictureFault.BLURRED, known) > 3.0 > span.most
-    assert limit(PictureFault.BLURRED, learnt(known, 0.1)) > 3.0
+    assert limit(PictureFault.BLURRED, learnt(PictureFault.BLURRED, known, 0.1)) > 3.0
     assert limit(PictureFault.BLURRED, known, settled=False) > 3.0
+
+
+def test_a_fault_that_begins_just_below_the_limit_is_not_learnt_at_once() -> None:
+    for fault in (PictureFault.NOISE, PictureFault.COVERED, PictureFault.COLOUR_CAST):
+        start = RANGES[fault].start
+        assert limit(fault, learnt(fault, Limit(highest=0.0), 0.95 * start)) < 1.5 * start

@@ -60,6 +60,8 @@ def test_light_changes_from_blue_to_red_and_a_failing_channel_does_not() -> None
     view = known(shown(place))
     lamp = compared(view, shown(place * np.array([0.8, 1.0, 1.14]))).cast
     green = compared(view, shown(place * np.array([1.0, 0.8, 1.0]))).cast
+    assert green is not None
+    assert lamp is not None
     assert green > 3 * lamp
 
 
@@ -82,3 +84,46 @@ def test_grain_that_is_hidden_behind_single_pixels_is_nearer_to_being_raised() -
     held, findings = _followed(held, verdicts(hidden=False), None, Light.DAY, AT + DWELL * timedelta(hours=1))
     assert [finding.fault for finding in findings] == [PictureFault.NOISE]
     assert findings[0].since == AT
+
+
+def test_grain_is_seen_where_all_that_is_flat_is_white() -> None:
+    place = textured(3)
+    place[: HIGH // 2] = 300
+    before, view = shown(place), known(shown(place))
+    grain = np.random.default_rng(5).normal(0, 18, (HIGH, WIDE, 1))
+    calm = compared(view, shown(1.1 * place), before.grain.tobytes()).noise
+    noisy = compared(view, shown(np.minimum(place, 255) + grain * (place < 250)), before.grain.tobytes()).noise
+    assert calm < 3
+    assert noisy > 8
+
+
+def test_a_first_night_in_infrared_has_no_cast_beside_the_day() -> None:
+    day = textured(4) * np.array([0.8, 1.0, 1.2])
+    night = textured(4, level=50.0, contrast=12.0)
+    view = known(shown(day))
+    assert compared(view, shown(night)).cast is None
+    # Dusk was learnt as night before the lamps of infrared came on.
+    dusk = msgspec.structs.replace(seen(None, shown(day * 0.4)), pictures=1)
+    memory = Memory(views={Light.DAY: view, Light.NIGHT: dusk})
+    assert light_of(memory, shown(textured(4, level=70.0, contrast=12.0))) is Light.NIGHT
+
+
+def test_snow_and_noise_by_turns_are_one_fault_and_what_is_hidden_counts_when_it_is_seen() -> None:
+    def said(*faults: tuple[PictureFault, bool]) -> tuple[Verdict, ...]:
+        return tuple(Verdict(fault=fault, score=1.0, limit=0.5, hidden=hidden) for fault, hidden in faults)
+
+    noise, snow, cast = PictureFault.NOISE, PictureFault.SNOW, PictureFault.COLOUR_CAST
+    rows = [said((noise, False)), said((noise, False)), said((snow, False), (noise, True))]
+    assert _raised(rows) == [snow]
+    rows = [said((cast, False)), said((cast, True)), said((cast, True)), said((cast, False))]
+    assert _raised(rows) == [cast]
+    assert _raised(rows[:3]) == []
+
+
+def _raised(rows: list[tuple[Verdict, ...]]) -> list[PictureFault]:
+    held: dict[PictureFault, Suspicion] = {}
+    raised = []
+    for hour, verdicts in enumerate(rows):
+        held, findings = _followed(held, verdicts, None, Light.DAY, AT + timedelta(hours=hour))
+        raised += [finding.fault for finding in findings]
+    return raised
