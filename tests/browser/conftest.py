@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -33,8 +34,9 @@ def provider(server_directory: Path) -> Iterator[RunningProvider]:
 
 @pytest.fixture(scope="package")
 def _demo(server_directory: Path, provider: RunningProvider) -> Iterator[RunningDemo]:
-    directory = server_directory / "demo-browser"
-    directory.mkdir(mode=0o755)
+    # A new one each time: between two of these files a process may have been given another package's.
+    directory = Path(tempfile.mkdtemp(prefix="demo-browser-", dir=server_directory))
+    directory.chmod(0o755)
     settings = {"CAMPUSWATCH_WEB__PROVIDER": provider.settings}
     with running_demo(directory, sites=8, settings=settings) as demo:
         yield demo
