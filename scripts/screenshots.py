@@ -128,7 +128,7 @@ class Story:
 
     def patrol(self) -> None:
         """A round is begun, and the first diagnosis in it confirmed: it is a hazard now."""
-        number = self._post("/patrol-rounds", kind="doubtful")["round_no"]
+        number = self._post("/patrol-rounds", kind="doubtful")["round"]["round_no"]
         self.names["round"] = str(number)
         found = [one for one in self._demo.get(f"/patrol-rounds/{number}")["items"] if one["fault"]]
         for item in found[:1]:
