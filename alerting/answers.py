@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from alerting.desk import Desk
-from alerting.escalation import anew
+from alerting.escalation import anew, used_up
 from alerting.notice_link import read_token
 from domain.delivery import Delivery, DeliveryChannel
 from domain.errors import IllegalTransition, LinkRefused, ResponsePlanError
@@ -24,6 +24,7 @@ from storage.duty import verify_contact
 from storage.incidents import add_entry, lock_incident, move_incident
 from storage.pool import Connection
 from storage.responses import (
+    Response,
     ResponseState,
     link_used,
     load_plan,
@@ -75,11 +76,23 @@ class Answers:
                 return
             if response.state is ResponseState.RUNNING:
                 await write_response(conn, replace(response, next_at=now))
-            elif response.state is ResponseState.TAKEN and response.taken_by == actor and _is_taken(incident):
-                after = next_state(incident.state, IncidentAction.EXPIRE, life_safety=incident.life_safety)
-                await move_incident(conn, incident_id, IncidentAction.EXPIRE, after, at=now, actor=actor)
-                freed = replace(response, state=ResponseState.RUNNING, next_at=now, taken_by=None, taken_at=None)
-                await write_response(conn, freed)
+            elif response.state is ResponseState.TAKEN and response.taken_by == actor:
+                await self._give_back(conn, incident, response, actor=actor, now=now)
+
+    @staticmethod
+    async def _give_back(
+        conn: Connection, incident: Incident, response: Response, *, actor: str, now: datetime
+    ) -> None:
+        """Whoever had taken it cannot: those who were not called yet come next, and where all were, it begins anew."""
+        if incident.state is not IncidentState.ACKNOWLEDGED:
+            return
+        after = next_state(incident.state, IncidentAction.EXPIRE, life_safety=incident.life_safety)
+        await move_incident(conn, incident.incident_id, IncidentAction.EXPIRE, after, at=now, actor=actor)
+        freed = replace(response, state=ResponseState.RUNNING, next_at=now, taken_by=None, taken_at=None)
+        if response.grade is not None:
+            plan = (await load_plan(conn, response.plan_version or 0)).plan.grades[response.grade]
+            freed = anew(response, now=now) if used_up(response, plan) else freed
+        await write_response(conn, freed)
 
     async def regrade(
         self,
@@ -231,10 +244,6 @@ def _incident_of(delivery: Delivery) -> UUID:
     if delivery.incident_id is None:
         raise LinkRefused("链接无效 / this link is not valid")
     return delivery.incident_id
-
-
-def _is_taken(incident: Incident) -> bool:
-    return incident.state is IncidentState.ACKNOWLEDGED
 
 
 def _must_be_open(incident: Incident) -> None:

@@ -208,6 +208,23 @@ async def test_who_took_it_and_then_cannot_gives_it_back(conn: Connection, desk:
     assert [i["acknowledged_by"] for i in await incidents(conn)] == ["值班员"]
 
 
+async def test_who_took_it_after_everybody_was_called_and_then_cannot_has_them_called_again(
+    conn: Connection, desk: Desk, answers: Answers
+) -> None:
+    await _person(conn, "王主任")
+    incident_id = await _raise(conn, desk)
+    await escalate(conn, desk)
+    for hour in range(1, 9):
+        await escalate(conn, desk, at=_later(hours=hour))
+    assert "nobody_answered" in await timeline(conn, incident_id)
+    before = len(await deliveries(conn))
+    await answers.take(conn, incident_id, actor="王主任", note="", now=_later(hours=9))
+    await escalate(conn, desk, at=_later(hours=9, seconds=1))
+    await answers.decline(conn, incident_id, actor="王主任", note="", now=_later(hours=9, seconds=2))
+    await escalate(conn, desk, at=_later(hours=9, seconds=2))
+    assert len(await deliveries(conn)) > before
+
+
 @pytest.mark.parametrize("gap", ["nobody on duty", "no contact", "contact failed its test"])
 async def test_a_step_that_reaches_nobody_is_not_waited_for(conn: Connection, desk: Desk, gap: str) -> None:
     if gap != "nobody on duty":

@@ -18,7 +18,7 @@ const FORMS = {
   dayClock: { ...DAY, ...CLOCK },
 } satisfies Record<string, Intl.DateTimeFormatOptions>
 
-/** By form and language: making one costs a hundred times what using it does, and a wall shows hundreds of times. */
+/** By form and language: making one costs far more than using it, and a wall shows hundreds of times. */
 const formatters = new Map<string, Intl.DateTimeFormat>()
 const numbers = new Map<string, Intl.NumberFormat>()
 
@@ -100,7 +100,7 @@ export function clockOffset(seconds: number): string {
   return seconds > 0 ? t('device.clock_fast', values) : t('device.clock_slow', values)
 }
 
-/** From here on nobody counts seconds, and a wall of them would be drawn anew each second. */
+/** From here on nobody counts seconds. */
 const SECONDS_UNTIL_MS = 600_000
 
 /** An age that goes on. */
