@@ -214,14 +214,14 @@ async def test_who_took_it_after_everybody_was_called_and_then_cannot_has_them_c
     await _person(conn, "王主任")
     incident_id = await _raise(conn, desk)
     await escalate(conn, desk)
-    for hour in range(1, 9):
-        await escalate(conn, desk, at=_later(hours=hour))
+    for number in range(1, 20):
+        await escalate(conn, desk, at=_later(minutes=11 * number))
     assert "nobody_answered" in await timeline(conn, incident_id)
     before = len(await deliveries(conn))
-    await answers.take(conn, incident_id, actor="王主任", note="", now=_later(hours=9))
-    await escalate(conn, desk, at=_later(hours=9, seconds=1))
-    await answers.decline(conn, incident_id, actor="王主任", note="", now=_later(hours=9, seconds=2))
-    await escalate(conn, desk, at=_later(hours=9, seconds=2))
+    await answers.take(conn, incident_id, actor="王主任", note="", now=_later(hours=4))
+    await escalate(conn, desk, at=_later(hours=4, seconds=1))
+    await answers.decline(conn, incident_id, actor="王主任", note="", now=_later(hours=4, seconds=2))
+    await escalate(conn, desk, at=_later(hours=4, seconds=2))
     assert len(await deliveries(conn)) > before
 
 
