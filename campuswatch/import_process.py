@@ -11,12 +11,12 @@ import asyncio
 import os
 import resource
 import sys
-from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from campuswatch.import_order import Order, Outcome, Sheet, Wrong
 from devices.profiles.loading import load_profiles
 from devices.records import Fault
 from devices.register.importer import RegisterReport, import_register
@@ -31,47 +31,6 @@ _MOST_ORDER = 65_536
 #: Twenty thousand devices take a tenth of it. A file that would take more is refused, before this machine, on which
 #: alarms may be handled, has no memory left.
 MOST_MEMORY_BYTES = 2 << 30
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    dsn: str
-    file: str
-    profiles: str | None
-    zone: str
-    actor: str
-    origin: str
-    at: datetime
-    dry_run: bool
-
-
-class Sheet(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sheet changes, or would."""
-
-    zh: str
-    en: str
-    added: int
-    changed: int
-    unchanged: int
-
-
-class Wrong(msgspec.Struct, frozen=True, kw_only=True):
-    """A cell at fault; ``line`` 0 = the file as a whole."""
-
-    sheet: str
-    line: int
-    column: str
-    zh: str
-    en: str
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """``faults`` says how many there are; ``wrong`` has the first of them. ``error``: nothing to do with the file."""
-
-    sheets: list[Sheet] = []
-    ignored: list[str] = []
-    faults: int = 0
-    wrong: list[Wrong] = []
-    error: str = ""
 
 
 async def imported(order: Order) -> Outcome:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from campuswatch.import_process import Order, Outcome, imported
+from campuswatch.import_order import Order, Outcome
 from dashboards.imports import Imported, ImportedSheet, WrongCell
 from dashboards.people import Who
 from domain.attachment import safe_name
@@ -99,5 +99,9 @@ class WebImporter:
 
 
 def _here(order: Order) -> Outcome:
-    """In a thread: even a small file is compared with every device that there is."""
+    """In a thread: even a small file is compared with every device that there is. What reads it is loaded when
+    the first one comes.
+    """
+    from campuswatch.import_process import imported
+
     return asyncio.run(imported(order))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,7 +14,6 @@ from dashboards.routes import API_PREFIX
 from dashboards.schemas import Text
 from dashboards.schemas.imports import ImportedReply
 from dashboards.services import Services, json_reply
-from devices.register.exporter import register_workbook
 
 #: Of a file over HTTP; `campuswatch registry import` takes larger ones.
 MOST_BYTES = 16 * 1024 * 1024
@@ -34,8 +34,13 @@ def import_routes(services: Services, importer: Importer) -> APIRouter:
     async def get_registry_template(
         language: Annotated[Literal["zh", "en"], Query(description="Of the headings.")] = "zh",
     ) -> Response:
+        from devices.register.exporter import register_workbook  # openpyxl, which the web role needs for nothing else
+
+        made = await asyncio.to_thread(
+            register_workbook, [], {}, zone=services.settings.zone, language=language, secrets=True
+        )
         return Response(
-            register_workbook([], {}, zone=services.settings.zone, language=language, secrets=True),
+            made,
             media_type=_XLSX,
             headers={"Content-Disposition": 'attachment; filename="registry.xlsx"'},
         )

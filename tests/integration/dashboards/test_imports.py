@@ -10,7 +10,7 @@ import httpx
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from campuswatch.import_process import Order, Outcome
+from campuswatch.import_order import Order, Outcome
 from campuswatch.roles import web_import
 from campuswatch.roles.web_import import WebImporter
 from dashboards.app import create_app
