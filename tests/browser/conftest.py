@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from tests.browser.desk import incidents
 from tests.browser.running_provider import RunningProvider, running_provider
 from tests.running_demo import RunningDemo, running_demo
 from tests.servers import MissingPart
@@ -43,11 +44,16 @@ def _demo(server_directory: Path, provider: RunningProvider) -> Iterator[Running
 
 
 @pytest.fixture
-def demo(_demo: RunningDemo) -> RunningDemo:
-    """A demo of eight sites, one for all tests of browsers; started anew where a test has ended it."""
+def demo(_demo: RunningDemo) -> Iterator[RunningDemo]:
+    """A demo of eight sites, one for all tests of browsers; started anew where a test has ended it. What a test raised
+    and left is taken after it: an alarm would lie over the pages of the next.
+    """
     if _demo.exit_code is not None:
         _demo.start()
-    return _demo
+    yield _demo
+    if _demo.exit_code is None:
+        for left in incidents(_demo, state="raised"):
+            _demo.client.post(f"/incidents/{left['incident_id']}/acknowledge", json={}).raise_for_status()
 
 
 @pytest.fixture(scope="session", autouse=True)

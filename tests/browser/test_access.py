@@ -105,7 +105,13 @@ async def test_an_alarm_is_taken_on_a_phone_and_axe_finds_nothing_there(browser:
     await asyncio.to_thread(demo.publish, "campus/v1/s005/s005-btn-01/alarm", '{"alarm":"panic"}')
     takeover = desk.page.get_by_test_id("takeover")
     await expect(takeover).to_be_visible(timeout=SOON_MS)
-    found = await violations(desk.page, "takeover")
+    found = await violations(desk.page, "takeover on a phone")
+    for theme in ("dark", "light"):
+        wall = await open_desk(browser, demo, theme=theme)
+        await wall.page.evaluate(AXE)
+        await expect(wall.page.get_by_test_id("takeover-receipts").get_by_role("listitem").first).to_be_visible()
+        found += await violations(wall.page, f"takeover on the wall, {theme}")
+        await wall.close()
     button = desk.page.get_by_test_id("takeover-ack")
     box = await button.bounding_box()
     assert box is not None

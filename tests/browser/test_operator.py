@@ -93,11 +93,12 @@ async def test_what_the_police_received_before_says_nothing_of_who_presses_again
         await route.fulfill(response=answer, json=told)
 
     await page.route(re.compile(r"/api/v1/incidents/[0-9a-f-]{36}$"), pressed_again)
-    await asyncio.to_thread(demo.publish, "campus/v1/s007/s007-btn-01/alarm", '{"alarm":"panic"}')
+    await asyncio.to_thread(demo.publish, "campus/v1/s006/s006-btn-01/alarm", '{"alarm":"panic"}')
     told = page.get_by_test_id("takeover-receipts").get_by_role("listitem")
     await expect(told.filter(has_text="✕")).to_have_attribute("data-state", "failed", timeout=SOON_MS)
     await page.get_by_test_id("takeover-ack").click(timeout=SOON_MS)
     await expect(page.get_by_test_id("takeover")).to_be_hidden(timeout=SOON_MS)
+    await desk.close()
 
 
 async def test_many_are_acknowledged_at_once_but_never_danger_to_life(browser: Browser, demo: RunningDemo) -> None:
