@@ -14,7 +14,7 @@ import type {
   StreamFrame,
   Totals,
 } from '../api/types'
-import { inQueue, isOpen, isUnacknowledged, takesOver } from '../words/incident'
+import { inQueue, isOpen, isUnacknowledged, siteName, takesOver } from '../words/incident'
 import { heardServerTime } from './now'
 import { checkSession } from './session'
 import { Stream } from './stream'
@@ -69,6 +69,9 @@ export const exercises = computed(() => {
   return marks
 })
 
+/** By id, for lists to choose from. */
+export const sitesById = computed(() => [...sites.values()].sort((a, b) => (a.site_id < b.site_id ? -1 : 1)))
+
 export interface Township {
   name: string
   sites: SiteTile[]
@@ -77,13 +80,19 @@ export interface Township {
 /** Townships in a fixed order, their sites by id: a tile never changes its place. */
 export const townships = computed(() => {
   const found = new Map<string, SiteTile[]>()
-  for (const site of [...sites.values()].sort((a, b) => (a.site_id < b.site_id ? -1 : 1))) {
+  for (const site of sitesById.value) {
     const members = found.get(site.township)
     if (members === undefined) found.set(site.township, [site])
     else members.push(site)
   }
   return [...found].map(([name, members]): Township => ({ name, sites: members }))
 })
+
+/** A site's name in the language of the page; ``otherwise`` where the wall does not know it. */
+export function siteNamed(siteId: string, otherwise = siteId): string {
+  const site = sites.get(siteId)
+  return site === undefined ? otherwise : siteName(site)
+}
 
 export function take(incident: IncidentView): void {
   if (incident.state === 'closed') {

@@ -2,8 +2,7 @@
 
 import { serverNow } from '../live/now'
 import { reasonText } from '../live/reasons'
-import { sites } from '../live/wall'
-import { siteName } from './incident'
+import { siteNamed } from '../live/wall'
 import { t, wordOr } from './language'
 import { clockOffset, hourMinute, moment } from './time'
 
@@ -11,15 +10,15 @@ import { clockOffset, hourMinute, moment } from './time'
 const SILENT: readonly string[] = [
   ...['channel', 'notice'],
   ...['into', 'incident', 'from_incident', 'attachment', 'sha256'],
+  // From where somebody did it is the audit's to tell, which has a column for it.
+  'origin',
 ]
+/** Where the word for a kind of something may stand. */
+const KINDS_OF: readonly string[] = ['warning_kind', 'patrol.kind', 'device_kind']
 
 function siteNames(value: unknown): string {
   if (!Array.isArray(value)) return String(value)
-  const names = value.map(String).map((id) => {
-    const site = sites.get(id)
-    return site === undefined ? id : siteName(site)
-  })
-  return names.join(t('common.comma'))
+  return value.map((id) => siteNamed(String(id))).join(t('common.comma'))
 }
 
 function kindCounts(value: unknown): string {
@@ -50,10 +49,15 @@ function valueText(name: string, value: unknown): string {
   if (Array.isArray(value) && value.length === 2 && value.every((one) => one === null || typeof one !== 'object')) {
     return change(name, value)
   }
-  if (typeof value === 'object') return JSON.stringify(value)
+  if (Array.isArray(value)) return JSON.stringify(value)
+  // What a thing is like before or after a change.
+  if (typeof value === 'object') return fields(value).map((one) => `${one.label} ${one.text}`).join(t('common.comma'))
   const text = String(value)
   if (name === 'reason') return reasonText(wordOr('reason', text))
   if (name === 'why') return wordOr('why', text)
+  if (name === 'kind') return KINDS_OF.map((prefix) => wordOr(prefix, text)).find((word) => word !== text) ?? text
+  if (name === 'level') return wordOr('warning_level', text)
+  if (name === 'way') return wordOr('camera_way', text)
   if (name === 'by') return wordOr('audit_by', text)
   if (name === 'role') return wordOr('role', text)
   if (name === 'link') return wordOr('link', text)

@@ -36,8 +36,9 @@ export function clockTime(at: number): string {
   return formatted(at, 'clock')
 }
 
+/** Chinese runs the day of the week into the date; a glance reads them better apart. */
 export function day(at: number): string {
-  return formatted(at, 'weekday')
+  return formatted(at, 'weekday').replace(/(\d)(周|星期)/, '$1 $2')
 }
 
 export function districtClockTime(at: number): string {
