@@ -212,7 +212,8 @@ def _hidden(verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
     hidden: set[PictureFault] = set()
     marked = []
     for verdict in verdicts:
-        verdict = replace(verdict, hidden=verdict.fault in hidden)
+        if verdict.hidden != (verdict.fault in hidden):
+            verdict = replace(verdict, hidden=not verdict.hidden)
         if verdict.suspect:
             hidden |= HIDES[verdict.fault]
         marked.append(verdict)

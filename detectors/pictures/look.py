@@ -72,11 +72,13 @@ def look(pixels: Pixels) -> Look:
     """Measure ``pixels`` (height x width x blue, green, red)."""
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
     height, width = grey.shape
-    histogram = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel() / grey.size
+    # Every other line tells as much.
+    lines = grey[::2]
+    histogram = cv2.calcHist([lines], [0], None, [256], [0, 256]).ravel() / lines.size
     # What is small in the end is taken from the picture at half scale or less: a quarter of the work.
     half = _reduced(grey, (width // 2, height // 2))
     outline = _reduced(half, OUTLINE)
-    cells = _reduced(_reduced(pixels, (width // 4, height // 4)), CELLS).astype(np.float32)
+    cells = _reduced(_reduced(pixels, (width // 2, height // 2)), CELLS).astype(np.float32)
     fine = _fine(half)
     bands = _bands(grey)
     colour = np.log((cells[:, :, (2, 0)] + 8) / (cells[:, :, 1:2] + 8))
@@ -89,16 +91,16 @@ def look(pixels: Pixels) -> Look:
         plain=_plain(outline),
         ruled=_ruled(outline),
         levels=float(np.sort(histogram.reshape(64, 4).sum(axis=1))[-8:].sum()),
-        noise=float(np.percentile(_fine(bands), 15)) / NOISE_GAIN,
-        floor=float(np.percentile(fine, 15)),
+        noise=quantile(_fine(bands), 0.15) / NOISE_GAIN,
+        floor=quantile(fine, 0.15),
         impulses=_impulses(bands),
         vivid=vivid(colour),
         outline=outline,
         fine=fine,
         coarse=_coarse(outline),
         colour=colour,
-        rows=_profile(_strips(grey)),
-        columns=_profile(_reduced(half, (COLUMNS, STRIPS)).astype(np.float32).T),
+        rows=_profile(_strips(grey, ROWS)),
+        columns=_profile(_strips(np.asarray(cv2.transpose(half), np.uint8), COLUMNS)),
         grain=_grain(grey),
     )
 
@@ -108,9 +110,22 @@ def _reduced(pixels: Bytes, size: tuple[int, int]) -> Bytes:
 
 
 def _bands(grey: Bytes) -> Bytes:
-    """Three bands across the picture, three eighths of it: noise is everywhere, and there is no need to look twice."""
-    high = len(grey) // 8
-    return np.vstack([grey[top : top + high] for top in (len(grey) // 12, len(grey) * 7 // 16, len(grey) * 19 // 24)])
+    """Three bands across the picture, three eighths of it: noise is everywhere, and there is no need to look twice.
+    They make cells of whole pixels, which are averaged five times as fast.
+    """
+    height, width = grey.shape
+    high, wide = height // 8 // 6 * 6 or height // 8, width // CELLS[0] * CELLS[0] or width
+    return np.vstack([grey[top : top + high, :wide] for top in (height // 12, height * 7 // 16, height * 19 // 24)])
+
+
+def quantile(values: Floats, share: float) -> float:
+    """As `numpy.quantile` has it of all values, without what makes that slow for some hundred of them."""
+    flat = values.ravel()
+    place = share * (flat.size - 1)
+    low = int(place)
+    high = min(low + 1, flat.size - 1)
+    ordered = np.partition(flat, (low, high))
+    return float(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
 
 
 def vivid(colour: Floats) -> float:
@@ -152,7 +167,7 @@ def _ruled(outline: Bytes) -> float:
 def _of_one_level(lines: Bytes) -> float:
     """Share of the pixels within two levels of their line's median. In whole numbers: it is done for every picture."""
     middle = lines.shape[1] // 2
-    ordered = np.sort(lines, axis=1).astype(np.int16)
+    ordered = np.partition(lines, (middle - 1, middle), axis=1).astype(np.int16)
     twice = ordered[:, middle - 1 : middle] + ordered[:, middle : middle + 1]
     return float((np.abs(2 * lines.astype(np.int16) - twice) <= 4).mean())
 
@@ -162,11 +177,11 @@ def _impulses(grey: Bytes) -> float:
     return cv2.countNonZero(cv2.threshold(apart, _IMPULSE, 255, cv2.THRESH_BINARY)[1]) / grey.size
 
 
-def _strips(grey: Bytes) -> Floats:
-    """Means of each line within each of the strips, `ROWS` x `STRIPS`."""
+def _strips(grey: Bytes, count: int) -> Floats:
+    """Means of each line within each of the strips, ``count`` x `STRIPS`."""
     edges = np.linspace(0, grey.shape[1], STRIPS + 1).astype(int)
     lines = [cv2.reduce(grey[:, left:right], 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F) for left, right in pairwise(edges)]
-    return np.asarray(cv2.resize(np.hstack(lines), (STRIPS, ROWS), interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(cv2.resize(np.hstack(lines), (STRIPS, count), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _profile(strips: Floats) -> Floats:

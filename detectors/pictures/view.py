@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look, vivid
+from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look, quantile, vivid
 
 #: How much the newest good picture counts in the running mean once the view is learnt: autumn takes weeks.
 NEWEST = 1 / 16
@@ -152,7 +152,7 @@ def _grain(new: Look, previous: bytes) -> float:
     now, then = now - now.mean(axis=1, keepdims=True), then - then.mean(axis=1, keepdims=True)
     alike = np.maximum((now * then).sum(axis=1), 0.0)
     left = (now * now).sum(axis=1) - alike**2 / np.maximum((then * then).sum(axis=1), 1.0)
-    return float(np.sqrt(max(float(np.percentile(left, 12)), 0.0) / (now.shape[1] - 2)))
+    return float(np.sqrt(max(quantile(left, 0.12), 0.0) / (now.shape[1] - 2)))
 
 
 def agreement(view: View, new: Look) -> Floats:
@@ -211,7 +211,7 @@ def _edges(values: Floats) -> Floats:
 
 def _evenly(fine: Floats, floor: float) -> float:
     """How much more detail the richer cells have than the poorest."""
-    return float(np.percentile(fine, 85)) / max(floor, 0.2)
+    return quantile(fine, 0.85) / max(floor, 0.2)
 
 
 def _above(fine: Floats, floor: float) -> Floats:
@@ -231,9 +231,9 @@ def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: 
     )
     if int(told.sum()) < ENOUGH:
         return None
-    sharpest = told & (known >= np.percentile(known[told], 40))
+    sharpest = told & (known >= quantile(known[told], 0.40))
     ratio = (shown[sharpest] / shown_coarse[sharpest]) / (known[sharpest] / known_coarse[sharpest])
-    return max(0.0, -float(np.log2(max(float(np.median(ratio)), 1e-2))))
+    return max(0.0, -float(np.log2(max(quantile(ratio, 0.5), 1e-2))))
 
 
 def _covered(
@@ -257,14 +257,14 @@ def _covered(
         return None, None
     cells = cv2.resize(agreement, CELLS, interpolation=cv2.INTER_AREA)
     left = shown[told] / known[told]
-    typical = float(np.clip(np.percentile(left, 75), 0.3, 1.0))
+    typical = float(np.clip(quantile(left, 0.75), 0.3, 1.0))
     # In the dark JPEG leaves out what has become too faint.
     told &= known * typical > 0.7
     if int(told.sum()) < 24:
         return None, None
     lost = told & ((shown < 0.35 * typical * known) | bare)
     # Detail in other places than before.
-    novel = (shown > 0.5 * float(np.median(known[told]))) & (cells < 0.3) & ~bare
+    novel = (shown > 0.5 * quantile(known[told], 0.5)) & (cells < 0.3) & ~bare
     few = int(novel.sum()) <= 0.1 * int(told.sum())
     if not empty and not few and float(cells[told].mean()) < 0.2:
         # Another scene, and no cover.
@@ -304,7 +304,7 @@ def _recoloured(view: View, new: Look) -> NDArray[np.bool_]:
     colour = np.hypot(*np.moveaxis(colour - np.median(colour, axis=(0, 1)), 2, 0))
     light = np.log((_light(new.outline.astype(np.float32)) + 8) / (_light(outline(view)) + 8))
     # A shadow leaves the colour as it was.
-    return np.asarray((colour > 0.12) | ((colour > 0.05) & (np.abs(light - np.median(light)) > 0.35)))
+    return np.asarray((colour > 0.12) | ((colour > 0.05) & (np.abs(light - quantile(light, 0.5)) > 0.35)))
 
 
 def _light(outline: Floats) -> Floats:
