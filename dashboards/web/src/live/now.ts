@@ -15,6 +15,9 @@ export const localNow = browserNow
 /** The server's time as best known: for ages of what the server reported. A wrong PC clock does no harm. */
 export const serverNow = computed(() => browserNow.value + lead.value)
 
+/** The same in steps of ten seconds: for ages without seconds and for what names a day, of which a wall shows hundreds. */
+export const serverNowRoughly = computed(() => Math.floor(serverNow.value / 10_000) * 10_000)
+
 export function heardServerTime(at: string): void {
   const difference = Date.parse(at) - Date.now()
   if (Number.isNaN(difference)) return

@@ -104,9 +104,14 @@ export function clockOffset(seconds: number): string {
 /** From here on nobody counts seconds. */
 const SECONDS_UNTIL_MS = 600_000
 
+/** Whether `ageSince` tells seconds, and has to be asked again each second. */
+export function saysSeconds(text: string, now: number): boolean {
+  return now - Date.parse(text) < SECONDS_UNTIL_MS
+}
+
 /** An age that goes on. */
 export function ageSince(text: string, now: number): string {
   const since = now - Date.parse(text)
-  if (since < SECONDS_UNTIL_MS || since >= 3_600_000) return age(since)
+  if (saysSeconds(text, now) || since >= 3_600_000) return age(since)
   return t('age.whole_minutes', { m: Math.floor(since / 60_000) })
 }
