@@ -1,9 +1,18 @@
-"""The built front end: files as they are, any other path the one page that routes by itself."""
+"""The built front end: files as they are, any other path the one page that routes by itself.
+
+A page is some twenty files that never change under their names: they are kept in memory, and packed for whoever can
+unpack them, so that a telephone gets a third of the bytes and twenty requests at once cost the role a few milliseconds.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import mimetypes
+from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -25,11 +34,24 @@ _NOT_BUILT = """\
 _HASHED = "/assets/"
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    plain: bytes
+    packed: bytes
+    media_type: str
+
+    @classmethod
+    def of(cls, file: Path) -> _Kept:
+        plain = file.read_bytes()
+        return cls(plain, gzip.compress(plain, 6, mtime=0), mimetypes.guess_type(file.name)[0] or "text/plain")
+
+
 class Pages:
     """ASGI application for everything that no route answers."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._kept: dict[str, _Kept] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -46,6 +68,8 @@ class Pages:
     async def _page(self, path: str, scope: Scope) -> Response:
         if not (self._directory / "index.html").is_file():
             return HTMLResponse(_NOT_BUILT, headers={"cache-control": "no-store"})
+        if path.startswith(_HASHED) and (kept := await self._hashed(path.removeprefix(_HASHED))) is not None:
+            return _answer(kept, Headers(scope=scope))
         files = StaticFiles(directory=self._directory)
         try:
             response = await files.get_response(files.get_path(scope), scope)
@@ -55,6 +79,28 @@ class Pages:
                 raise
             path = "/"
             response = await files.get_response("index.html", scope)
-        hashed = path.startswith(_HASHED) and response.status_code in (200, 304)
-        response.headers["cache-control"] = "public, max-age=31536000, immutable" if hashed else "no-cache"
+        response.headers["cache-control"] = "no-cache"
         return response
+
+    async def _hashed(self, name: str) -> _Kept | None:
+        """A file whose name holds a hash; None: there is none. Only names that the directory lists are read."""
+        if name not in self._kept:
+            folder = self._directory / _HASHED.strip("/")
+            files = {file.name: file for file in folder.iterdir()} if folder.is_dir() else {}
+            if name not in files:
+                return None
+            self._kept[name] = await asyncio.to_thread(_Kept.of, files[name])
+        return self._kept[name]
+
+
+def _answer(kept: _Kept, headers: Headers) -> Response:
+    packed = "gzip" in headers.get("accept-encoding", "")
+    return Response(
+        kept.packed if packed else kept.plain,
+        media_type=kept.media_type,
+        headers={
+            "cache-control": "public, max-age=31536000, immutable",
+            "vary": "accept-encoding",
+            **({"content-encoding": "gzip"} if packed else {}),
+        },
+    )

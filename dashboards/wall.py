@@ -36,6 +36,8 @@ class SiteTile(msgspec.Struct, frozen=True, gc=False):
     unknown: int
     behind: int = 0
     maintenance: int = 0
+    longitude: float | None = None
+    latitude: float | None = None
 
 
 class Totals(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +92,8 @@ def tile(counts: SiteCounts, incidents: SiteIncidents) -> SiteTile:
         counts.unknown,
         counts.behind,
         counts.maintenance,
+        counts.longitude,
+        counts.latitude,
     )
 
 

@@ -33,7 +33,7 @@ RESET_LIMIT = 500
 _SITE_COUNTS = """
 SELECT s.site_no, s.site_id, s.name, s.name_en, s.township, s.kind,
        coalesce(c.devices, 0), coalesce(c.online, 0), coalesce(c.offline, 0), coalesce(c.behind, 0),
-       coalesce(w.windows, 0)
+       coalesce(w.windows, 0), s.longitude, s.latitude
 FROM site AS s
 LEFT JOIN (
     SELECT d.site_no,
@@ -143,6 +143,8 @@ class SiteCounts(msgspec.Struct, frozen=True, gc=False):
     offline: int
     behind: int = 0
     maintenance: int = 0
+    longitude: float | None = None
+    latitude: float | None = None
 
     @property
     def unknown(self) -> int:

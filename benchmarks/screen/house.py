@@ -22,17 +22,19 @@ from tests.servers import open_directory
 STORED, QUICK_STORED, OPEN = 100_000, 2_000, 300
 SCREEN = (1920, 1080)
 SOON_MS = 60_000
-#: What a queue shows at first, as `dashboards.changes.SNAPSHOT_INCIDENTS` has it.
-FIRST_OF_QUEUE = 200
-
-#: Marks the moment in which everything of the wall has been painted: tiles, map, gauges, the first of the queue.
+#: Marks the moment in which nothing is missing on the screen: tiles, map, gauges, the queue down to its lower edge.
 WHOLE_WALL = f"""
 {{
   const places = {DISTRICT_SITES}
   const all = (what) => document.querySelectorAll(what).length
+  const edge = (one) => one.getBoundingClientRect().bottom
+  const filled = () => {{
+    const last = [...document.querySelectorAll('[data-testid="queue"] [data-incident]')].at(-1)
+    return last !== undefined && edge(last) >= edge(last.closest('.list'))
+  }}
   const look = () => {{
     const whole = all('[data-testid^="tile-s"]') >= places && all('[data-testid^="map-s"]') >= places
-      && all('[data-testid^="gauge-"]') >= 3 && all('[data-testid="queue"] [data-incident]') >= {FIRST_OF_QUEUE}
+      && all('[data-testid^="gauge-"]') >= 3 && filled()
     requestAnimationFrame(whole ? () => performance.mark('wall-complete') : look)
   }}
   requestAnimationFrame(look)

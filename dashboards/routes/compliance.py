@@ -81,14 +81,17 @@ def compliance_routes(services: Services) -> APIRouter:
         at: Annotated[Moment | None, Query(description="A past moment; without it now.")] = None,
         target_id: Target = None,
         standing: Annotated[
-            Literal["troubled", "all"], Query(description="`troubled`: those that are not compliant or exempt.")
+            Literal["troubled", "all", "none"],
+            Query(description="`troubled`: those that are not compliant or exempt; `none`: rates alone."),
         ] = "troubled",
     ) -> Response:
         now = services.clock.now()
         moment = min(at or now, now)
 
         async def query(conn: Connection) -> dict[str, Any]:
-            standings = await standings_at(conn, moment, target_id=target_id, sites=sites())
+            standings = (
+                [] if standing == "none" else await standings_at(conn, moment, target_id=target_id, sites=sites())
+            )
             quiet = (Standing.COMPLIANT, Standing.EXEMPT)
             return {
                 "at": moment,

@@ -48,6 +48,8 @@ class SiteTileReply(Reply):
                     "unknown": 2,
                     "behind": 1,
                     "maintenance": 0,
+                    "longitude": 119.87829,
+                    "latitude": 31.65102,
                 }
             ]
         },
@@ -71,6 +73,8 @@ class SiteTileReply(Reply):
     unknown: int = Field(description="Never heard, or behind something that is offline.")
     behind: int = Field(description="Of the unknown, those behind a dead device or silent with their whole site.")
     maintenance: int = Field(description="Maintenance windows in force at the site.")
+    longitude: float | None = Field(description="WGS 84, degrees; null: the registry does not know it.")
+    latitude: float | None
 
 
 class TotalsReply(Reply):

@@ -64,6 +64,8 @@ export interface SiteTile {
   behind: number
   /** Maintenance windows in force. */
   maintenance: number
+  longitude: number | null
+  latitude: number | null
 }
 
 export interface Totals {

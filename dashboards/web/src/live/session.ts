@@ -3,6 +3,7 @@
 import { computed, ref, shallowRef } from 'vue'
 
 import { ApiError, call, credentials } from '../api/client'
+import { earlySession } from './early'
 import type { Route } from './view'
 
 export type Role =
@@ -75,7 +76,7 @@ export function checkSession(): Promise<void> {
 
 async function ask(): Promise<void> {
   try {
-    keep(await call<Session>('GET', '/session'))
+    keep((await (earlySession() ?? call<Session>('GET', '/session'))) as Session)
     unreachable.value = false
   } catch {
     // The wall says itself that the server is lost.

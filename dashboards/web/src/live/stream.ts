@@ -3,6 +3,7 @@
 import { ref } from 'vue'
 
 import type { StreamFrame, TroubleFrame } from '../api/types'
+import { earlyStream } from './early'
 
 /** The server speaks at least every 2 s; after this silence the wall counts as lost. */
 export const SILENCE_MS = 4_000
@@ -13,6 +14,20 @@ const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 5_000
 
 export type ConnectionState = 'live' | 'lost'
+
+/** Of a page that nobody looks at no frame is painted. */
+const UNSEEN_MS = 300
+
+/** When the next frame has been painted. */
+function afterPaint(work: () => void): void {
+  let done = false
+  const once = (): void => {
+    if (!done) work()
+    done = true
+  }
+  requestAnimationFrame(() => window.setTimeout(once))
+  window.setTimeout(once, UNSEEN_MS)
+}
 
 export class Stream {
   readonly state = ref<ConnectionState>('lost')
@@ -56,11 +71,13 @@ export class Stream {
   private connect(): void {
     this.retryAt.value = null
     this.heardAt = Date.now()
-    const socket = new WebSocket(this.url)
+    const early = earlyStream()
+    const socket = early?.socket ?? new WebSocket(this.url)
     this.socket = socket
-    socket.onmessage = (message: MessageEvent<string>) => {
+    const hear = (message: MessageEvent<string>): void => {
       if (this.socket !== socket) return
-      this.heardAt = Date.now()
+      // It may have waited for the page, and is as old as it is.
+      this.heardAt = Date.now() - (performance.now() - message.timeStamp)
       this.closedAt = null
       this.pause = FIRST_PAUSE_MS
       const frame = JSON.parse(message.data) as StreamFrame
@@ -79,6 +96,15 @@ export class Stream {
       if (this.socket !== socket) return
       this.retryLater()
       this.onClose()
+    }
+    if (early === null) socket.onmessage = hear
+    else {
+      // The page's frame is painted before what it holds.
+      afterPaint(() => {
+        if (this.socket !== socket) return
+        socket.onmessage = hear
+        early.heard.forEach(hear)
+      })
     }
   }
 

@@ -80,6 +80,9 @@ export type By = 'district' | 'township' | 'site'
 
 export const compliance = () => get<Compliance>('/compliance', {})
 
+/** The rates alone: the sites behind them are some hundred kilobytes. */
+export const districtRates = async () => (await get<Compliance>('/compliance', { standing: 'none' })).rates
+
 export const verdicts = (siteId: string) =>
   get<{ at: string; verdicts: Verdict[] }>(`/compliance/sites/${encodeURIComponent(siteId)}`, {})
 

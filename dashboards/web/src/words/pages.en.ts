@@ -26,7 +26,6 @@ export const pagesEn: Record<keyof typeof pagesZh, string> = {
   'map.label': 'Map of the sites; arrow keys move, Enter opens',
   'map.north': 'N',
   'map.away': '{count} without coordinates',
-  'map.failed': 'Coordinates could not be loaded; reload the page',
   'gauge.label': 'The three 100% targets',
   'gauge.short': '{count} short',
   'gauge.all': 'all sites',

@@ -24,7 +24,6 @@ export const pagesZh = {
   'map.label': '校点地图，方向键移动，回车打开',
   'map.north': '北',
   'map.away': '{count} 所未登记坐标',
-  'map.failed': '无法加载坐标，请刷新',
   'gauge.label': '三个100%',
   'gauge.short': '差 {count} 所',
   'gauge.all': '全部达标',
