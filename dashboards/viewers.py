@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 from dashboards.metrics import WebMetrics
@@ -26,8 +26,7 @@ class Viewer:
         self._snapshot = snapshot
         self._frames: deque[str] = deque()
         self._stale = True
-        self._ready = asyncio.Event()
-        self._ready.set()
+        self._waiter: asyncio.Future[None] | None = None
 
     def offer(self, frame: str) -> bool:
         """Put a frame into the queue; False when it overflowed."""
@@ -37,27 +36,34 @@ class Viewer:
             self.refresh()
             return False
         self._frames.append(frame)
-        self._ready.set()
+        self._wake()
         return True
 
     def refresh(self) -> None:
         """Whatever waits is outdated: the next frame is a snapshot."""
         self._frames.clear()
         self._stale = True
-        self._ready.set()
+        self._wake()
 
     async def next(self) -> str:
-        """The next frame to send."""
+        """The next frame to send. One task asks at a time."""
         while True:
-            await self._ready.wait()
             if not self._stale:
-                frame: str | None = self._frames.popleft()
+                if self._frames:
+                    return self._frames.popleft()
             elif (frame := self._snapshot()) is not None:
                 self._stale = False
-            if not self._frames:
-                self._ready.clear()
-            if frame is not None:
                 return frame
+            # An `asyncio.Event` would do the same at twice the price, and there are hundreds of viewers.
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class Audience:
@@ -67,6 +73,7 @@ class Audience:
         self._limit = limit
         self._metrics = metrics
         self._viewers: set[Viewer] = set()
+        self._scopes: Counter[frozenset[str]] = Counter()
 
     def __len__(self) -> int:
         return len(self._viewers)
@@ -78,16 +85,23 @@ class Audience:
     @property
     def scopes(self) -> set[frozenset[str]]:
         """Of the viewers that are not shown every site: what they are shown."""
-        return {viewer.only for viewer in self._viewers if viewer.only is not None}
+        return set(self._scopes)
 
     def join(self, snapshot: Callable[[], str | None], *, only: Sites = None) -> Viewer:
         viewer = Viewer(snapshot, only=only)
         self._viewers.add(viewer)
+        if only is not None:
+            self._scopes[only] += 1
         self._metrics.viewers.set(len(self._viewers))
         return viewer
 
     def leave(self, viewer: Viewer) -> None:
-        self._viewers.discard(viewer)
+        if viewer not in self._viewers:
+            return
+        self._viewers.remove(viewer)
+        if viewer.only is not None:
+            self._scopes[viewer.only] -= 1
+            self._scopes += Counter()  # without those that nobody is shown any more
         self._metrics.viewers.set(len(self._viewers))
 
     def broadcast(self, kind: str, frame: str, *, only: Sites = None) -> None:

@@ -100,14 +100,52 @@ async def _listen(socket: WebSocket) -> None:
             return
 
 
+class _Patience:
+    """Cancels a task that is `busy` for longer than ``most_s``. It is looked at now and then: a time limit for each
+    frame would cost as much as the frame.
+    """
+
+    def __init__(self, task: asyncio.Task[None], most_s: float) -> None:
+        self.over = False
+        self._task = task
+        self._most_s = most_s
+        self._loop = task.get_loop()
+        self._since: float | None = None
+        self._timer = self._loop.call_later(most_s / 5, self._look)
+
+    def busy(self) -> None:
+        self._since = self._loop.time()
+
+    def idle(self) -> None:
+        self._since = None
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        if self._since is not None and self._loop.time() - self._since >= self._most_s:
+            self.over = True
+            self._task.cancel()
+        else:
+            self._timer = self._loop.call_later(self._most_s / 5, self._look)
+
+
 async def _send(socket: WebSocket, viewer: Viewer, services: Services) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    patience = _Patience(task, SEND_TIMEOUT_S)
     try:
         while True:
             frame = await viewer.next()
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                await socket.send_text(frame)
-    except TimeoutError:
+            patience.busy()
+            await socket.send_text(frame)
+            patience.idle()
+    except asyncio.CancelledError:
+        if not patience.over:
+            raise
         services.metrics.viewer_drops.labels("slow").inc()
         log.info("viewer cut off: it took nothing", timeout_s=SEND_TIMEOUT_S)
     except (WebSocketDisconnect, RuntimeError):
         return  # it left between two frames
+    finally:
+        patience.end()
