@@ -65,6 +65,11 @@ def same_origin(origin: str, authority: str) -> bool:
     return rest.removesuffix(default_port) == authority.lower().removesuffix(default_port)
 
 
+#: Under this name the scope holds the server's own `send`. Between it and a WebSocket stand four layers that look at
+#: each message; the stream's frames, hundreds at a time, have nothing in them to be looked at.
+PLAIN_SEND = "campuswatch.plain_send"
+
+
 class Guard:
     """ASGI middleware for Host, Origin, the size of a body, and headers on every answer."""
 
@@ -86,6 +91,7 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        scope[PLAIN_SEND] = send
         send = _with_headers(send, fresh_only=scope["path"].startswith(("/api/", "/metrics")))
         refusal = self._refusal(scope)
         if refusal is not None:

@@ -7,8 +7,10 @@ from contextlib import suppress
 
 import structlog
 from fastapi import APIRouter, Response, WebSocket
+from starlette.types import Send
 from starlette.websockets import WebSocketDisconnect
 
+from dashboards.guard import PLAIN_SEND
 from dashboards.people import sites
 from dashboards.problems import problem_response, problem_responses
 from dashboards.routes import API_PREFIX
@@ -134,18 +136,19 @@ async def _send(socket: WebSocket, viewer: Viewer, services: Services) -> None:
     task = asyncio.current_task()
     assert task is not None
     patience = _Patience(task, SEND_TIMEOUT_S)
+    send: Send = socket.scope[PLAIN_SEND]
     try:
         while True:
             frame = await viewer.next()
             patience.busy()
-            await socket.send_text(frame)
+            await send({"type": "websocket.send", "text": frame})
             patience.idle()
     except asyncio.CancelledError:
         if not patience.over:
             raise
         services.metrics.viewer_drops.labels("slow").inc()
         log.info("viewer cut off: it took nothing", timeout_s=SEND_TIMEOUT_S)
-    except (WebSocketDisconnect, RuntimeError):
+    except (OSError, RuntimeError):
         return  # it left between two frames
     finally:
         patience.end()
