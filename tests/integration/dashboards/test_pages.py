@@ -64,6 +64,21 @@ async def test_built_files_are_kept_by_browsers_for_ever(browser: httpx.AsyncCli
     response = await browser.get("/assets/main-0f3a.js")
     assert (response.status_code, response.text) == (200, "run()")
     assert "immutable" in response.headers["cache-control"]
+    assert response.headers["content-encoding"] == "gzip"
+    assert response.headers["vary"] == "accept-encoding"
+    assert response.headers["content-type"].startswith("text/javascript")
+
+
+async def test_who_cannot_unpack_gets_a_file_as_it_is(browser: httpx.AsyncClient) -> None:
+    response = await browser.get("/assets/main-0f3a.js", headers={"accept-encoding": "identity"})
+    assert (response.status_code, response.text) == (200, "run()")
+    assert "content-encoding" not in response.headers
+
+
+async def test_pages_that_are_built_anew_are_found(browser: httpx.AsyncClient, built: Path) -> None:
+    assert (await browser.get("/assets/main-77aa.js")).status_code == 404
+    (built / "assets" / "main-77aa.js").write_text("run_anew()")
+    assert (await browser.get("/assets/main-77aa.js")).text == "run_anew()"
 
 
 @pytest.mark.parametrize("path", ["/assets/main-old.js", "/favicon.svg", "/api/v1/nothing", "/api", "/metrics/x.y"])

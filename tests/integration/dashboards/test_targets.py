@@ -71,6 +71,7 @@ async def test_now_and_then(client: httpx.AsyncClient, keeper: Keeper) -> None:
     assert now["sites"] == []
     then = await _get(client, "/compliance", at=(NOW + timedelta(hours=7)).isoformat())
     [site] = then["sites"]
+    assert await _get(client, "/compliance", at=then["at"], standing="none") == {**then, "sites": []}
     assert (site["site_id"], site["target_id"], site["standing"]) == ("s001", "networking", "dropped")
     assert [cause["subject"] for cause in site["causes"]] == ["btn-1"]
     assert "设备失联" in site["causes"][0]["zh"]

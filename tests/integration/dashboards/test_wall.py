@@ -40,6 +40,15 @@ async def test_devices_are_counted_by_what_was_proved_and_retired_ones_not_at_al
     assert (wall.totals.sites, wall.totals.devices) == (2, 4)
 
 
+async def test_a_tile_says_where_its_site_is(client: httpx.AsyncClient, district: District) -> None:
+    district.site("s001")
+    district.site("s002")
+    district.execute("UPDATE site SET longitude = 119.9, latitude = 31.6 WHERE site_id = 's002' RETURNING 1")
+    unknown, known = (await _wall(client)).sites
+    assert (unknown.longitude, unknown.latitude) == (None, None)
+    assert (known.longitude, known.latitude) == (119.9, 31.6)
+
+
 async def test_open_incidents_colour_the_tile_of_their_site(client: httpx.AsyncClient, district: District) -> None:
     quiet, loud = district.site("s001"), district.site("s002")
     district.device("a", site_id="s001")
