@@ -3,7 +3,8 @@
 ;(() => {
   const early = { said: null, socket: null, heard: [] }
   globalThis.campuswatchEarly = early
-  early.said = fetch('/api/v1/session', { headers: { Accept: 'application/json' } }).then((answer) =>
+  const request = { headers: { Accept: 'application/json' }, signal: AbortSignal.timeout(10_000) }
+  early.said = fetch('/api/v1/session', request).then((answer) =>
     answer.ok ? answer.json() : Promise.reject(new Error(String(answer.status))),
   )
   early.said.then(
