@@ -70,8 +70,6 @@ TRAINING = (
     "opencv4/html/singlemarkersoriginal.jpg",
     "palapeli-data/cincinnati-bridge.jpg",
     "palapeli-data/castle-maintenon.jpg",
-)
-JUDGING = (
     "lomiri-wallpapers-16.04/Wine_by_Jakkub_Mede.jpg",
     "cimg-doc/postcard24.jpg",
     "cimg-doc/postcard39.jpg",
@@ -100,6 +98,26 @@ JUDGING = (
     "python3-sklearn/china.jpg",
     "lomiri-wallpapers-16.04/friends_by_Aitzol_Berasategi.jpg",
 )
+JUDGING = (
+    "mate-backgrounds/nature/RainDrops.jpg",
+    "lomiri-wallpapers-20.04/Kleiber_by_Lukas_Baubkus.jpg",
+    "plasma-workspace-wallpapers/BytheWater/contents/images/1920x1080.jpg",
+    "mate-backgrounds/nature/GreenMeadow.jpg",
+    "plasma-workspace-wallpapers/ColorfulCups/contents/images/2560x1600.jpg",
+    "mate-backgrounds/nature/Storm.jpg",
+    "mate-backgrounds/nature/Garden.jpg",
+    "mate-backgrounds/nature/TwoWings.jpg",
+    "plasma-workspace-wallpapers/Grey/contents/images/1920x1080.jpg",
+    "mate-backgrounds/nature/LadyBird.jpg",
+    "plasma-workspace-wallpapers/EveningGlow/contents/images/1920x1080.jpg",
+    "mate-backgrounds/nature/Dune.jpg",
+    "plasma-workspace-wallpapers/FallenLeaf/contents/images/1920x1080.jpg",
+    "plasma-workspace-wallpapers/Volna/contents/images/5120x2880.jpg",
+    "plasma-workspace-wallpapers/OneStandsOut/contents/images/1920x1080.jpg",
+    "plasma-workspace-wallpapers/Path/contents/images/1920x1080.jpg",
+    "plasma-workspace-wallpapers/ColdRipple/contents/images/1920x1080.jpg",
+    "mate-backgrounds/nature/YellowFlower.jpg",
+)
 
 
 class Half(StrEnum):
@@ -114,8 +132,8 @@ class Half(StrEnum):
 
     @property
     def first(self) -> int:
-        """The number of the first scene's camera. Those of the run before began at 100."""
-        return {Half.TRAINING: 0, Half.JUDGING: 300}[self]
+        """The number of the first scene's camera. Those of the runs before began at 100 and 300."""
+        return {Half.TRAINING: 0, Half.JUDGING: 400}[self]
 
 
 def scenery(name: str, size: tuple[int, int], folder: Path = FOOTAGE) -> Scenery:

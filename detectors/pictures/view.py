@@ -344,18 +344,22 @@ def _cast(view: View, new: Look) -> float | None:
     if int(told.sum()) < 40:
         return 0.0
     # A channel that is at its end says less than it should.
-    whole = told & (_brightest(known_light, known) < 240) & (_brightest(light, new.colour) < 240)
-    if int(whole.sum()) >= 80:
-        told = whole
+    whole = told & (_channel(known_light, known, np.maximum) < 240) & (_channel(light, new.colour, np.maximum) < 240)
+    # And of one that is nearly black the ratio to the others goes with the light, and says nothing of its colour.
+    clear = whole & (_channel(known_light, known, np.minimum) > 20) & (_channel(light, new.colour, np.minimum) > 20)
+    for better in (clear, whole):
+        if int(better.sum()) >= 80:
+            told = better
+            break
     red, blue = np.median((new.colour - known)[told], axis=0)
     along, across = red * DAYLIGHT[0] + blue * DAYLIGHT[1], blue * DAYLIGHT[0] - red * DAYLIGHT[1]
     return float(np.hypot(along * ALONG, across))
 
 
-def _brightest(light: Floats, colour: Floats) -> Floats:
-    """The level of each cell's brightest channel."""
+def _channel(light: Floats, colour: Floats, which: np.ufunc) -> Floats:
+    """The level of each cell's brightest channel (`numpy.maximum`) or of its darkest (`numpy.minimum`)."""
     red, blue = np.exp(colour[:, :, 0]), np.exp(colour[:, :, 1])
-    return np.asarray((light + 8) / (0.299 * red + 0.587 + 0.114 * blue) * np.maximum(np.maximum(red, blue), 1) - 8)
+    return np.asarray((light + 8) / (0.299 * red + 0.587 + 0.114 * blue) * which(which(red, blue), 1) - 8)
 
 
 def _added(known: Floats, shown: Floats) -> float:
