@@ -72,7 +72,7 @@ async def _make_token(conn: Connection, file: Path) -> None:
         conn,
         kept(secret),
         SIMULATOR,
-        name=f"{_TOKEN_NAME} {now:%Y-%m-%dT%H:%M:%S.%f}",
+        name=f"{_TOKEN_NAME} {now:%Y-%m-%d %H:%M:%S}",
         permissions=None,
         expires_at=now + _TOKEN_LASTS,
         actor="demo",
