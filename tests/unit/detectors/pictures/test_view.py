@@ -97,6 +97,19 @@ def test_grain_is_seen_where_all_that_is_flat_is_white() -> None:
     assert noisy > 8
 
 
+def test_a_channel_that_is_nearly_black_tells_of_light_and_not_of_colour() -> None:
+    place = textured(3, level=120.0) * np.array([0.9, 1.0, 0.04])  # deep water: no red
+    place[:, : WIDE // 4] = textured(4)[:, : WIDE // 4]  # and a shore
+    view = known(shown(place))
+    duller = compared(view, shown(place * 0.5)).cast
+    assert duller is not None
+    assert duller < 0.03
+    # A channel that fails is told by the shore.
+    failing = compared(view, shown(place * np.array([1.0, 1.0, 0.6]))).cast
+    assert failing is not None
+    assert failing > 0.15
+
+
 def test_a_first_night_in_infrared_has_no_cast_beside_the_day() -> None:
     day = textured(4) * np.array([0.8, 1.0, 1.2])
     night = textured(4, level=50.0, contrast=12.0)
