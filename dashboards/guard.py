@@ -91,7 +91,8 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        scope[PLAIN_SEND] = send
+        if scope["type"] == "websocket":
+            scope[PLAIN_SEND] = send
         send = _with_headers(send, fresh_only=scope["path"].startswith(("/api/", "/metrics")))
         refusal = self._refusal(scope)
         if refusal is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import mimetypes
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,8 @@ _NOT_BUILT = """\
 
 #: Names of files under here hold a hash of their content.
 _HASHED = "/assets/"
+#: So long after it was written a file is whole.
+_SETTLED_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,13 @@ class Pages:
         if name not in self._kept:
             folder = self._directory / _HASHED.strip("/")
             files = {file.name: file for file in folder.iterdir()} if folder.is_dir() else {}
-            if name not in files:
+            file = files.get(name)
+            if file is None or file.is_symlink() or not file.is_file():
                 return None
-            self._kept[name] = await asyncio.to_thread(_Kept.of, files[name])
+            read = await asyncio.to_thread(_Kept.of, file)
+            if time.time() - file.stat().st_mtime < _SETTLED_S:
+                return read  # it may still be on its way there
+            self._kept[name] = read
         return self._kept[name]
 
 

@@ -1,9 +1,14 @@
 // What `public/early.js` has begun before this program was there. Each part is given away once.
 
+interface EarlyStream {
+  socket: WebSocket
+  /** What came over it; more is added until somebody else listens. */
+  heard: MessageEvent<string>[]
+}
+
 interface Early {
   said: Promise<unknown> | null
-  socket: WebSocket | null
-  heard: MessageEvent<string>[]
+  takeStream: () => EarlyStream | null
 }
 
 const early = (globalThis as { campuswatchEarly?: Early }).campuswatchEarly
@@ -15,10 +20,8 @@ export function earlySession(): Promise<unknown> | null {
   return said
 }
 
-/** A connection to the stream that lives, and what came over it, to which more is added; null: there is none. */
-export function earlyStream(): { socket: WebSocket; heard: MessageEvent<string>[] } | null {
-  const socket = early?.socket ?? null
-  if (early === undefined || socket === null) return null
-  early.socket = null
-  return socket.readyState <= WebSocket.OPEN ? { socket, heard: early.heard } : null
+/** A connection to the stream that lives; null: there is none, and none will be begun. */
+export function earlyStream(): EarlyStream | null {
+  const taken = early?.takeStream() ?? null
+  return taken !== null && taken.socket.readyState <= WebSocket.OPEN ? taken : null
 }

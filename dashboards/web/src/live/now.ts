@@ -18,8 +18,9 @@ export const serverNow = computed(() => browserNow.value + lead.value)
 /** The same in steps of ten seconds: for ages without seconds and for what names a day, of which a wall shows hundreds. */
 export const serverNowRoughly = computed(() => Math.floor(serverNow.value / 10_000) * 10_000)
 
-export function heardServerTime(at: string): void {
-  const difference = Date.parse(at) - Date.now()
+/** `heardAt`: when it came that the server's time is ``at``. */
+export function heardServerTime(at: string, heardAt: number): void {
+  const difference = Date.parse(at) - heardAt
   if (Number.isNaN(difference)) return
   // Small differences are the network's; following them would make ages jump.
   if (Math.abs(difference - lead.value) > 1500) lead.value = difference

@@ -47,7 +47,8 @@ export class Stream {
 
   constructor(
     private readonly url: string,
-    private readonly onFrame: (frame: StreamFrame) => void,
+    /** `heardAt`: when it came, by the browser's clock. */
+    private readonly onFrame: (frame: StreamFrame, heardAt: number) => void,
     /** The server has ended the stream or does not begin it: perhaps nobody is signed in any more. */
     private readonly onClose: () => void = () => undefined,
   ) {}
@@ -84,13 +85,13 @@ export class Stream {
       if (frame.type === 'trouble') {
         this.trouble.value = frame.what
         this.state.value = 'lost'
-        this.onFrame(frame)
+        this.onFrame(frame, this.heardAt)
         return
       }
-      this.onFrame(frame)
+      this.onFrame(frame, this.heardAt)
       this.lastFrameAt.value = this.heardAt
       this.trouble.value = null
-      this.state.value = 'live'
+      if (Date.now() - this.heardAt <= SILENCE_MS) this.state.value = 'live'
     }
     socket.onclose = () => {
       if (this.socket !== socket) return
@@ -103,7 +104,7 @@ export class Stream {
       afterPaint(() => {
         if (this.socket !== socket) return
         socket.onmessage = hear
-        early.heard.forEach(hear)
+        early.heard.splice(0).forEach(hear)
       })
     }
   }

@@ -94,6 +94,12 @@ export function siteNamed(siteId: string, otherwise = siteId): string {
   return site === undefined ? otherwise : siteName(site)
 }
 
+/** The same with its id behind it. */
+export function siteNamedWithId(siteId: string): string {
+  const name = siteNamed(siteId, '')
+  return name === '' ? siteId : `${name} (${siteId})`
+}
+
 export function take(incident: IncidentView): void {
   if (incident.state === 'closed') {
     incidents.delete(incident.incident_id)
@@ -101,14 +107,14 @@ export function take(incident: IncidentView): void {
   } else incidents.set(incident.incident_id, incident)
 }
 
-function takeFrame(frame: StreamFrame): void {
+function takeFrame(frame: StreamFrame, heardAt: number): void {
   if (frame.type === 'trouble') {
-    heardServerTime(frame.at)
+    heardServerTime(frame.at, heardAt)
     journals.value = frame.journals
     return
   }
   if (frame.type === 'snapshot') {
-    heardServerTime(frame.wall.at)
+    heardServerTime(frame.wall.at, heardAt)
     const present = new Set(frame.wall.sites.map((site) => site.site_id))
     for (const id of sites.keys()) if (!present.has(id)) sites.delete(id)
     for (const site of frame.wall.sites) sites.set(site.site_id, site)
@@ -126,7 +132,7 @@ function takeFrame(frame: StreamFrame): void {
     void loadReset()
     return
   }
-  heardServerTime(frame.at)
+  heardServerTime(frame.at, heardAt)
   for (const site of frame.sites) sites.set(site.site_id, site)
   frame.incidents.forEach(take)
   totals.value = frame.totals

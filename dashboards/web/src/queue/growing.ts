@@ -22,7 +22,15 @@ export function growing<Item>(list: Ref<Item[]>): ComputedRef<Item[]> {
     if (timer === 0 && count.value < list.value.length) timer = later(grow)
   }
 
-  watch(() => list.value.length, next, { immediate: true })
+  watch(
+    () => list.value.length,
+    (length) => {
+      // A newcomer must not push out what somebody has before him, were it for a moment only.
+      if (length > count.value && length <= count.value + STEP) count.value += STEP
+      next()
+    },
+    { immediate: true },
+  )
   onUnmounted(() => forget(timer))
   return computed(() => (count.value < list.value.length ? list.value.slice(0, count.value) : list.value))
 }
