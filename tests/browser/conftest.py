@@ -53,7 +53,8 @@ def demo(_demo: RunningDemo) -> Iterator[RunningDemo]:
     yield _demo
     if _demo.exit_code is None:
         for left in incidents(_demo, state="raised"):
-            _demo.client.post(f"/incidents/{left['incident_id']}/acknowledge", json={}).raise_for_status()
+            answer = _demo.client.post(f"/incidents/{left['incident_id']}/acknowledge", json={})
+            assert answer.status_code in (200, 409), answer.text  # 409: it is over meanwhile
 
 
 @pytest.fixture(scope="session", autouse=True)
