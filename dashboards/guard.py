@@ -7,7 +7,7 @@ think of: DNS rebinding is stopped by ``Host``, cross-site requests and WebSocke
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -156,14 +156,13 @@ async def _answer(response: Response, scope: Scope, receive: Receive, send: Send
 
 
 def _with_headers(send: Send, *, fresh_only: bool) -> Send:
-    # Not a coroutine of its own: each frame of each viewer comes through here.
-    def decorated(message: Message) -> Awaitable[None]:
+    async def decorated(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
             if fresh_only:
                 headers.setdefault("cache-control", "no-store")
-        return send(message)
+        await send(message)
 
     return decorated

@@ -1,7 +1,7 @@
 """The built front end: files as they are, any other path the one page that routes by itself.
 
-A page is some twenty files that never change under their names: they are kept in memory, and packed for whoever can
-unpack them, so that a telephone gets a third of the bytes and twenty requests at once cost the role a few milliseconds.
+Files whose names hold a hash never change: they are kept in memory, and packed for whoever can unpack them, so that a
+telephone gets a third of the bytes and nobody waits for a disk.
 """
 
 from __future__ import annotations

@@ -561,7 +561,6 @@ export const pagesEn: Record<keyof typeof pagesZh, string> = {
   'camera_way.push': 'pushed by the camera',
   'camera_way.stream': 'stream',
   'camera_way.snapshot': 'snapshot',
-  'camera_way.none': 'not at all',
 
   'status.label': 'State of the district',
   'intake.payload_whole': 'Whole',

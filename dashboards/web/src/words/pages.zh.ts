@@ -559,7 +559,6 @@ export const pagesZh = {
   'camera_way.push': '摄像机推送',
   'camera_way.stream': '视频流',
   'camera_way.snapshot': '抓拍',
-  'camera_way.none': '不取图',
 
   'status.label': '全区状态',
   'intake.payload_whole': '全文',
