@@ -26,7 +26,7 @@ from detectors.pictures.limits import SETTLED, Limit, learnt, limit, taught
 from detectors.pictures.look import Look, vivid
 from detectors.pictures.memory import Light, Memory, Suspicion
 from detectors.pictures.scores import Scores, against, alone
-from detectors.pictures.view import COLOURED, GREY, Comparison, View, compared, likeness, seen
+from detectors.pictures.view import COLOURED, GREY, Comparison, View, channels, compared, likeness, outline, seen
 from domain.finding import FindingKind
 
 #: Good pictures of a light before anything is compared with its view.
@@ -39,6 +39,9 @@ CLEAN = 2
 NIGHT_LIGHT = 58.0
 #: So much more like one view than the other, of 1.
 PLAINLY = 0.1
+#: Views whose brightness differs by less, as a logarithm, are as bright as each other; and how far a picture has to be
+#: on the way from its own light to the other one, to be judged by that as well.
+NEAR, ON_THE_WAY = 0.35, 0.3
 #: A first picture by night (or day) has to look at least this much like the other view to be learnt.
 KINSHIP = 0.12
 
@@ -152,7 +155,7 @@ def adopted(memory: Memory, shown: Look) -> Memory:
 
 
 def _vivid(view: View) -> float:
-    return vivid(np.frombuffer(view.colour, np.float16).astype(np.float32))
+    return vivid(channels(view))
 
 
 def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, ...], Comparison | None, Light]:
@@ -162,7 +165,7 @@ def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, .
     the scene is judged by the view that fits better.
     """
     by_itself = alone(shown, memory.grain)
-    found: list[tuple[tuple[Verdict, ...], Comparison, Light]] = []
+    found: list[tuple[tuple[Verdict, ...], Comparison, Light, bool]] = []
     for candidate in sorted(Light, key=lambda other: other is not light):
         view = memory.views.get(candidate)
         if view is None or view.pictures < LEARNING:
@@ -170,15 +173,28 @@ def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, .
         comparison = compared(view, shown, memory.grain)
         limits, settled = _limits(memory, candidate)
         verdicts = _verdicts(by_itself | against(comparison), limits, settled)
-        if not any(verdict.suspect for verdict in verdicts):
+        fits = candidate is light or _between(memory, shown, light)
+        if fits and not any(verdict.suspect for verdict in verdicts):
             return verdicts, comparison, candidate
-        found.append((verdicts, comparison, candidate))
+        found.append((verdicts, comparison, candidate, fits))
     if not found:
         return _verdicts(by_itself, memory.limits.get(light, {}), False), None, light
-    verdicts, comparison, judged_by = max(found, key=lambda one: one[1].match)
+    verdicts, comparison, judged_by, _ = max((one for one in found if one[3]), key=lambda one: one[1].match)
     mildest = [min(both, key=_share) for both in zip(*(one[0] for one in found), strict=True)]
     merged = (mild if mild.fault in ADDED else verdict for verdict, mild in zip(verdicts, mildest, strict=True))
     return _hidden(merged), comparison, judged_by
+
+
+def _between(memory: Memory, shown: Look, light: Light) -> bool:
+    """Whether a picture that is taken for one by ``light`` is on the way to the other one by its brightness."""
+    own = memory.views.get(light)
+    other = memory.views.get(Light.NIGHT if light is Light.DAY else Light.DAY)
+    if own is None or own.pictures < LEARNING or other is None:
+        return True
+    here, there = (float(np.log(outline(view).mean() + 8)) for view in (own, other))
+    if abs(there - here) < NEAR:
+        return True
+    return (float(np.log(shown.light + 8)) - here) / (there - here) > ON_THE_WAY
 
 
 def _share(verdict: Verdict) -> float:
@@ -247,9 +263,9 @@ def _followed(
     for verdict in verdicts:
         known = held.get(verdict.fault)
         if verdict.suspect:
-            before = known or _of_its_like(suspicions, verdict.fault)
-            pictures = min(before.pictures + 1, DWELL) if before else 1
-            since = before.since if before else at
+            before = [one for one in (known, _of_its_like(suspicions, verdict.fault)) if one]
+            pictures = min(max((one.pictures for one in before), default=0) + 1, DWELL)
+            since = min((one.since for one in before), default=at)
             raised = known.raised if known else False
             if not raised and pictures >= DWELL:
                 conclude(FindingKind.RAISED, verdict, since)
@@ -270,21 +286,22 @@ def _followed(
     return held, tuple(findings)
 
 
-#: Single bad pixels and grain: much of the one looks like the other, and which is said first is chance.
-_ALIKE = frozenset({PictureFault.SNOW, PictureFault.NOISE})
+#: Single bad pixels and grain, or a lid in the dusk: much of the one looks like the other, and which is said first is
+#: chance.
+_ALIKE = (
+    frozenset({PictureFault.SNOW, PictureFault.NOISE}),
+    frozenset({PictureFault.BLACK, PictureFault.COVERED}),
+)
 
 #: What a graver one hides and does not make: its pictures count as soon as it is seen.
-_BEHIND = _ALIKE | {PictureFault.COLOUR_CAST}
+_BEHIND = frozenset({PictureFault.SNOW, PictureFault.NOISE, PictureFault.COLOUR_CAST})
 _PLACED = frozenset({PictureFault.COVERED, PictureFault.MOVED})
 
 
 def _of_its_like(suspicions: Mapping[PictureFault, Suspicion], fault: PictureFault) -> Suspicion | None:
     """What the pictures before showed, called by the other name."""
-    if fault not in _ALIKE:
-        return None
-    return next(
-        (suspicions[like] for like in _ALIKE - {fault} if like in suspicions and not suspicions[like].raised), None
-    )
+    likes = (like for pair in _ALIKE if fault in pair for like in pair - {fault})
+    return next((suspicions[like] for like in likes if like in suspicions and not suspicions[like].raised), None)
 
 
 def _akin(memory: Memory, shown: Look, light: Light) -> bool:

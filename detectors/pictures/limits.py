@@ -47,13 +47,13 @@ RANGES: dict[PictureFault, Range] = {
     # Grey levels of a pattern across the whole picture.
     PictureFault.STRIPES: Range(start=2.8, most=9.0, margin=1.0, factor=1.3),
     # Share of the detail that is hidden behind one smooth thing, and its share of the picture.
-    PictureFault.COVERED: Range(start=0.10, most=0.5, margin=0.04, factor=1.3, pace=0.25),
+    PictureFault.COVERED: Range(start=0.115, most=0.5, margin=0.04, factor=1.3, pace=0.25),
     # Octaves of fine detail lost.
     PictureFault.BLURRED: Range(start=0.42, most=2.0, margin=0.15, factor=1.1),
     # 1 = the outline agrees nowhere; or the shift, of which 4% of the width counts as 1.
-    PictureFault.MOVED: Range(start=0.42, most=0.9, margin=0.08),
+    PictureFault.MOVED: Range(start=0.48, most=0.9, margin=0.08),
     # Logarithm of the channels' ratio: 0.25 is 28% too much of green.
-    PictureFault.COLOUR_CAST: Range(start=0.08, most=0.45, margin=0.035, factor=1.05, pace=0.5),
+    PictureFault.COLOUR_CAST: Range(start=0.07, most=0.45, margin=0.03, factor=1.05, pace=0.5),
     # Share of the places in which not one pixel changed.
     PictureFault.FROZEN: Range(start=0.75, most=0.985, margin=0.15),
 }

@@ -44,7 +44,7 @@ class Look:
     the same from side to side or from top to bottom; ``levels`` share of the pixels on the eight commonest of 64
     levels; ``noise`` deviation in the flattest cells; ``floor`` the fine detail that grain alone makes in those;
     ``impulses`` share of single pixels far from their neighbours; ``rows`` and ``columns`` what repeats across the
-    whole picture, in grey levels.
+    whole picture, in grey levels; ``channels`` levels of blue, green and red in each cell.
     """
 
     width: int
@@ -62,7 +62,7 @@ class Look:
     outline: Bytes
     fine: Floats
     coarse: Floats
-    colour: Floats
+    channels: Floats
     rows: Floats
     columns: Floats
     grain: Bytes
@@ -78,10 +78,9 @@ def look(pixels: Pixels) -> Look:
     # What is small in the end is taken from the picture at half scale or less: a quarter of the work.
     half = _reduced(grey, (width // 2, height // 2))
     outline = _reduced(half, OUTLINE)
-    cells = _reduced(_reduced(pixels, (width // 2, height // 2)), CELLS).astype(np.float32)
+    channels = _reduced(_reduced(pixels, (width // 2, height // 2)), CELLS).astype(np.float32)
     fine = _fine(half)
     bands = _bands(grey)
-    colour = np.log((cells[:, :, (2, 0)] + 8) / (cells[:, :, 1:2] + 8))
     return Look(
         width=width,
         height=height,
@@ -94,11 +93,11 @@ def look(pixels: Pixels) -> Look:
         noise=quantile(_fine(bands), 0.15) / NOISE_GAIN,
         floor=quantile(fine, 0.15),
         impulses=_impulses(bands),
-        vivid=vivid(colour),
+        vivid=vivid(channels),
         outline=outline,
         fine=fine,
         coarse=_coarse(outline),
-        colour=colour,
+        channels=channels,
         rows=_profile(_strips(grey, ROWS)),
         columns=_profile(_strips(np.asarray(cv2.transpose(half), np.uint8), COLUMNS)),
         grain=_grain(grey),
@@ -128,9 +127,14 @@ def quantile(values: Floats, share: float) -> float:
     return float(ordered[low] + (ordered[high] - ordered[low]) * (place - low))
 
 
-def vivid(colour: Floats) -> float:
+def ratios(channels: Floats) -> Floats:
+    """The colour of each cell, whatever its brightness: logarithms of red and of blue against green."""
+    return np.asarray(np.log((channels[:, :, (2, 0)] + 8) / (channels[:, :, 1:2] + 8)), np.float32)
+
+
+def vivid(channels: Floats) -> float:
     """How far from grey: 0 in infrared, some 0.2 by day."""
-    return float(np.abs(colour).mean())
+    return float(np.abs(ratios(channels)).mean())
 
 
 def _fine(grey: Bytes) -> Floats:

@@ -12,7 +12,7 @@ from detectors.pictures.limits import Limit
 from detectors.pictures.view import View
 
 #: Memories of another version are not read: the camera learns anew, within a day.
-VERSION = 2
+VERSION = 3
 
 
 class Light(StrEnum):

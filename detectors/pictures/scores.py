@@ -30,7 +30,9 @@ def alone(shown: Look, previous_grain: bytes) -> Scores:
 def against(comparison: Comparison) -> Scores:
     """Scores of a picture beside what the camera is known to show."""
     turned = 1.0 - max(comparison.match, 0.0)
-    return {
+    # A cover can be as even as a screen, by night above all, but nothing is written on it.
+    screen: Scores = {} if comparison.drawn else {PictureFault.NO_SIGNAL: 0.0}
+    return screen | {
         PictureFault.SNOW: comparison.impulses,
         PictureFault.NOISE: comparison.noise,
         PictureFault.STRIPES: comparison.stripes,

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look, quantile, vivid
+from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look, quantile, ratios, vivid
 
 #: How much the newest good picture counts in the running mean once the view is learnt: autumn takes weeks.
 NEWEST = 1 / 16
@@ -22,10 +22,19 @@ ENOUGH = 60
 #: The way that light itself changes colour, between the sky and a lamp: red against green, blue against green. Along it
 #: a change counts so much.
 DAYLIGHT, ALONG = (0.55, -0.835), 0.25
+#: How much of grey is blue, green and red.
+GREYS = np.array([0.114, 0.587, 0.299], np.float32)
+#: Of fewer cells with all their channels in range, colour is told by others as well, and counts so much.
+ENOUGH_COLOUR, UNCLEAR = 80, 0.6
+#: How much of a colour may be left behind a veil, and how much more there is without it.
+VEILED = (0.2, 5.0)
 #: How far from grey a picture in infrared is at most, and one in colours at least.
 GREY, COLOURED = 0.01, 0.05
 #: Of fewer living places than this, nothing is told of grain.
 FEWEST_PLACES = 24
+#: Fine detail of lines and letters that a machine draws, in so many cells at least; and how many levels
+#: the channels of a blue field without any are apart.
+SHARP, FEWEST_SHARP, ONE_COLOUR = 5.0, 4, 60.0
 #: A shift of so much of the width is no wind.
 SHIFTED = 0.02
 
@@ -40,7 +49,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     outline: bytes
     fine: bytes
     coarse: bytes
-    colour: bytes
+    channels: bytes
     rows: bytes
     columns: bytes
 
@@ -54,7 +63,8 @@ class Comparison:
     shows that is hidden behind one smooth thing, and of the picture (together); ``region`` its place as (left, top,
     right, bottom) in shares, or of
     what does not match; ``cast`` as the logarithm of the channels' ratio; ``stripes`` and ``noise`` in grey levels;
-    None = the view has too little detail to tell.
+    ``drawn``: something is as sharp as a machine draws it where
+    nothing was, or all of it is of one strong colour; None = the view has too little detail to tell.
     """
 
     match: float
@@ -66,6 +76,7 @@ class Comparison:
     stripes: float | None
     noise: float
     impulses: float
+    drawn: bool
 
 
 def seen(view: View | None, new: Look) -> View:
@@ -79,7 +90,7 @@ def seen(view: View | None, new: Look) -> View:
             new.outline.astype(np.float32),
             new.fine,
             new.coarse,
-            new.colour,
+            new.channels,
             new.rows,
             new.columns,
         )
@@ -96,7 +107,7 @@ def seen(view: View | None, new: Look) -> View:
         mean(outline(view), new.outline.astype(np.float32)),
         mean(_floats(view.fine, CELLS), new.fine),
         mean(_floats(view.coarse, CELLS), new.coarse),
-        mean(_colour(view), new.colour),
+        mean(channels(view), new.channels),
         mean(_line(view.rows), new.rows),
         mean(_line(view.columns), new.columns),
     )
@@ -126,7 +137,7 @@ def compared(view: View, new: Look, previous: bytes = b"") -> Comparison:
     return Comparison(
         match=match,
         shift=shift,
-        softness=_softness(fine_known, coarse, fine_shown, new.coarse),
+        softness=_softness(fine_known, coarse, fine_shown, new.coarse, _brighter(view, new)),
         # Of a whole cover no shift is to be believed.
         covered=covered if shift < SHIFTED or covered == 1.0 else None,
         region=region or _strange(agreement, weight),
@@ -134,6 +145,8 @@ def compared(view: View, new: Look, previous: bytes = b"") -> Comparison:
         stripes=max(stripes - grain, 0.0) if same or stripes > 20 else None,
         noise=float(np.sqrt(max(max(new.noise, _grain(new, previous)) ** 2 - view.noise**2, 0.0))),
         impulses=max(new.impulses - view.impulses, 0.0),
+        drawn=int(((new.fine > SHARP) & (new.fine > 2 * fine)).sum()) >= FEWEST_SHARP
+        or float(np.ptp(new.channels, axis=2).mean()) > ONE_COLOUR,
     )
 
 
@@ -219,9 +232,17 @@ def _above(fine: Floats, floor: float) -> Floats:
     return np.asarray(np.sqrt(np.maximum(fine**2 - (1.15 * floor) ** 2, 0)), np.float32)
 
 
-def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: Floats) -> float | None:
-    """Octaves of fine detail lost beside the coarse, where there was most of it. A median: the clock that the camera
-    draws into its picture stays sharp.
+def _brighter(view: View, new: Look) -> Floats:
+    """How much brighter each cell is than it was."""
+    return np.asarray((_grey(new.channels) + 8) / (_grey(channels(view)) + 8), np.float32)
+
+
+def _softness(
+    known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: Floats, brighter: Floats
+) -> float | None:
+    """Octaves of fine detail lost, where there was most of it: beside the coarse, and beside the light. The lesser
+    counts, as the sun on a wall and shadows are coarse and not fine. A median: the clock that the camera draws into its
+    picture stays sharp.
     """
     # In fog and dusk JPEG leaves out what has become too faint, and that says nothing about the lens.
     told = (
@@ -232,8 +253,11 @@ def _softness(known: Floats, known_coarse: Floats, shown: Floats, shown_coarse: 
     if int(told.sum()) < ENOUGH:
         return None
     sharpest = told & (known >= quantile(known[told], 0.40))
-    ratio = (shown[sharpest] / shown_coarse[sharpest]) / (known[sharpest] / known_coarse[sharpest])
-    return max(0.0, -float(np.log2(max(quantile(ratio, 0.5), 1e-2))))
+    left = shown[sharpest] / known[sharpest]
+    beside_coarse = quantile(left * known_coarse[sharpest] / shown_coarse[sharpest], 0.5)
+    beside_light = quantile(np.asarray(left / np.maximum(brighter[sharpest], 1.0), np.float32), 0.5)
+    ratio = max(beside_coarse, beside_light)
+    return max(0.0, -float(np.log2(max(ratio, 1e-2))))
 
 
 def _covered(
@@ -300,15 +324,15 @@ def _covered(
 
 def _recoloured(view: View, new: Look) -> NDArray[np.bool_]:
     """Where brightness or colour changed otherwise than in most of the picture: what was plain may be covered, too."""
-    colour = new.colour - _colour(view)
+    colour = ratios(new.channels) - ratios(channels(view))
     colour = np.hypot(*np.moveaxis(colour - np.median(colour, axis=(0, 1)), 2, 0))
-    light = np.log((_light(new.outline.astype(np.float32)) + 8) / (_light(outline(view)) + 8))
+    light = np.log(_brighter(view, new))
     # A shadow leaves the colour as it was.
     return np.asarray((colour > 0.12) | ((colour > 0.05) & (np.abs(light - quantile(light, 0.5)) > 0.35)))
 
 
-def _light(outline: Floats) -> Floats:
-    return np.asarray(cv2.resize(outline, CELLS, interpolation=cv2.INTER_AREA), np.float32)
+def _grey(channels: Floats) -> Floats:
+    return np.asarray(channels @ GREYS, np.float32)
 
 
 def _patch(cells: NDArray[np.bool_]) -> float:
@@ -330,36 +354,61 @@ def _strange(agreement: Floats, weight: Floats) -> tuple[float, float, float, fl
 
 
 def _cast(view: View, new: Look) -> float | None:
-    """The change of colour that most places share.
+    """The change of colour that most places share; and as far as a veil explains it, only what steps share as well.
+
+    Fog, snow and a low sun lay the same grey upon everything, or are gone again: what is green is less green, or more
+    so, and before a scene of one colour that looks like a cast. But what stands out of its neighbourhood does so in the
+    same colour as before. A channel that fails fails in both.
+    """
+    known, shown = channels(view), new.channels
+    if new.vivid < GREY and vivid(known) > COLOURED:
+        # A first night in infrared beside the view of the day.
+        return None
+    light = _grey(shown)
+    lit = (light > 20) & (light < 242)
+    if int(lit.sum()) < 40:
+        return 0.0
+    # A channel that is at its end says less than it should.
+    whole = lit & (known.max(axis=2) < 240) & (shown.max(axis=2) < 240)
+    # And of one that is nearly black the ratio to the others goes with the light, and says little of its colour.
+    clear = whole & (known.min(axis=2) > 20) & (shown.min(axis=2) > 20)
+    told = next((cells for cells in (clear, whole) if int(cells.sum()) >= ENOUGH_COLOUR), lit)
+    before, after = ratios(known)[told], ratios(shown)[told]
+    share = np.clip((after * before).sum(axis=1) / np.maximum((before**2).sum(axis=1), 1e-6), *VEILED)
+    beyond = _way(np.median(after - before * share[:, None], axis=0))
+    veil = _way(np.median(after - before, axis=0)) - beyond
+    steps = _steps(known, shown, whole)
+    if steps is not None:
+        veil = veil * float(np.clip(_way(steps) @ veil / max(float(veil @ veil), 1e-6), 0.0, 1.0))
+    return float(np.hypot(*(beyond + veil))) * (1.0 if told is clear else UNCLEAR)
+
+
+def _steps(known: Floats, shown: Floats, told: NDArray[np.bool_]) -> Floats | None:
+    """How red and blue steps from cell to cell became stronger than green ones, as logarithms."""
+    pairs = []
+    for axis in (0, 1):
+        both = (told[1:] & told[:-1]) if axis == 0 else (told[:, 1:] & told[:, :-1])
+        pairs.append((np.diff(known, axis=axis)[both], np.diff(shown, axis=axis)[both]))
+    before, after = (np.concatenate(one) for one in zip(*pairs, strict=True))
+    # Where a shadow's edge or somebody's coat is now, the step was another one.
+    same = (np.abs(before @ GREYS) > 4) & ((before @ GREYS) * (after @ GREYS) > 0)
+    if int(same.sum()) < 60:
+        return None
+    before, after = before[same], after[same]
+    strength = (before * after).sum(axis=0) / np.maximum((before**2).sum(axis=0), 1.0)
+    strength = np.log(np.maximum(strength, 0.02))
+    return np.asarray(strength[[2, 0]] - strength[1], np.float32)
+
+
+def _way(change: Floats) -> Floats:
+    """A change of red and blue against green as (along the way of light's own colour, across it).
 
     Between the noon sky and a lamp, light goes from blue to red and leaves green alone, so that way counts less than
     across it. A failing channel goes across.
     """
-    known = _colour(view)
-    if new.vivid < GREY and vivid(known) > COLOURED:
-        # A first night in infrared beside the view of the day.
-        return None
-    known_light, light = _light(outline(view)), _light(new.outline.astype(np.float32))
-    told = (light > 20) & (light < 242)
-    if int(told.sum()) < 40:
-        return 0.0
-    # A channel that is at its end says less than it should.
-    whole = told & (_channel(known_light, known, np.maximum) < 240) & (_channel(light, new.colour, np.maximum) < 240)
-    # And of one that is nearly black the ratio to the others goes with the light, and says nothing of its colour.
-    clear = whole & (_channel(known_light, known, np.minimum) > 20) & (_channel(light, new.colour, np.minimum) > 20)
-    for better in (clear, whole):
-        if int(better.sum()) >= 80:
-            told = better
-            break
-    red, blue = np.median((new.colour - known)[told], axis=0)
+    red, blue = change
     along, across = red * DAYLIGHT[0] + blue * DAYLIGHT[1], blue * DAYLIGHT[0] - red * DAYLIGHT[1]
-    return float(np.hypot(along * ALONG, across))
-
-
-def _channel(light: Floats, colour: Floats, which: np.ufunc) -> Floats:
-    """The level of each cell's brightest channel (`numpy.maximum`) or of its darkest (`numpy.minimum`)."""
-    red, blue = np.exp(colour[:, :, 0]), np.exp(colour[:, :, 1])
-    return np.asarray((light + 8) / (0.299 * red + 0.587 + 0.114 * blue) * which(which(red, blue), 1) - 8)
+    return np.array([along * ALONG, across], np.float32)
 
 
 def _added(known: Floats, shown: Floats) -> float:
@@ -385,8 +434,9 @@ def _floats(packed: bytes, shape: tuple[int, int]) -> Floats:
     return np.frombuffer(packed, np.float16).reshape(shape[::-1]).astype(np.float32)
 
 
-def _colour(view: View) -> Floats:
-    return np.frombuffer(view.colour, np.float16).reshape((*CELLS[::-1], 2)).astype(np.float32)
+def channels(view: View) -> Floats:
+    """Levels of blue, green and red in each cell."""
+    return np.frombuffer(view.channels, np.float16).reshape((*CELLS[::-1], 3)).astype(np.float32)
 
 
 def _line(packed: bytes) -> Floats:
@@ -401,7 +451,7 @@ def _packed(
     outline: Floats,
     fine: Floats,
     coarse: Floats,
-    colour: Floats,
+    channels: Floats,
     rows: Floats,
     columns: Floats,
 ) -> View:
@@ -415,7 +465,7 @@ def _packed(
         outline=np.rint(outline).astype(np.uint8).tobytes(),
         fine=fine.astype(np.float16).tobytes(),
         coarse=coarse.astype(np.float16).tobytes(),
-        colour=colour.astype(np.float16).tobytes(),
+        channels=channels.astype(np.float16).tobytes(),
         rows=rows.astype(np.float16).tobytes(),
         columns=columns.astype(np.float16).tobytes(),
     )

@@ -28,10 +28,14 @@ def by_lot(names: tuple[str, ...]) -> list[str]:
 
 def test_the_order_of_scenes_is_by_lot() -> None:
     # Of the 38 that were found second, eleven judged first, six from the beginning and five from the middle.
-    second = Half.TRAINING.names[29:]
-    assert len(second) == 38
+    second = Half.TRAINING.names[29:67]
     assert [*second[:6], *second[11:24], *second[6:11], *second[24:]] == by_lot(second)
-    assert list(Half.JUDGING.names) == by_lot(Half.JUDGING.names)
+    third = Half.TRAINING.names[67:]
+    assert list(third) == by_lot(third)
+    # And of the 45 that were found last the first 25 judge, and the others are kept.
+    last = [*Half.JUDGING.names, *Half.KEPT.names]
+    assert last == by_lot(tuple(last))
+    assert (len(Half.JUDGING.names), len(Half.KEPT.names)) == (25, 20)
 
 
 def test_every_fault_has_its_row_and_misses_and_false_alarms_fail_the_run() -> None:

@@ -7,10 +7,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors.pictures.diagnosis import DWELL, LEARNING, Verdict, _followed, light_of
+from detectors.pictures.diagnosis import DWELL, LEARNING, Verdict, _between, _followed, light_of
 from detectors.pictures.faults import PictureFault
 from detectors.pictures.look import COLUMNS, Look, look
 from detectors.pictures.memory import Light, Memory, Suspicion
+from detectors.pictures.scores import against
 from detectors.pictures.view import View, _added, compared, seen
 
 WIDE, HIGH = 640, 360
@@ -140,3 +141,65 @@ def _raised(rows: list[tuple[Verdict, ...]]) -> list[PictureFault]:
         held, findings = _followed(held, verdicts, None, Light.DAY, AT + timedelta(hours=hour))
         raised += [finding.fault for finding in findings]
     return raised
+
+
+def test_snow_before_a_scene_of_one_colour_is_no_cast_and_a_failing_channel_is() -> None:
+    meadow = textured(6, level=100.0, contrast=20.0) * np.array([0.5, 1.0, 0.7])
+    view = known(shown(meadow))
+    snow = compared(view, shown(0.5 * meadow + 0.5 * 200)).cast
+    assert snow is not None
+    assert snow < 0.05
+    # And what was learnt while it snowed says nothing against the meadow.
+    again = compared(known(shown(0.5 * meadow + 0.5 * 200)), shown(meadow)).cast
+    assert again is not None
+    assert again < 0.05
+    for failing in ([1.45, 1.0, 1.0], [1.0, 0.7, 1.0], [1.0, 1.0, 1.45]):
+        cast = compared(view, shown(meadow * np.array(failing))).cast
+        assert cast is not None
+        assert cast > 0.12
+
+
+def test_a_cover_as_even_as_a_screen_is_none_while_nothing_is_written_on_it() -> None:
+    view = known(shown(textured(7)))
+    lid = np.full((HIGH, WIDE, 3), 45.0)
+    assert not compared(view, shown(lid)).drawn
+    assert against(compared(view, shown(lid)))[PictureFault.NO_SIGNAL] == 0.0
+    written = lid.astype(np.uint8)
+    cv2.putText(written, "NO SIGNAL", (120, 200), cv2.FONT_HERSHEY_SIMPLEX, 2.0, (255, 255, 255), 4)
+    assert compared(view, look(written)).drawn
+    assert PictureFault.NO_SIGNAL not in against(compared(view, look(written)))
+    blue = np.zeros((HIGH, WIDE, 3)) + np.array([200.0, 30.0, 30.0])
+    assert compared(view, shown(blue)).drawn
+
+
+def test_the_sun_on_a_wall_is_no_loss_of_focus() -> None:
+    place = textured(8, level=80.0, contrast=15.0)
+    place[:, : WIDE // 3] = 80.0
+    view = known(shown(place))
+    across, down = np.meshgrid(np.arange(WIDE), np.arange(HIGH))
+    sun = np.where(np.sin(across / 40.0) * np.sin(down / 40.0) > 0, 1.9, 1.3)[:, :, None]
+    assert compared(view, shown(place * sun)).softness == pytest.approx(0.0, abs=0.15)
+    blurred = compared(view, shown(cv2.GaussianBlur(place, (0, 0), 3.0) * sun)).softness
+    assert blurred is not None
+    assert blurred > 0.8
+
+
+def test_a_picture_of_the_day_is_not_excused_by_the_night() -> None:
+    by_day, by_night = textured(9, level=130.0), textured(9, level=40.0, contrast=8.0)
+    memory = Memory(views={Light.DAY: known(shown(by_day)), Light.NIGHT: known(shown(by_night))})
+    assert not _between(memory, shown(by_day), Light.DAY)
+    assert not _between(memory, shown(by_day * 1.2), Light.DAY)
+    assert _between(memory, shown(by_day * 0.5), Light.DAY)
+    alike = Memory(views={Light.DAY: known(shown(by_day)), Light.NIGHT: known(shown(by_day * 0.9))})
+    assert _between(alike, shown(by_day), Light.DAY)
+    assert _between(Memory(views={Light.NIGHT: known(shown(by_night))}), shown(by_day), Light.DAY)
+
+
+def test_a_lid_is_black_by_turns_and_one_fault_all_the_same() -> None:
+    def said(fault: PictureFault) -> tuple[Verdict, ...]:
+        return (Verdict(fault=fault, score=1.0, limit=0.5),)
+
+    assert _raised([said(PictureFault.COVERED), said(PictureFault.BLACK), said(PictureFault.COVERED)]) == [
+        PictureFault.COVERED
+    ]
+    assert _raised([said(PictureFault.COVERED), said(PictureFault.MOVED), said(PictureFault.COVERED)]) == []
