@@ -39,9 +39,9 @@ RANGES: dict[PictureFault, Range] = {
     # 40 grey levels over the level that one pixel in a hundred exceeds.
     PictureFault.BLACK: Range(start=0.75, most=6.0, margin=0.2, factor=1.4),
     # Share of the pixels without a shade left.
-    PictureFault.OVEREXPOSED: Range(start=0.16, most=0.85, margin=0.10),
+    PictureFault.OVEREXPOSED: Range(start=0.18, most=0.85, margin=0.10),
     # Share of the pixels that stand alone.
-    PictureFault.SNOW: Range(start=0.005, most=0.05, margin=0.003, factor=1.3),
+    PictureFault.SNOW: Range(start=0.0065, most=0.05, margin=0.003, factor=1.3),
     # Grey levels of grain more than usual.
     PictureFault.NOISE: Range(start=3.2, most=16.0, margin=1.5, factor=1.2, pace=0.5),
     # Grey levels of a pattern across the whole picture.
@@ -53,7 +53,7 @@ RANGES: dict[PictureFault, Range] = {
     # 1 = the outline agrees nowhere; or the shift, of which 4% of the width counts as 1.
     PictureFault.MOVED: Range(start=0.48, most=0.9, margin=0.08),
     # Logarithm of the channels' ratio: 0.25 is 28% too much of green.
-    PictureFault.COLOUR_CAST: Range(start=0.07, most=0.45, margin=0.03, factor=1.05, pace=0.5),
+    PictureFault.COLOUR_CAST: Range(start=0.08, most=0.45, margin=0.035, factor=1.05, pace=0.5),
     # Share of the places in which not one pixel changed.
     PictureFault.FROZEN: Range(start=0.75, most=0.985, margin=0.15),
 }
