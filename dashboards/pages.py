@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import mimetypes
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,7 @@ class Pages:
 
 
 def _answer(kept: _Kept, headers: Headers) -> Response:
-    packed = "gzip" in headers.get("accept-encoding", "")
+    packed = _takes_gzip(headers.get("accept-encoding", ""))
     return Response(
         kept.packed if packed else kept.plain,
         media_type=kept.media_type,
@@ -111,3 +112,15 @@ def _answer(kept: _Kept, headers: Headers) -> Response:
             **({"content-encoding": "gzip"} if packed else {}),
         },
     )
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an ``Accept-Encoding`` (RFC 9110, 12.5.3) names gzip, and not with a weight of 0, which is a refusal."""
+    for coding in accepted.lower().split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip() == "gzip":
+            return _REFUSED.fullmatch(weight.strip()) is None
+    return False
+
+
+_REFUSED = re.compile(r"q\s*=\s*0(\.0{0,3})?")

@@ -1,4 +1,4 @@
-"""What a camera is known to show, by day or by night: the running mean of its good pictures, about 10 kB.
+"""What a camera is known to show, by day or by night: the running mean of its good pictures, about 12 kB.
 
 And how a new picture compares with it. Light may change as it likes: what is compared is where edges are, how sharp
 they are beside how coarse they are, and what the colours of the same places are to each other.

@@ -69,10 +69,17 @@ async def test_built_files_are_kept_by_browsers_for_ever(browser: httpx.AsyncCli
     assert response.headers["content-type"].startswith("text/javascript")
 
 
-async def test_who_cannot_unpack_gets_a_file_as_it_is(browser: httpx.AsyncClient) -> None:
-    response = await browser.get("/assets/main-0f3a.js", headers={"accept-encoding": "identity"})
+@pytest.mark.parametrize("accepted", ["identity", "gzip;q=0", "br, gzip; q=0.000", "x-gzip-like"])
+async def test_who_cannot_unpack_gets_a_file_as_it_is(browser: httpx.AsyncClient, accepted: str) -> None:
+    response = await browser.get("/assets/main-0f3a.js", headers={"accept-encoding": accepted})
     assert (response.status_code, response.text) == (200, "run()")
     assert "content-encoding" not in response.headers
+
+
+@pytest.mark.parametrize("accepted", ["br;q=1.0, gzip;q=0.8", "GZIP", "deflate,gzip"])
+async def test_who_can_unpack_says_so_in_any_order(browser: httpx.AsyncClient, accepted: str) -> None:
+    response = await browser.get("/assets/main-0f3a.js", headers={"accept-encoding": accepted})
+    assert (response.text, response.headers["content-encoding"]) == ("run()", "gzip")
 
 
 async def test_pages_that_are_built_anew_are_found(browser: httpx.AsyncClient, built: Path) -> None:
