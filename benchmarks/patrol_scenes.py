@@ -2,9 +2,10 @@
 
 All come in Debian packages (`scripts/footage.sh`): a clip of surveillance footage and photographs of places, rooms and
 things, each at least 400 pixels wide, chosen by eye as what a camera might see and before anything was measured on
-them. A place that is shown by two pictures is here once. Those of `JUDGING` and `KEPT` are what a camera on a wall or a
-pole might see: places that people made, out of doors and within; no landscapes without anything built, no close
-pictures of plants, animals, faces and things, which half of the fifth run's scenes were.
+them. A place that is shown by two pictures is here once. The last 45, which judge since the sixth run, are places that
+people made, out of doors and within: no landscapes without anything built, no close pictures of plants and animals,
+which half of the fifth run's scenes were. Most of them are 480 pixels wide and are enlarged: a soft lens. A few are
+nearer than a camera on a wall would be: the front of a bus, people on a sofa.
 
 The split is by scene. ``TRAINING`` holds every scene whose results somebody has looked at: constants are chosen on it
 and on nothing else. ``JUDGING`` judges, and its scenes go to the training once what they showed was used to change
@@ -118,8 +119,7 @@ TRAINING = (
     "plasma-workspace-wallpapers/Path/contents/images/1920x1080.jpg",
     "plasma-workspace-wallpapers/ColdRipple/contents/images/1920x1080.jpg",
     "mate-backgrounds/nature/YellowFlower.jpg",
-)
-JUDGING = (
+    # Judged in the sixth run, and were looked at.
     "scratch/Backgrounds/Outdoors/atom-playground.jpg",
     "hugin-data/CA_tCA00.jpg",
     "scratch/Backgrounds/Indoors/the-movies-inside.jpg",
@@ -146,8 +146,8 @@ JUDGING = (
     "scratch/Backgrounds/Indoors/kitchen.jpg",
     "scratch/Backgrounds/Outdoors/berkeley-mural.jpg",
 )
-#: Chosen together with those, and measured by nobody yet: they judge after the next change of a constant.
-KEPT = (
+#: Chosen together with those of the sixth run, and kept back then.
+JUDGING = (
     "scratch/Backgrounds/Outdoors/silos.jpg",
     "scratch/Backgrounds/Outdoors/mansion.jpg",
     "scratch/Backgrounds/Outdoors/bench-with-view.jpg",
@@ -176,16 +176,15 @@ class Half(StrEnum):
 
     TRAINING = "training"
     JUDGING = "judging"
-    KEPT = "kept"
 
     @property
     def names(self) -> tuple[str, ...]:
-        return {Half.TRAINING: TRAINING, Half.JUDGING: JUDGING, Half.KEPT: KEPT}[self]
+        return {Half.TRAINING: TRAINING, Half.JUDGING: JUDGING}[self]
 
     @property
     def first(self) -> int:
-        """The number of the first scene's camera. Those of the runs before began at 100, 300 and 400."""
-        return {Half.TRAINING: 0, Half.JUDGING: 500, Half.KEPT: 700}[self]
+        """The number of the first scene's camera. Those of the runs before began at 100, 300, 400 and 500."""
+        return {Half.TRAINING: 0, Half.JUDGING: 700}[self]
 
 
 def scenery(name: str, size: tuple[int, int], folder: Path = FOOTAGE) -> Scenery:

@@ -77,13 +77,15 @@ class Outcome:
 def run(number: int, scene: str, course: Course, folder: Path) -> Outcome:
     """Camera ``number`` before ``scene``."""
     cv2.setNumThreads(1)
-    camera = Camera(number=number, scenery=scenery(scene, SIZE, folder), size=SIZE, begun=BEGUN)
+    # Some are put up by day and some by night.
+    begun = BEGUN + int(np.random.default_rng([number, 98]).integers(24)) * INTERVAL
+    camera = Camera(number=number, scenery=scenery(scene, SIZE, folder), size=SIZE, begun=begun)
     outcome = Outcome(scene=scene)
     memory, peer = Memory(), Peer()
     learning = course.learning_days * 24
     trials = _trials(number, course)
     for turn in range(learning + course.days * 24):
-        at = BEGUN + turn * INTERVAL
+        at = begun + turn * INTERVAL
         for fault, strength in trials.get(turn, ()):
             _trial(camera, fault, strength, at, memory, peer.copy() if course.peer else None, outcome)
         jpeg = camera.picture(at)
@@ -92,6 +94,12 @@ def run(number: int, scene: str, course: Course, folder: Path) -> Outcome:
         raised = peer.seen(jpeg, now.light, learn=turn < learning) if course.peer else ()
         if turn < learning:
             continue
+        if turn == learning:
+            # What was wrongly raised while it learnt, and still stands.
+            for held_fault, held in memory.suspicions.items():
+                if held.raised and held_fault not in {finding.fault for finding in now.findings}:
+                    outcome.false[held_fault] += 1
+                    outcome.false_at.append(f"{scene} {at:%d %Hh} {held_fault} stands since {held.since:%d %Hh}")
         outcome.days += INTERVAL / timedelta(days=1)
         for finding in now.findings:
             if finding.kind is FindingKind.RAISED:
@@ -122,9 +130,12 @@ def _trial(
     camera: Camera, fault: Fault, strength: str, since: datetime, memory: Memory, peer: Peer | None, outcome: Outcome
 ) -> None:
     key = (fault.kind.value, strength)
+    standing = {fault for fault, held in memory.suspicions.items() if held.raised}
+    if standing & FOUND_AS[fault.kind]:
+        # It is wrongly said already: a false alarm, and neither a find nor a miss.
+        return
     outcome.tried[key] += 1
-    # What is wrongly said before the fault is neither a find nor a miss of it.
-    raised: set[PictureFault] = {fault for fault, held in memory.suspicions.items() if held.raised}
+    raised: set[PictureFault] = set()
     by_peer: set[str] = set()
     for turn in range(PICTURES):
         at = since + turn * INTERVAL

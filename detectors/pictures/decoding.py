@@ -98,7 +98,8 @@ def _segments(jpeg: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def decoded(jpeg: bytes, *, working_side: int = WORKING_SIDE) -> Pixels:
-    """Blue, green and red of each pixel, at the coarsest scale whose long side has ``working_side`` pixels or more.
+    """Blue, green and red of each pixel, at the coarsest scale whose long side has ``working_side`` pixels or more and
+    whose short side has `LEAST_SIDE`.
 
     Raises `UnreadablePicture`; nothing else, whatever the bytes are.
     """
@@ -114,7 +115,11 @@ def decoded(jpeg: bytes, *, working_side: int = WORKING_SIDE) -> Pixels:
     # Some cameras pad with zeros; what follows an end of image within the last bytes is harmless.
     if b"\xff\xd9" not in jpeg[-4096:]:
         raise UnreadablePicture("truncated", "it has no end")
-    flag = next(flag for factor, flag in _REDUCED if factor == 1 or max(width, height) >= working_side * factor)
+    flag = next(
+        flag
+        for factor, flag in _REDUCED
+        if factor == 1 or (max(width, height) >= working_side * factor and min(width, height) >= LEAST_SIDE * factor)
+    )
     try:
         pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flag)
     except cv2.error as error:

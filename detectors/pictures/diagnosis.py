@@ -23,7 +23,7 @@ import numpy as np
 
 from detectors.pictures.faults import ADDED, HIDES, PictureFault
 from detectors.pictures.limits import SETTLED, Limit, learnt, limit, taught
-from detectors.pictures.look import Look, vivid
+from detectors.pictures.look import Look, variety, vivid
 from detectors.pictures.memory import Light, Memory, Suspicion
 from detectors.pictures.scores import Scores, against, alone
 from detectors.pictures.view import COLOURED, GREY, Comparison, View, channels, compared, likeness, outline, seen
@@ -39,9 +39,13 @@ CLEAN = 2
 NIGHT_LIGHT = 58.0
 #: So much more like one view than the other, of 1.
 PLAINLY = 0.1
-#: Views whose brightness differs by less, as a logarithm, are as bright as each other; and how far a picture has to be
-#: on the way from its own light to the other one, to be judged by that as well.
-NEAR, ON_THE_WAY = 0.35, 0.3
+#: Views whose brightness differs by less, as a logarithm, are as bright as each other.
+NEAR = 0.35
+#: So far on the way from one light's brightness to the other's a picture belongs to the other one.
+HALF_WAY = 0.5
+#: Colours of places differ so much in most yards, and hardly ever before a grey scene whose channel fails; and a view
+#: that has no more colour than that is one of infrared with some dusk in it.
+VARIED, FAINT = 0.085, 0.02
 #: A first picture by night (or day) has to look at least this much like the other view to be learnt.
 KINSHIP = 0.12
 
@@ -100,6 +104,7 @@ class Step:
 
 def step(memory: Memory, shown: Look, at: datetime) -> Step:
     """Look at one picture that was taken at ``at``. A picture that is no newer than the last changes nothing."""
+    memory = _first_colours(memory, shown)
     light = light_of(memory, shown)
     if memory.size is not None and memory.size != (shown.width, shown.height):
         # Another resolution: what was learnt of detail and grain holds no more. What stands, stands.
@@ -122,18 +127,35 @@ def light_of(memory: Memory, shown: Look) -> Light:
     be dark by day as well: once both lights are known, the one whose view is plainly more like the picture is right.
     """
     day, night = (_vivid(memory.views[light]) if light in memory.views else None for light in (Light.DAY, Light.NIGHT))
-    if day is not None and day > COLOURED:
-        if shown.vivid < GREY:
-            # Infrared, whatever dusk has left in the view of the night.
-            return Light.NIGHT
-        grey = night if night is not None else 0.0
-        if grey < 0.3 * day and night is not None:
-            return Light.NIGHT if shown.vivid < (grey + day) / 2 else Light.DAY
+    if day is not None and day > COLOURED and shown.vivid < GREY:
+        # Infrared, whatever dusk has left in the view of the night.
+        return Light.NIGHT
+    if day is not None and day > COLOURED and night is not None and night < 0.3 * day:
+        # Fog and a channel that fails take colours away by day as well, and leave it as bright.
+        pale = shown.vivid < (night + day) / 2
+        share = _share_of_the_way(memory.views[Light.DAY], memory.views[Light.NIGHT], shown)
+        return Light.NIGHT if pale and (share is None or share > HALF_WAY) else Light.DAY
     if all(light in memory.views and memory.views[light].pictures >= LEARNING for light in Light):
         by_day, by_night = (likeness(memory.views[light], shown) for light in (Light.DAY, Light.NIGHT))
         if max(by_day, by_night) > KINSHIP and abs(by_day - by_night) > PLAINLY:
             return Light.DAY if by_day > by_night else Light.NIGHT
     return Light.NIGHT if shown.light < NIGHT_LIGHT else Light.DAY
+
+
+def _first_colours(memory: Memory, shown: Look) -> Memory:
+    """A camera that was put up by night may be bright in infrared, and that was taken for its day: with the first
+    colours, which are brighter than that or of several kinds, it is known for what it is.
+    """
+    day, night = memory.views.get(Light.DAY), memory.views.get(Light.NIGHT)
+    if day is None or _vivid(day) > FAINT or (night is not None and _vivid(night) > FAINT):
+        return memory
+    brighter = shown.vivid > COLOURED / 2 and shown.light > outline(day).mean()
+    if not brighter and variety(shown.channels) < VARIED:
+        return memory
+    by = Light.DAY if night is None else Light.NIGHT
+    return msgspec.structs.replace(
+        memory, views={Light.NIGHT: memory.views[by]}, limits={Light.NIGHT: memory.limits.get(by, {})}
+    )
 
 
 def rejected(memory: Memory, fault: PictureFault, score: float, light: Light) -> Memory:
@@ -158,31 +180,54 @@ def _vivid(view: View) -> float:
     return vivid(channels(view))
 
 
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """By one view. ``fits``: the picture may be of this light; ``excuses``: what is added to it and known here is no
+    fault. A view in infrared excuses nothing by day.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    comparison: Comparison
+    light: Light
+    fits: bool
+    excuses: bool
+
+
 def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, ...], Comparison | None, Light]:
     """By the view of this light; where that one finds fault, by the other as well: dusk belongs to both.
 
-    What is added to a picture (grain, stripes, colour) is suspect only where neither view explains it; what became of
-    the scene is judged by the view that fits better.
+    What is added to a picture (grain, stripes, colour) is suspect only where neither view explains it. What became of
+    the scene is judged by the view that is more like it, and by that of the other light only if the picture is on the
+    way there by its brightness.
     """
     by_itself = alone(shown, memory.grain)
-    found: list[tuple[tuple[Verdict, ...], Comparison, Light, bool]] = []
+    found: list[_Judgement] = []
     for candidate in sorted(Light, key=lambda other: other is not light):
         view = memory.views.get(candidate)
-        if view is None or view.pictures < LEARNING:
+        if view is None or not _learnt(memory, candidate):
             continue
         comparison = compared(view, shown, memory.grain)
         limits, settled = _limits(memory, candidate)
-        verdicts = _verdicts(by_itself | against(comparison), limits, settled)
+        scores = against(comparison, by_itself)
+        if candidate is not light and not _learnt(memory, light):
+            # A first day or night: its colours are not known yet.
+            scores[PictureFault.COLOUR_CAST] = None
+        verdicts = _verdicts(scores, limits, settled)
         fits = candidate is light or _between(memory, shown, light)
         if fits and not any(verdict.suspect for verdict in verdicts):
             return verdicts, comparison, candidate
-        found.append((verdicts, comparison, candidate, fits))
+        found.append(_Judgement(verdicts, comparison, candidate, fits, excuses=fits or _vivid(view) > GREY))
     if not found:
         return _verdicts(by_itself, memory.limits.get(light, {}), False), None, light
-    verdicts, comparison, judged_by, _ = max((one for one in found if one[3]), key=lambda one: one[1].match)
-    mildest = [min(both, key=_share) for both in zip(*(one[0] for one in found), strict=True)]
-    merged = (mild if mild.fault in ADDED else verdict for verdict, mild in zip(verdicts, mildest, strict=True))
-    return _hidden(merged), comparison, judged_by
+    best = max((one for one in found if one.fits), key=lambda one: one.comparison.match)
+    mildest = (min(said, key=_share) for said in zip(*(one.verdicts for one in found if one.excuses), strict=True))
+    merged = (mild if mild.fault in ADDED else own for own, mild in zip(best.verdicts, mildest, strict=True))
+    return _hidden(merged), best.comparison, best.light
+
+
+def _learnt(memory: Memory, light: Light) -> bool:
+    view = memory.views.get(light)
+    return view is not None and view.pictures >= LEARNING
 
 
 def _between(memory: Memory, shown: Look, light: Light) -> bool:
@@ -191,10 +236,16 @@ def _between(memory: Memory, shown: Look, light: Light) -> bool:
     other = memory.views.get(Light.NIGHT if light is Light.DAY else Light.DAY)
     if own is None or own.pictures < LEARNING or other is None:
         return True
-    here, there = (float(np.log(outline(view).mean() + 8)) for view in (own, other))
+    share = _share_of_the_way(own, other, shown)
+    return share is None or share > HALF_WAY
+
+
+def _share_of_the_way(one: View, other: View, shown: Look) -> float | None:
+    """How far from the brightness of ``one`` to that of the ``other``, as logarithms; None: they are as bright."""
+    here, there = (float(np.log(outline(view).mean() + 8)) for view in (one, other))
     if abs(there - here) < NEAR:
-        return True
-    return (float(np.log(shown.light + 8)) - here) / (there - here) > ON_THE_WAY
+        return None
+    return (float(np.log(shown.light + 8)) - here) / (there - here)
 
 
 def _share(verdict: Verdict) -> float:
@@ -294,7 +345,7 @@ _ALIKE = (
 )
 
 #: What a graver one hides and does not make: its pictures count as soon as it is seen.
-_BEHIND = frozenset({PictureFault.SNOW, PictureFault.NOISE, PictureFault.COLOUR_CAST})
+_BEHIND = _ALIKE[0] | {PictureFault.COLOUR_CAST}
 _PLACED = frozenset({PictureFault.COVERED, PictureFault.MOVED})
 
 

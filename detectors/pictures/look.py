@@ -132,6 +132,12 @@ def ratios(channels: Floats) -> Floats:
     return np.asarray(np.log((channels[:, :, (2, 0)] + 8) / (channels[:, :, 1:2] + 8)), np.float32)
 
 
+def variety(channels: Floats) -> float:
+    """How far the colours of places are from each other: 0 in infrared, and where grey is seen through a filter."""
+    colours = ratios(channels)
+    return float(np.abs(colours - np.median(colours, axis=(0, 1))).mean())
+
+
 def vivid(channels: Floats) -> float:
     """How far from grey: 0 in infrared, some 0.2 by day."""
     return float(np.abs(ratios(channels)).mean())
@@ -197,8 +203,8 @@ def _profile(strips: Floats) -> Floats:
 def _grain(grey: Bytes) -> Bytes:
     across, down, side = SAMPLES
     height, width = grey.shape
-    lines = (np.arange(down) * 2 + 1) * height // (2 * down)
-    places = (np.arange(across) * 2 + 1) * width // (2 * across)
+    lines = (np.arange(down) * 2 + 1) * height // (2 * down) - side // 2
+    places = (np.arange(across) * 2 + 1) * width // (2 * across) - side // 2
     inner = np.arange(side)
     picked = grey[(lines[:, None] + inner).ravel()][:, (places[:, None] + inner).ravel()]
     blocks = picked.reshape(down, side, across, side).swapaxes(1, 2)

@@ -9,10 +9,11 @@ import msgspec
 
 from detectors.pictures.faults import PictureFault
 from detectors.pictures.limits import Limit
-from detectors.pictures.view import View
+from detectors.pictures.view import View, from_ratios
 
-#: Memories of another version are not read: the camera learns anew, within a day.
-VERSION = 3
+#: Memories of version 2, which kept ratios of channels, are read as well. Those of any other are not: the camera learns
+#: anew, within a day, and what stood is forgotten.
+VERSION, OF_RATIOS = 3, 2
 
 
 class Light(StrEnum):
@@ -56,4 +57,7 @@ def unpacked(content: bytes) -> Memory:
         memory = _DECODER.decode(content)
     except msgspec.DecodeError:
         return Memory()
+    if memory.version == OF_RATIOS:
+        views = {light: from_ratios(view) for light, view in memory.views.items()}
+        return msgspec.structs.replace(memory, version=VERSION, views=views)
     return memory if memory.version == VERSION else Memory()

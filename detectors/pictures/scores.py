@@ -13,6 +13,9 @@ WHOLE_SHIFT = 0.04
 
 Scores = dict[PictureFault, float | None]
 
+#: A picture that looks like a drawn screen that much is not told to be none by what is missing on it.
+EVEN = 0.3
+
 #: What can be told of a picture by itself; all else needs a view of the camera.
 ALONE = (PictureFault.NO_SIGNAL, PictureFault.BLACK, PictureFault.OVEREXPOSED, PictureFault.FROZEN)
 
@@ -27,12 +30,18 @@ def alone(shown: Look, previous_grain: bytes) -> Scores:
     }
 
 
-def against(comparison: Comparison) -> Scores:
-    """Scores of a picture beside what the camera is known to show."""
+def against(comparison: Comparison, by_itself: Scores) -> Scores:
+    """Scores of a picture beside what the camera is known to show; ``by_itself``: those of `alone`."""
     turned = 1.0 - max(comparison.match, 0.0)
-    # A cover can be as even as a screen, by night above all, but nothing is written on it.
-    screen: Scores = {} if comparison.drawn else {PictureFault.NO_SIGNAL: 0.0}
-    return screen | {
+    scores = dict(by_itself)
+    if not comparison.drawn and (scores[PictureFault.NO_SIGNAL] or 0.0) > EVEN:
+        # A lid can be as even as a screen, by night above all. Nothing is written on it; but then a text may be away
+        # for a while, so what stands, stands.
+        scores[PictureFault.NO_SIGNAL] = None
+    if comparison.covered == 1.0:
+        # Behind a lid nothing moves.
+        scores[PictureFault.FROZEN] = None
+    return scores | {
         PictureFault.SNOW: comparison.impulses,
         PictureFault.NOISE: comparison.noise,
         PictureFault.STRIPES: comparison.stripes,

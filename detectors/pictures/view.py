@@ -34,7 +34,7 @@ GREY, COLOURED = 0.01, 0.05
 FEWEST_PLACES = 24
 #: Fine detail of lines and letters that a machine draws, in so many cells at least; and how many levels
 #: the channels of a blue field without any are apart.
-SHARP, FEWEST_SHARP, ONE_COLOUR = 5.0, 4, 60.0
+SHARP, FEWEST_SHARP, ONE_COLOUR = 5.0, 2, 60.0
 #: A shift of so much of the width is no wind.
 SHIFTED = 0.02
 
@@ -60,11 +60,10 @@ class Comparison:
 
     ``match`` of the outlines, 1 = the same edges everywhere, about 0 = another scene. ``shift`` in shares of the width,
     0 unless the outlines fit better so; ``softness`` in octaves of fine detail lost; ``covered`` share of what the view
-    shows that is hidden behind one smooth thing, and of the picture (together); ``region`` its place as (left, top,
-    right, bottom) in shares, or of
-    what does not match; ``cast`` as the logarithm of the channels' ratio; ``stripes`` and ``noise`` in grey levels;
-    ``drawn``: something is as sharp as a machine draws it where
-    nothing was, or all of it is of one strong colour; None = the view has too little detail to tell.
+    shows that is hidden behind one smooth thing, and of the picture (together), 1 = all of it; ``region`` its place as
+    (left, top, right, bottom) in shares, or of what does not match; ``cast`` as the logarithm of the channels' ratio;
+    ``stripes`` and ``noise`` in grey levels; None = the view has too little detail to tell. ``drawn``: something is as
+    sharp as a machine draws it where nothing was, or all of it is of one strong colour.
     """
 
     match: float
@@ -331,8 +330,8 @@ def _recoloured(view: View, new: Look) -> NDArray[np.bool_]:
     return np.asarray((colour > 0.12) | ((colour > 0.05) & (np.abs(light - quantile(light, 0.5)) > 0.35)))
 
 
-def _grey(channels: Floats) -> Floats:
-    return np.asarray(channels @ GREYS, np.float32)
+def _grey(levels: Floats) -> Floats:
+    return np.asarray(levels @ GREYS, np.float32)
 
 
 def _patch(cells: NDArray[np.bool_]) -> float:
@@ -439,6 +438,16 @@ def channels(view: View) -> Floats:
     return np.frombuffer(view.channels, np.float16).reshape((*CELLS[::-1], 3)).astype(np.float32)
 
 
+def from_ratios(view: View) -> View:
+    """A view of a memory before version 3, which has logarithms of red and blue against green and no levels."""
+    colours = np.frombuffer(view.channels, np.float16).reshape((*CELLS[::-1], 2)).astype(np.float32)
+    red, blue = np.exp(np.moveaxis(colours, 2, 0))
+    light = cv2.resize(outline(view), CELLS, interpolation=cv2.INTER_AREA) + 8
+    green = light / (GREYS[0] * blue + GREYS[1] + GREYS[2] * red)
+    levels = np.clip(np.stack([green * blue, green, green * red], axis=2) - 8, 0, 255)
+    return msgspec.structs.replace(view, channels=levels.astype(np.float16).tobytes())
+
+
 def _line(packed: bytes) -> Floats:
     return np.frombuffer(packed, np.float16).astype(np.float32)
 
@@ -451,7 +460,7 @@ def _packed(
     outline: Floats,
     fine: Floats,
     coarse: Floats,
-    channels: Floats,
+    levels: Floats,
     rows: Floats,
     columns: Floats,
 ) -> View:
@@ -465,7 +474,7 @@ def _packed(
         outline=np.rint(outline).astype(np.uint8).tobytes(),
         fine=fine.astype(np.float16).tobytes(),
         coarse=coarse.astype(np.float16).tobytes(),
-        channels=channels.astype(np.float16).tobytes(),
+        channels=levels.astype(np.float16).tobytes(),
         rows=rows.astype(np.float16).tobytes(),
         columns=columns.astype(np.float16).tobytes(),
     )

@@ -30,12 +30,12 @@ def test_the_order_of_scenes_is_by_lot() -> None:
     # Of the 38 that were found second, eleven judged first, six from the beginning and five from the middle.
     second = Half.TRAINING.names[29:67]
     assert [*second[:6], *second[11:24], *second[6:11], *second[24:]] == by_lot(second)
-    third = Half.TRAINING.names[67:]
+    third = Half.TRAINING.names[67:85]
     assert list(third) == by_lot(third)
-    # And of the 45 that were found last the first 25 judge, and the others are kept.
-    last = [*Half.JUDGING.names, *Half.KEPT.names]
+    # Of the 45 that were found last the first 25 judged first.
+    last = [*Half.TRAINING.names[85:], *Half.JUDGING.names]
     assert last == by_lot(tuple(last))
-    assert (len(Half.JUDGING.names), len(Half.KEPT.names)) == (25, 20)
+    assert (len(last), len(Half.JUDGING.names)) == (45, 20)
 
 
 def test_every_fault_has_its_row_and_misses_and_false_alarms_fail_the_run() -> None:

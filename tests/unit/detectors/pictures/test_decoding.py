@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import cv2
 import numpy as np
@@ -9,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.pictures.decoding import MOST_BYTES, UnreadablePicture, decoded, size
+from detectors.pictures.diagnosis import LEARNING, step
+from detectors.pictures.look import look
+from detectors.pictures.memory import Memory
 
 CHANCE = np.random.default_rng(1)
 
@@ -55,6 +59,17 @@ def test_a_header_of_100_megapixels_is_refused_before_a_pixel_is_decoded() -> No
     assert reason(with_size(PICTURE, 10_000, 10_000)) == "too_large"
     # Decoding so much takes half a second at least.
     assert time.process_time() - began < 0.05
+
+
+@pytest.mark.parametrize(
+    ("wide", "high"), [(64, 64), (65, 72), (96, 72), (64, 4000), (4000, 65), (66, 2561), (4000, 200), (64, 20_000)]
+)
+def test_whatever_is_decoded_can_be_looked_at_and_compared(wide: int, high: int) -> None:
+    memory = Memory()
+    for hour in range(LEARNING + 2):
+        at = datetime(2026, 10, 1, hour, tzinfo=UTC)
+        memory = step(memory, look(decoded(jpeg(wide, high, quality=60 + 4 * hour))), at).memory
+    assert memory.size is not None
 
 
 def test_what_is_no_picture_is_refused_with_its_reason() -> None:
