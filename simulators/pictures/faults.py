@@ -155,7 +155,7 @@ def _snow(canvas: Canvas, fault: Fault, chance: np.random.Generator) -> Canvas:
 
 
 def _colour_cast(canvas: Canvas, fault: Fault, chance: np.random.Generator) -> Canvas:
-    """One channel fails, or the filter in front of the sensor sticks."""
+    """One channel fails. A filter for infrared that sticks washes colours out as well, and is not simulated."""
     fixed = fault.fixed()
     gains = np.ones(3, np.float32)
     amount = fault.between(mild=0.2, moderate=0.45, strong=0.8)
