@@ -96,10 +96,10 @@ def run(number: int, scene: str, course: Course, folder: Path) -> Outcome:
             continue
         if turn == learning:
             # What was wrongly raised while it learnt, and still stands.
-            for held_fault, held in memory.suspicions.items():
-                if held.raised and held_fault not in {finding.fault for finding in now.findings}:
-                    outcome.false[held_fault] += 1
-                    outcome.false_at.append(f"{scene} {at:%d %Hh} {held_fault} stands since {held.since:%d %Hh}")
+            for said, held in memory.suspicions.items():
+                if held.raised and said not in {finding.fault for finding in now.findings}:
+                    outcome.false[said] += 1
+                    outcome.false_at.append(f"{scene} {at:%d %Hh} {said} stands since {held.since:%d %Hh}")
         outcome.days += INTERVAL / timedelta(days=1)
         for finding in now.findings:
             if finding.kind is FindingKind.RAISED:
@@ -130,7 +130,7 @@ def _trial(
     camera: Camera, fault: Fault, strength: str, since: datetime, memory: Memory, peer: Peer | None, outcome: Outcome
 ) -> None:
     key = (fault.kind.value, strength)
-    standing = {fault for fault, held in memory.suspicions.items() if held.raised}
+    standing = {said for said, held in memory.suspicions.items() if held.raised}
     if standing & FOUND_AS[fault.kind]:
         # It is wrongly said already: a false alarm, and neither a find nor a miss.
         return

@@ -104,14 +104,14 @@ class Step:
 
 def step(memory: Memory, shown: Look, at: datetime) -> Step:
     """Look at one picture that was taken at ``at``. A picture that is no newer than the last changes nothing."""
-    memory = _first_colours(memory, shown)
+    former, memory = memory, _first_colours(memory, shown)
     light = light_of(memory, shown)
     if memory.size is not None and memory.size != (shown.width, shown.height):
         # Another resolution: what was learnt of detail and grain holds no more. What stands, stands.
         memory = msgspec.structs.replace(memory, views={}, limits={}, grain=b"")
     verdicts, comparison, judged_by = _judged(memory, shown, light)
     if memory.at is not None and at <= memory.at:
-        return Step(memory=memory, verdicts=verdicts, findings=(), light=judged_by, comparison=comparison, learnt=False)
+        return Step(memory=former, verdicts=verdicts, findings=(), light=judged_by, comparison=comparison, learnt=False)
     suspicions, findings = _followed(memory.suspicions, verdicts, comparison, judged_by, at)
     after = msgspec.structs.replace(
         memory, at=at, size=(shown.width, shown.height), grain=shown.grain.tobytes(), suspicions=suspicions
@@ -135,7 +135,7 @@ def light_of(memory: Memory, shown: Look) -> Light:
         pale = shown.vivid < (night + day) / 2
         share = _share_of_the_way(memory.views[Light.DAY], memory.views[Light.NIGHT], shown)
         return Light.NIGHT if pale and (share is None or share > HALF_WAY) else Light.DAY
-    if all(light in memory.views and memory.views[light].pictures >= LEARNING for light in Light):
+    if all(_learnt(memory, light) for light in Light):
         by_day, by_night = (likeness(memory.views[light], shown) for light in (Light.DAY, Light.NIGHT))
         if max(by_day, by_night) > KINSHIP and abs(by_day - by_night) > PLAINLY:
             return Light.DAY if by_day > by_night else Light.NIGHT
@@ -203,9 +203,9 @@ def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, .
     by_itself = alone(shown, memory.grain)
     found: list[_Judgement] = []
     for candidate in sorted(Light, key=lambda other: other is not light):
-        view = memory.views.get(candidate)
-        if view is None or not _learnt(memory, candidate):
+        if not _learnt(memory, candidate):
             continue
+        view = memory.views[candidate]
         comparison = compared(view, shown, memory.grain)
         limits, settled = _limits(memory, candidate)
         scores = against(comparison, by_itself)
@@ -232,11 +232,10 @@ def _learnt(memory: Memory, light: Light) -> bool:
 
 def _between(memory: Memory, shown: Look, light: Light) -> bool:
     """Whether a picture that is taken for one by ``light`` is on the way to the other one by its brightness."""
-    own = memory.views.get(light)
     other = memory.views.get(Light.NIGHT if light is Light.DAY else Light.DAY)
-    if own is None or own.pictures < LEARNING or other is None:
+    if not _learnt(memory, light) or other is None:
         return True
-    share = _share_of_the_way(own, other, shown)
+    share = _share_of_the_way(memory.views[light], other, shown)
     return share is None or share > HALF_WAY
 
 

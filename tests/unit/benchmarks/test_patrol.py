@@ -9,9 +9,10 @@ import numpy as np
 from benchmarks.patrol import table
 from benchmarks.patrol_peer import Peer
 from benchmarks.patrol_scenes import Half
-from benchmarks.patrol_trial import FOUND_AS, Outcome
-from detectors.pictures.memory import Light
-from simulators.pictures.faults import FaultKind
+from benchmarks.patrol_trial import FOUND_AS, Outcome, _trial
+from detectors.pictures.faults import PictureFault
+from detectors.pictures.memory import Light, Memory, Suspicion
+from simulators.pictures.faults import MODERATE, Fault, FaultKind
 from tests.unit.simulators.pictures.test_camera import NOON, camera
 
 
@@ -47,6 +48,15 @@ def test_every_fault_has_its_row_and_misses_and_false_alarms_fail_the_run() -> N
     found["blurred", "moderate"] = 18
     one.false["moved"] = 2
     assert len(table([one]).faults) == 2
+
+
+def test_what_is_wrongly_said_before_a_fault_is_neither_a_find_nor_a_miss_of_it() -> None:
+    outcome, fault = Outcome(scene="a"), Fault(kind=FaultKind.FROZEN, strength=MODERATE)
+    said = Memory(suspicions={PictureFault.FROZEN: Suspicion(NOON, 3, 0, True)})
+    _trial(camera(2), fault, "moderate", NOON, said, None, outcome)
+    assert not outcome.tried
+    _trial(camera(2), fault, "moderate", NOON, Memory(), None, outcome)
+    assert outcome.tried.total() == 1
 
 
 def test_every_simulated_fault_has_a_diagnosis() -> None:

@@ -228,6 +228,7 @@ def test_a_camera_that_was_put_up_on_a_bright_night_in_infrared_learns_its_day_w
         grain = chance.normal(0, 3, (HIGH, WIDE, 1))
         memory = step(memory, shown(night + grain), AT + timedelta(hours=hour)).memory
     assert set(memory.views) == {Light.DAY}
+    assert step(memory, shown(yard), AT).memory is memory  # an old picture changes nothing
     morning = step(memory, shown(yard), AT + timedelta(hours=LEARNING))
     assert not morning.suspect
     assert {light: view.pictures for light, view in morning.memory.views.items()} == {Light.NIGHT: 6, Light.DAY: 1}
