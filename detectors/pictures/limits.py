@@ -38,16 +38,16 @@ RANGES: dict[PictureFault, Range] = {
     PictureFault.NO_SIGNAL: Range(start=0.50, most=0.90, margin=0.15),
     # 40 grey levels over the level that one pixel in a hundred exceeds.
     PictureFault.BLACK: Range(start=0.75, most=6.0, margin=0.2, factor=1.4),
-    # Share of the pixels without a shade left.
-    PictureFault.OVEREXPOSED: Range(start=0.18, most=0.85, margin=0.10),
+    # Share of the pixels without a shade left, or half of that which is nearly white and was not.
+    PictureFault.OVEREXPOSED: Range(start=0.18, most=0.85, margin=0.12, pace=0.5),
     # Share of the pixels that stand alone.
     PictureFault.SNOW: Range(start=0.0065, most=0.05, margin=0.003, factor=1.3),
     # Grey levels of grain more than usual.
     PictureFault.NOISE: Range(start=3.2, most=16.0, margin=1.5, factor=1.2, pace=0.5),
     # Grey levels of a pattern across the whole picture.
-    PictureFault.STRIPES: Range(start=2.8, most=9.0, margin=1.0, factor=1.3),
+    PictureFault.STRIPES: Range(start=2.8, most=9.0, margin=1.0, factor=1.2, pace=0.5),
     # Share of the detail that is hidden behind one smooth thing, and its share of the picture.
-    PictureFault.COVERED: Range(start=0.115, most=0.5, margin=0.04, factor=1.3, pace=0.25),
+    PictureFault.COVERED: Range(start=0.27, most=0.6, margin=0.08, factor=1.25, pace=0.25),
     # Octaves of fine detail lost.
     PictureFault.BLURRED: Range(start=0.42, most=2.0, margin=0.15, factor=1.1),
     # 1 = the outline agrees nowhere; or the shift, of which 4% of the width counts as 1.

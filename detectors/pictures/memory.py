@@ -11,9 +11,9 @@ from detectors.pictures.faults import PictureFault
 from detectors.pictures.limits import Limit
 from detectors.pictures.view import View, from_ratios
 
-#: Memories of version 2, which kept ratios of channels, are read as well. Those of any other are not: the camera learns
-#: anew, within a day, and what stood is forgotten.
-VERSION, OF_RATIOS = 3, 2
+#: Memories of version 2, which kept ratios of channels, and of 3, when covers scored half of what they do now, are
+#: read as well. Those of any other are not: the camera learns anew, within a day, and what stood is forgotten.
+VERSION, OF_RATIOS, OF_HALF_COVERS = 4, 2, 3
 
 
 class Light(StrEnum):
@@ -59,5 +59,15 @@ def unpacked(content: bytes) -> Memory:
         return Memory()
     if memory.version == OF_RATIOS:
         views = {light: from_ratios(view) for light, view in memory.views.items()}
-        return msgspec.structs.replace(memory, version=VERSION, views=views)
+        memory = msgspec.structs.replace(memory, version=OF_HALF_COVERS, views=views)
+    if memory.version == OF_HALF_COVERS:
+        limits = {light: _with_whole_covers(known) for light, known in memory.limits.items()}
+        memory = msgspec.structs.replace(memory, version=VERSION, limits=limits)
     return memory if memory.version == VERSION else Memory()
+
+
+def _with_whole_covers(limits: dict[PictureFault, Limit]) -> dict[PictureFault, Limit]:
+    covered = limits.get(PictureFault.COVERED)
+    if covered is None:
+        return limits
+    return {**limits, PictureFault.COVERED: Limit(highest=2 * covered.highest, taught=2 * covered.taught)}

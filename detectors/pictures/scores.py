@@ -16,6 +16,9 @@ Scores = dict[PictureFault, float | None]
 #: A picture that looks like a drawn screen that much is not told to be none by what is missing on it.
 EVEN = 0.3
 
+#: How much nearly white places count that were not white before, beside pixels without a shade left.
+WASHED = 0.5
+
 #: What can be told of a picture by itself; all else needs a view of the camera.
 ALONE = (PictureFault.NO_SIGNAL, PictureFault.BLACK, PictureFault.OVEREXPOSED, PictureFault.FROZEN)
 
@@ -42,6 +45,8 @@ def against(comparison: Comparison, by_itself: Scores) -> Scores:
         # Behind a lid nothing moves.
         scores[PictureFault.FROZEN] = None
     return scores | {
+        # What is white for want of light to spare is hardly clipped yet where it was grey before.
+        PictureFault.OVEREXPOSED: max(scores[PictureFault.OVEREXPOSED] or 0.0, WASHED * comparison.washed),
         PictureFault.SNOW: comparison.impulses,
         PictureFault.NOISE: comparison.noise,
         PictureFault.STRIPES: comparison.stripes,

@@ -7,13 +7,15 @@ they are beside how coarse they are, and what the colours of the same places are
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look, quantile, ratios, vivid
+from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look, quantile, ratios
 
 #: How much the newest good picture counts in the running mean once the view is learnt: autumn takes weeks.
 NEWEST = 1 / 16
@@ -35,6 +37,10 @@ FEWEST_PLACES = 24
 #: Fine detail of lines and letters that a machine draws, in so many cells at least; and how many levels
 #: the channels of a blue field without any are apart.
 SHARP, FEWEST_SHARP, ONE_COLOUR = 5.0, 2, 60.0
+#: Nearly white, and so many grey levels brighter than it was.
+WHITE, WHITER = 225, 30
+#: How much a cover counts that is told by the places alone that are certain.
+SMALL = 1.5
 #: A shift of so much of the width is no wind.
 SHIFTED = 0.02
 
@@ -62,8 +68,9 @@ class Comparison:
     0 unless the outlines fit better so; ``softness`` in octaves of fine detail lost; ``covered`` share of what the view
     shows that is hidden behind one smooth thing, and of the picture (together), 1 = all of it; ``region`` its place as
     (left, top, right, bottom) in shares, or of what does not match; ``cast`` as the logarithm of the channels' ratio;
-    ``stripes`` and ``noise`` in grey levels; None = the view has too little detail to tell. ``drawn``: something is as
-    sharp as a machine draws it where nothing was, or all of it is of one strong colour.
+    ``washed`` share of the picture that is nearly white and was not; ``stripes`` and ``noise`` in grey levels; None =
+    the view has too little detail to tell. ``drawn``: something is as sharp as a machine draws it where nothing was, or
+    all of it is of one strong colour.
     """
 
     match: float
@@ -72,6 +79,7 @@ class Comparison:
     covered: float | None
     region: tuple[float, float, float, float] | None
     cast: float | None
+    washed: float
     stripes: float | None
     noise: float
     impulses: float
@@ -141,6 +149,7 @@ def compared(view: View, new: Look, previous: bytes = b"") -> Comparison:
         covered=covered if shift < SHIFTED or covered == 1.0 else None,
         region=region or _strange(agreement, weight),
         cast=_cast(view, new),
+        washed=float(((shown >= WHITE) & (shown >= known + WHITER)).mean()),
         stripes=max(stripes - grain, 0.0) if same or stripes > 20 else None,
         noise=float(np.sqrt(max(max(new.noise, _grain(new, previous)) ** 2 - view.noise**2, 0.0))),
         impulses=max(new.impulses - view.impulses, 0.0),
@@ -278,7 +287,7 @@ def _covered(
     told = known > max(0.7, 0.35 * view.floor)
     if int(told.sum()) < 24:
         return None, None
-    cells = cv2.resize(agreement, CELLS, interpolation=cv2.INTER_AREA)
+    cells = np.asarray(cv2.resize(agreement, CELLS, interpolation=cv2.INTER_AREA), np.float32)
     left = shown[told] / known[told]
     typical = float(np.clip(quantile(left, 0.75), 0.3, 1.0))
     # In the dark JPEG leaves out what has become too faint.
@@ -312,22 +321,57 @@ def _covered(
     if rest.sum() > 0.25 * told.sum() and float(cells[rest].mean()) < elsewhere:
         # The rest is not what it was either: the camera looks elsewhere.
         return None, None
+    best *= SMALL
     if sharp:
-        plain = ~told & ((shown < 0.5) | bare) & (cells < 0.7) & _recoloured(view, new)
-        patch = _patch((lost & (cells < 0.45)) | plain)
-        # What snowfall takes of the detail is frayed, and no patch.
-        best = min(best, patch + 0.08) + patch
+        plain = ~told & ((shown < 0.5) | bare)
+        recoloured = plain & _recoloured(view, new)
+        patch = _patch((lost & (cells < 0.45)) | (recoloured & (cells < 0.7)))
+        thing = _smooth_thing(told, lost, recoloured & (cells < 0.75), ~told & (shown > 0.5) & ~bare, cells)
+        # A small one shows in the first way, one before what is plain in the second.
+        best = max(min(best, SMALL * (patch + 0.08)) + SMALL * patch, thing)
     x, y, wide, high, _ = (int(value) for value in stats[where])
     return best, (x / CELLS[0], y / CELLS[1], (x + wide) / CELLS[0], (y + high) / CELLS[1])
 
 
+def _smooth_thing(
+    told: NDArray[np.bool_],
+    lost: NDArray[np.bool_],
+    recoloured: NDArray[np.bool_],
+    novel: NDArray[np.bool_],
+    cells: Floats,
+) -> float:
+    """How much is hidden behind the one thing that comes in from a side and hides most: its share of the detail, and of
+    the picture. What speaks for such a thing in each cell and what against it is spread over the neighbours: a cover is
+    whole, and what snowfall takes of the detail is frayed.
+    """
+    hidden = lost & (cells < 0.75)
+    speaks = np.zeros(told.shape, np.float32)
+    speaks[hidden] = 0.3
+    speaks[lost & (cells < 0.45)] = 1.0
+    speaks[recoloured] = 0.6
+    speaks[told & ~lost] = -1.0
+    speaks[novel] = -0.5
+    spread = cv2.GaussianBlur(speaks, (5, 5), 0, borderType=cv2.BORDER_REPLICATE)
+    _, labels = cv2.connectedComponents((spread > 0.22).astype(np.uint8), connectivity=4)
+    most = 0.0
+    for label in set(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]).tolist()) - {0}:
+        thing = labels == label
+        share = float(thing.mean())
+        detail = float((thing & hidden).sum()) / float(told.sum())
+        whole = 1.0 - float((speaks[thing] < 0).mean())
+        most = max(most, (min(detail, share + 0.08) + share) * whole)
+    return most
+
+
 def _recoloured(view: View, new: Look) -> NDArray[np.bool_]:
     """Where brightness or colour changed otherwise than in most of the picture: what was plain may be covered, too."""
-    colour = ratios(new.channels) - ratios(channels(view))
-    colour = np.hypot(*np.moveaxis(colour - np.median(colour, axis=(0, 1)), 2, 0))
+    red, blue = np.moveaxis(ratios(new.channels) - _colours(view.channels).ratios, 2, 0)
+    colour = np.hypot(red - quantile(red, 0.5), blue - quantile(blue, 0.5))
     light = np.log(_brighter(view, new))
-    # A shadow leaves the colour as it was.
-    return np.asarray((colour > 0.12) | ((colour > 0.05) & (np.abs(light - quantile(light, 0.5)) > 0.35)))
+    apart = np.abs(light - quantile(light, 0.5))
+    changed = (colour > 0.12) | ((colour > 0.05) & (apart > 0.35))
+    # A shadow leaves the colour as it was; by infrared there is neither.
+    return np.asarray(changed | (apart > 0.5) if vividness(view) < GREY else changed)
 
 
 def _grey(levels: Floats) -> Floats:
@@ -360,7 +404,7 @@ def _cast(view: View, new: Look) -> float | None:
     same colour as before. A channel that fails fails in both.
     """
     known, shown = channels(view), new.channels
-    if new.vivid < GREY and vivid(known) > COLOURED:
+    if new.vivid < GREY and vividness(view) > COLOURED:
         # A first night in infrared beside the view of the day.
         return None
     light = _grey(shown)
@@ -372,7 +416,7 @@ def _cast(view: View, new: Look) -> float | None:
     # And of one that is nearly black the ratio to the others goes with the light, and says little of its colour.
     clear = whole & (known.min(axis=2) > 20) & (shown.min(axis=2) > 20)
     told = next((cells for cells in (clear, whole) if int(cells.sum()) >= ENOUGH_COLOUR), lit)
-    before, after = ratios(known)[told], ratios(shown)[told]
+    before, after = _colours(view.channels).ratios[told], ratios(shown)[told]
     share = np.clip((after * before).sum(axis=1) / np.maximum((before**2).sum(axis=1), 1e-6), *VEILED)
     beyond = _way(np.median(after - before * share[:, None], axis=0))
     veil = _way(np.median(after - before, axis=0)) - beyond
@@ -433,9 +477,30 @@ def _floats(packed: bytes, shape: tuple[int, int]) -> Floats:
     return np.frombuffer(packed, np.float16).reshape(shape[::-1]).astype(np.float32)
 
 
+class _Colours(NamedTuple):
+    levels: Floats
+    ratios: Floats
+    vivid: float
+
+
+@lru_cache(maxsize=4)
+def _colours(packed: bytes) -> _Colours:
+    """Of the two views of one camera, which are asked for some ten times while one picture is looked at."""
+    levels = np.frombuffer(packed, np.float16).reshape((*CELLS[::-1], 3)).astype(np.float32)
+    colours = ratios(levels)
+    for shared in (levels, colours):
+        shared.flags.writeable = False
+    return _Colours(levels, colours, float(np.abs(colours).mean()))
+
+
 def channels(view: View) -> Floats:
     """Levels of blue, green and red in each cell."""
-    return np.frombuffer(view.channels, np.float16).reshape((*CELLS[::-1], 3)).astype(np.float32)
+    return _colours(view.channels).levels
+
+
+def vividness(view: View) -> float:
+    """How far from grey the view is: as `vivid` has it of a picture."""
+    return _colours(view.channels).vivid
 
 
 def from_ratios(view: View) -> View:

@@ -49,6 +49,37 @@ def test_what_was_plain_counts_where_a_cover_reaches_beyond_it() -> None:
     assert score > 0.3
 
 
+def test_a_cover_before_what_is_plain_counts_with_what_its_edge_hides_of_the_detail() -> None:
+    # A yard whose lower half is a smooth slope with a blot here and there.
+    place = textured(12)
+    ground = np.linspace(150, 190, HIGH - HIGH // 2)[:, None, None] * np.array([0.9, 1.0, 1.05])
+    place[HIGH // 2 :] = ground
+    place[HIGH * 3 // 4 :: 40, ::50] = 60.0
+    view = known(shown(place))
+    covered = place.copy()
+    covered[HIGH * 9 // 20 :] = np.linspace(70, 110, WIDE)[None, :, None]
+    score = compared(view, shown(covered)).covered
+    assert score is not None
+    assert score > 0.3
+    # A shadow there has the ground's colours, and a lower sun leaves the detail.
+    shadow = place.copy()
+    shadow[HIGH // 2 :, WIDE // 3 :] *= 0.6
+    assert compared(view, shown(shadow)).covered == pytest.approx(0.0, abs=0.1)
+
+
+def test_a_picture_is_over_exposed_before_it_is_clipped() -> None:
+    place = textured(13, level=110.0, contrast=15.0)
+    view = known(shown(place))
+    bright = shown(np.minimum(place * 2.1, 245.0))
+    assert bright.clipped == pytest.approx(0.0, abs=0.01)
+    assert (_scores(view, bright)[PictureFault.OVEREXPOSED] or 0.0) > 0.2
+    # What was white already says nothing, and a white bus takes a small part.
+    assert (_scores(known(bright), bright)[PictureFault.OVEREXPOSED] or 0.0) < 0.05
+    bus = place.copy()
+    bus[HIGH // 2 : HIGH * 3 // 4, WIDE // 3 : WIDE * 2 // 3] = 255.0
+    assert (_scores(view, shown(bus))[PictureFault.OVEREXPOSED] or 0.0) < 0.12
+
+
 def test_a_scene_of_lines_in_brighter_light_has_no_stripes() -> None:
     lines = (6.0 * np.sign(np.sin(np.arange(COLUMNS) / 3.1))).astype(np.float32)
     hum = (8.0 * np.sin(np.arange(COLUMNS) / 1.3)).astype(np.float32)
@@ -141,6 +172,17 @@ def _raised(rows: list[tuple[Verdict, ...]]) -> list[PictureFault]:
         held, findings = _followed(held, verdicts, None, Light.DAY, AT + timedelta(hours=hour))
         raised += [finding.fault for finding in findings]
     return raised
+
+
+def test_a_picture_just_below_the_limit_ends_no_suspicion_once() -> None:
+    def said(*scores: float) -> list[tuple[Verdict, ...]]:
+        return [(Verdict(fault=PictureFault.COVERED, score=score, limit=0.5),) for score in scores]
+
+    assert _raised(said(0.6, 0.6, 0.4, 0.6)) == [PictureFault.COVERED]
+    # It counts for nothing, a second one ends it, and so does one that shows little of it.
+    assert _raised(said(0.6, 0.6, 0.4)) == []
+    assert _raised(said(0.6, 0.6, 0.4, 0.4, 0.6)) == []
+    assert _raised(said(0.6, 0.6, 0.2, 0.6)) == []
 
 
 def test_snow_before_a_scene_of_one_colour_is_no_cast_and_a_failing_channel_is() -> None:
@@ -246,4 +288,35 @@ def test_a_grey_night_excuses_no_colours_of_the_day() -> None:
     # Without most of its green the meadow is nearly as grey as the night, and as bright as by day.
     failing = shown(meadow * np.array([1.0, 0.64, 1.0]))
     said = step(Memory(views=settled), failing, AT).verdicts
+    assert PictureFault.COLOUR_CAST in {verdict.fault for verdict in said if verdict.suspect}
+
+
+def test_a_channel_that_fails_in_infrared_is_seen_beside_the_night_and_not_excused_by_the_day() -> None:
+    yard = textured(14, level=170.0) * np.linspace(0.4, 1.0, WIDE)[None, :, None] ** np.array([2.0, 0.5, 1.0])
+    night = textured(14, level=75.0, contrast=16.0)
+    views = {Light.DAY: known(shown(yard)), Light.NIGHT: known(shown(night))}
+    memory = Memory(views={light: msgspec.structs.replace(view, pictures=100) for light, view in views.items()})
+    for failing in ([1.45, 1.0, 1.0], [1.0, 0.55, 1.0], [1.0, 1.0, 1.45]):
+        tinted = shown(night * np.array(failing))
+        assert light_of(memory, tinted) is Light.NIGHT
+        said = step(memory, tinted, AT)
+        assert said.light is Light.NIGHT
+        assert PictureFault.COLOUR_CAST in {verdict.fault for verdict in said.verdicts if verdict.suspect}
+    assert light_of(memory, shown(yard)) is Light.DAY
+
+
+def test_a_night_in_infrared_is_none_of_a_faint_day() -> None:
+    # Its night is bright, and fog left little colour in the view of the day.
+    day = textured(15, level=120.0) * np.array([0.97, 1.0, 1.04])
+    memory = Memory(views={Light.DAY: known(shown(day))})
+    assert light_of(memory, shown(textured(15, level=80.0))) is Light.NIGHT
+    assert light_of(memory, shown(day * 0.7)) is Light.DAY
+
+
+def test_a_camera_that_saw_many_days_and_no_night_tells_a_cast_in_the_dark() -> None:
+    lit = textured(16, level=70.0) * np.array([0.8, 1.0, 1.1])
+    settled = msgspec.structs.replace(known(shown(lit)), pictures=300)
+    failing = shown(lit * np.array([1.0, 0.6, 1.0]))
+    assert light_of(Memory(views={Light.DAY: settled}), failing) is Light.NIGHT
+    said = step(Memory(views={Light.DAY: settled}), failing, AT).verdicts
     assert PictureFault.COLOUR_CAST in {verdict.fault for verdict in said if verdict.suspect}
