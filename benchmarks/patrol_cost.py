@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 
@@ -43,13 +43,17 @@ def _ratio(sheet: Sheet, camera: Camera, rounds: int) -> None:
     good = camera.picture(at)
     bad = camera.picture(at, Fault(kind=FaultKind.MOVED, strength=MODERATE, seed=1))
     buffer = np.frombuffer(good, np.uint8)
-    whole = _cpu_ms(lambda: cv2.imdecode(buffer, cv2.IMREAD_COLOR), rounds)
-    reduced = _cpu_ms(lambda: decoded(good), rounds)
-    costs = []
-    for jpeg in (good, bad):
-        pixels = decoded(jpeg)
-        costs.append(_cpu_ms(lambda pixels=pixels: step(memory, look(pixels), at), rounds))  # type: ignore[misc]
-    packing = _cpu_ms(lambda: unpacked(memory.packed()), rounds)
+    good_pixels, bad_pixels = decoded(good), decoded(bad)
+    whole, reduced, *costs, packing = _cpu_ms(
+        (
+            lambda: cv2.imdecode(buffer, cv2.IMREAD_COLOR),
+            lambda: decoded(good),
+            lambda: step(memory, look(good_pixels), at),
+            lambda: step(memory, look(bad_pixels), at),
+            lambda: unpacked(memory.packed()),
+        ),
+        rounds,
+    )
     ratio = max(costs) / whole
     patrol = CAMERAS * (reduced + max(costs) + packing) / 1000
     sheet.notes.append(
@@ -130,12 +134,13 @@ def _garbage(sheet: Sheet, jpeg: bytes) -> None:
     sheet.figures["garbage"] = {"cases": len(cases), "refused": refused, "slowest_ms": worst * 1000}
 
 
-def _cpu_ms(work: Callable[[], object], rounds: int) -> float:
-    """Median CPU of one call: the machine may do other things beside."""
-    work()
-    times = []
-    for _ in range(rounds):
-        began = time.process_time()
-        work()
-        times.append(time.process_time() - began)
-    return median(times) * 1000
+def _cpu_ms(works: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """Median CPU of one call of each, by turns: the machine may do other things beside, and be slower for a while."""
+    times: list[list[float]] = [[] for _ in works]
+    for turn in range(rounds + 1):
+        for work, spent in zip(works, times, strict=True):
+            began = time.process_time()
+            work()
+            if turn > 0:
+                spent.append(time.process_time() - began)
+    return [median(spent) * 1000 for spent in times]

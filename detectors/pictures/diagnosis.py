@@ -46,7 +46,7 @@ LEARNING = 6
 DWELL = 3
 #: Pictures in a row without it before it is cleared.
 CLEAN = 2
-#: A picture of so much of the limit does not end a suspicion, once: it counts neither for nor against it.
+#: A single picture of so much of the limit, after one beyond it, does not end a suspicion: it counts for neither.
 NEARLY = 0.7
 #: Mean grey below which it is night.
 NIGHT_LIGHT = 58.0

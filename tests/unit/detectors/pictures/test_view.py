@@ -174,12 +174,13 @@ def _raised(rows: list[tuple[Verdict, ...]]) -> list[PictureFault]:
     return raised
 
 
-def test_a_picture_just_below_the_limit_ends_no_suspicion_once() -> None:
+def test_a_single_picture_just_below_the_limit_ends_no_suspicion() -> None:
     def said(*scores: float) -> list[tuple[Verdict, ...]]:
         return [(Verdict(fault=PictureFault.COVERED, score=score, limit=0.5),) for score in scores]
 
     assert _raised(said(0.6, 0.6, 0.4, 0.6)) == [PictureFault.COVERED]
-    # It counts for nothing, a second one ends it, and so does one that shows little of it.
+    # It counts for nothing, a second one in a row ends it, and so does one that shows little of it.
+    assert _raised(said(0.6, 0.4, 0.6, 0.4, 0.6)) == [PictureFault.COVERED]
     assert _raised(said(0.6, 0.6, 0.4)) == []
     assert _raised(said(0.6, 0.6, 0.4, 0.4, 0.6)) == []
     assert _raised(said(0.6, 0.6, 0.2, 0.6)) == []
