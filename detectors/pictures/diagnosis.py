@@ -145,8 +145,9 @@ def light_of(memory: Memory, shown: Look) -> Light:
     day, night = (
         vividness(memory.views[light]) if light in memory.views else None for light in (Light.DAY, Light.NIGHT)
     )
-    if day is not None and ((day > COLOURED and shown.vivid < GREY) or (day > FAINT and shown.vivid < WHOLLY_GREY)):
-        # Infrared, whatever dusk has left in the view of the night.
+    grey = shown.vivid < GREY if (day or 0.0) > COLOURED else shown.vivid < WHOLLY_GREY
+    if day is not None and day > FAINT and grey and _is_the_place(memory, shown):
+        # Infrared, whatever dusk has left in the view of the night; and no grey cloth before the lens.
         return Light.NIGHT
     if _tinted_infrared(memory, shown):
         return Light.NIGHT
@@ -169,7 +170,14 @@ def _tinted_infrared(memory: Memory, shown: Look) -> bool:
     if vividness(memory.views[Light.NIGHT]) > FAINT:
         return False
     varied = variety(shown.channels)
-    return varied < ONE_COLOUR * shown.vivid and varied < 0.5 * variety(channels(memory.views[Light.DAY]))
+    if varied > ONE_COLOUR * shown.vivid or varied > 0.5 * variety(channels(memory.views[Light.DAY])):
+        return False
+    # A cloth before the lens is of one colour as well.
+    return _is_the_place(memory, shown)
+
+
+def _is_the_place(memory: Memory, shown: Look) -> bool:
+    return any(likeness(view, shown, empty=0.0) > KINSHIP for view in memory.views.values())
 
 
 def _first_colours(memory: Memory, shown: Look) -> Memory:

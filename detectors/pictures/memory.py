@@ -9,7 +9,7 @@ import msgspec
 
 from detectors.pictures.faults import PictureFault
 from detectors.pictures.limits import Limit
-from detectors.pictures.view import View, from_ratios
+from detectors.pictures.view import WHOLE, View, from_ratios
 
 #: Memories of version 2, which kept ratios of channels, and of 3, when covers scored half of what they do now, are
 #: read as well. Those of any other are not: the camera learns anew, within a day, and what stood is forgotten.
@@ -70,4 +70,6 @@ def _with_whole_covers(limits: dict[PictureFault, Limit]) -> dict[PictureFault, 
     covered = limits.get(PictureFault.COVERED)
     if covered is None:
         return limits
-    return {**limits, PictureFault.COVERED: Limit(highest=2 * covered.highest, taught=2 * covered.taught)}
+    # What was taught by a lid is a lid's score now.
+    taught = covered.taught * (WHOLE if covered.taught >= 1.0 else 2.0)
+    return {**limits, PictureFault.COVERED: Limit(highest=2 * covered.highest, taught=taught)}

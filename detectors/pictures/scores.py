@@ -6,7 +6,7 @@ import numpy as np
 
 from detectors.pictures.faults import PictureFault
 from detectors.pictures.look import SAMPLES, Look
-from detectors.pictures.view import FEWEST_PLACES, SHIFTED, Comparison
+from detectors.pictures.view import FEWEST_PLACES, SHIFTED, WHOLE, Comparison
 
 #: A shift of this share of the width scores 1.
 WHOLE_SHIFT = 0.04
@@ -41,7 +41,7 @@ def against(comparison: Comparison, by_itself: Scores) -> Scores:
         # A lid can be as even as a screen, by night above all. Nothing is written on it; but then a text may be away
         # for a while, so what stands, stands.
         scores[PictureFault.NO_SIGNAL] = None
-    if comparison.covered == 1.0:
+    if comparison.covered == WHOLE:
         # Behind a lid nothing moves.
         scores[PictureFault.FROZEN] = None
     return scores | {

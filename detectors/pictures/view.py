@@ -39,6 +39,10 @@ FEWEST_PLACES = 24
 SHARP, FEWEST_SHARP, ONE_COLOUR = 5.0, 2, 60.0
 #: Nearly white, and so many grey levels brighter than it was.
 WHITE, WHITER = 225, 30
+#: What a whole cover scores, and the most that one of a part may.
+WHOLE, MOST_OF_A_PART = 4.0, 2.0
+#: Of less of the detail than this nothing can hide that is told by its size: a lamp shines on plain ground as well.
+LEAST_HIDDEN = 0.03
 #: How much a cover counts that is told by the places alone that are certain.
 SMALL = 1.5
 #: A shift of so much of the width is no wind.
@@ -66,11 +70,11 @@ class Comparison:
 
     ``match`` of the outlines, 1 = the same edges everywhere, about 0 = another scene. ``shift`` in shares of the width,
     0 unless the outlines fit better so; ``softness`` in octaves of fine detail lost; ``covered`` share of what the view
-    shows that is hidden behind one smooth thing, and of the picture (together), 1 = all of it; ``region`` its place as
-    (left, top, right, bottom) in shares, or of what does not match; ``cast`` as the logarithm of the channels' ratio;
-    ``washed`` share of the picture that is nearly white and was not; ``stripes`` and ``noise`` in grey levels; None =
-    the view has too little detail to tell. ``drawn``: something is as sharp as a machine draws it where nothing was, or
-    all of it is of one strong colour.
+    shows that is hidden behind one smooth thing, and of the picture (together), `WHOLE` = all of it; ``region`` its
+    place as (left, top, right, bottom) in shares, or of what does not match; ``cast`` as the logarithm of the channels'
+    ratio; ``washed`` share of the picture that is nearly white and was not; ``stripes`` and ``noise`` in grey levels;
+    None = the view has too little detail to tell. ``drawn``: something is as sharp as a machine draws it where nothing
+    was, or all of it is of one strong colour.
     """
 
     match: float
@@ -146,10 +150,11 @@ def compared(view: View, new: Look, previous: bytes = b"") -> Comparison:
         shift=shift,
         softness=_softness(fine_known, coarse, fine_shown, new.coarse, _brighter(view, new)),
         # Of a whole cover no shift is to be believed.
-        covered=covered if shift < SHIFTED or covered == 1.0 else None,
+        covered=covered if shift < SHIFTED or covered == WHOLE else None,
         region=region or _strange(agreement, weight),
         cast=_cast(view, new),
-        washed=float(((shown >= WHITE) & (shown >= known + WHITER)).mean()),
+        # Behind white paper the outline is another one.
+        washed=float(((shown >= WHITE) & (shown >= known + WHITER)).mean()) if match > 0.4 else 0.0,
         stripes=max(stripes - grain, 0.0) if same or stripes > 20 else None,
         noise=float(np.sqrt(max(max(new.noise, _grain(new, previous)) ** 2 - view.noise**2, 0.0))),
         impulses=max(new.impulses - view.impulses, 0.0),
@@ -181,9 +186,10 @@ def agreement(view: View, new: Look) -> Floats:
     return _agreement(outline(view), new.outline.astype(np.float32))[0]
 
 
-def likeness(view: View, new: Look) -> float:
-    """`Comparison.match` alone."""
-    return _mean(*_agreement(outline(view), new.outline.astype(np.float32)))
+def likeness(view: View, new: Look, *, empty: float = 1.0) -> float:
+    """`Comparison.match` alone; ``empty`` where the view has no edges."""
+    there, weight = _agreement(outline(view), new.outline.astype(np.float32))
+    return _mean(there, weight) if weight.any() else empty
 
 
 def _agreement(known: Floats, shown: Floats) -> tuple[Floats, Floats]:
@@ -302,13 +308,13 @@ def _covered(
         # Another scene, and no cover.
         return None, None
     if (empty or (few and float(lost[told].mean()) > 0.8)) and float(cells[told].mean()) < 0.35:
-        return 1.0, (0.0, 0.0, 1.0, 1.0)
+        return WHOLE, (0.0, 0.0, 1.0, 1.0)
     sharp = typical > 0.5
     # Where most of the picture is as sharp as ever, the lens is in focus.
     if typical < 0.75 and int((lost & (cells >= 0.45)).sum()) > (0.65 if sharp else 0.5) * int(lost.sum()):
         return 0.0, None
     other = (cells < 0.45) & (lost | ~told | (shown < 0.5 * known))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(other.astype(np.uint8), connectivity=8)
+    count, labels = cv2.connectedComponents(other.astype(np.uint8), connectivity=8)
     best, where = 0.0, 0
     for label in range(1, count):
         share = float((lost & (labels == label)).sum()) / float(told.sum())
@@ -325,12 +331,19 @@ def _covered(
     if sharp:
         plain = ~told & ((shown < 0.5) | bare)
         recoloured = plain & _recoloured(view, new)
-        patch = _patch((lost & (cells < 0.45)) | (recoloured & (cells < 0.7)))
-        thing = _smooth_thing(told, lost, recoloured & (cells < 0.75), ~told & (shown > 0.5) & ~bare, cells)
-        # A small one shows in the first way, one before what is plain in the second.
-        best = max(min(best, SMALL * (patch + 0.08)) + SMALL * patch, thing)
-    x, y, wide, high, _ = (int(value) for value in stats[where])
-    return best, (x / CELLS[0], y / CELLS[1], (x + wide) / CELLS[0], (y + high) / CELLS[1])
+        patch = _patch((lost & (cells < 0.45)) | (recoloured & (cells < 0.7)), labels == where)
+        best = min(best, SMALL * (patch + 0.08)) + SMALL * patch
+        # A small one shows in this way, one before what is plain in the other.
+        thing, place = _smooth_thing(told, lost, recoloured & (cells < 0.75), ~told & (shown > 0.5) & ~bare, cells)
+        if thing > best:
+            return min(thing, MOST_OF_A_PART), _box(place)
+    return min(best, MOST_OF_A_PART), _box(labels == where)
+
+
+def _box(cells: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom) of what is true, in shares."""
+    x, y, wide, high = cv2.boundingRect(cells.astype(np.uint8))
+    return x / CELLS[0], y / CELLS[1], (x + wide) / CELLS[0], (y + high) / CELLS[1]
 
 
 def _smooth_thing(
@@ -339,10 +352,10 @@ def _smooth_thing(
     recoloured: NDArray[np.bool_],
     novel: NDArray[np.bool_],
     cells: Floats,
-) -> float:
-    """How much is hidden behind the one thing that comes in from a side and hides most: its share of the detail, and of
-    the picture. What speaks for such a thing in each cell and what against it is spread over the neighbours: a cover is
-    whole, and what snowfall takes of the detail is frayed.
+) -> tuple[float, NDArray[np.bool_]]:
+    """How much is hidden behind the one thing that comes in from a side and hides most (its share of the detail, and of
+    the picture), and where it is. What speaks for such a thing in each cell and what against it is spread over the
+    neighbours: a cover is whole, and what snowfall takes of the detail is frayed.
     """
     hidden = lost & (cells < 0.75)
     speaks = np.zeros(told.shape, np.float32)
@@ -353,14 +366,16 @@ def _smooth_thing(
     speaks[novel] = -0.5
     spread = cv2.GaussianBlur(speaks, (5, 5), 0, borderType=cv2.BORDER_REPLICATE)
     _, labels = cv2.connectedComponents((spread > 0.22).astype(np.uint8), connectivity=4)
-    most = 0.0
+    most, place = 0.0, np.zeros(told.shape, np.bool_)
     for label in set(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]).tolist()) - {0}:
         thing = labels == label
         share = float(thing.mean())
         detail = float((thing & hidden).sum()) / float(told.sum())
         whole = 1.0 - float((speaks[thing] < 0).mean())
-        most = max(most, (min(detail, share + 0.08) + share) * whole)
-    return most
+        score = (min(detail, share + 0.08) + share) * whole if detail > LEAST_HIDDEN else 0.0
+        if score > most:
+            most, place = score, thing
+    return most, place
 
 
 def _recoloured(view: View, new: Look) -> NDArray[np.bool_]:
@@ -370,7 +385,7 @@ def _recoloured(view: View, new: Look) -> NDArray[np.bool_]:
     light = np.log(_brighter(view, new))
     apart = np.abs(light - quantile(light, 0.5))
     changed = (colour > 0.12) | ((colour > 0.05) & (apart > 0.35))
-    # A shadow leaves the colour as it was; by infrared there is neither.
+    # A shadow leaves the colour as it was. By infrared there is none to tell by.
     return np.asarray(changed | (apart > 0.5) if vividness(view) < GREY else changed)
 
 
@@ -378,11 +393,14 @@ def _grey(levels: Floats) -> Floats:
     return np.asarray(levels @ GREYS, np.float32)
 
 
-def _patch(cells: NDArray[np.bool_]) -> float:
-    """Share of the picture that the largest of these patches takes which comes in from a side, without frayed edges."""
+def _patch(cells: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> float:
+    """Share of the picture that the largest of these patches takes which comes in from a side, has no frayed edges, and
+    in which something is ``hidden``.
+    """
     whole = cv2.morphologyEx(cells.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     _, labels = cv2.connectedComponents(whole, connectivity=8)
     at_side = set(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]).tolist()) - {0}
+    at_side &= set(labels[hidden].tolist())
     return max((float((labels == label).mean()) for label in at_side), default=0.0)
 
 

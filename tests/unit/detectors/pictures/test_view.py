@@ -12,7 +12,7 @@ from detectors.pictures.faults import PictureFault
 from detectors.pictures.look import COLUMNS, Look, look
 from detectors.pictures.memory import Light, Memory, Suspicion
 from detectors.pictures.scores import Scores, against, alone
-from detectors.pictures.view import View, _added, compared, seen
+from detectors.pictures.view import WHOLE, View, _added, compared, seen
 
 WIDE, HIGH = 640, 360
 AT = datetime(2026, 10, 1, tzinfo=UTC)
@@ -208,7 +208,7 @@ def test_a_cover_as_even_as_a_screen_is_none_while_nothing_is_written_on_it() ->
     view = known(shown(place))
     lid = np.full((HIGH, WIDE, 3), 45.0)
     scores = _scores(view, shown(lid))
-    assert scores[PictureFault.COVERED] == 1.0
+    assert scores[PictureFault.COVERED] == WHOLE
     # Neither is told of it: a text may be away for a while, and behind a lid nothing moves.
     assert scores[PictureFault.NO_SIGNAL] is None
     assert scores[PictureFault.FROZEN] is None
