@@ -8,8 +8,9 @@
           └────────────────────────┴───────────────────────────────┘
 
 A picture is suspect of a fault where its score is over the camera's own limit, by day or by night, and where no graver
-fault hides it. What is hidden stays as it was: it is neither confirmed nor denied. Only pictures without any suspicion
-teach the view and the limits.
+fault hides it. What is hidden stays as it was: it is neither confirmed nor denied. Before a fault is raised, a single
+picture that is nearly over its limit is neither, too. Only pictures without any suspicion teach the view and the
+limits.
 """
 
 from __future__ import annotations
