@@ -47,7 +47,7 @@ RANGES: dict[PictureFault, Range] = {
     # Grey levels of a pattern across the whole picture.
     PictureFault.STRIPES: Range(start=2.8, most=9.0, margin=1.0, factor=1.2, pace=0.5),
     # Share of the detail that is hidden behind one smooth thing, and its share of the picture, together; what is told
-    # by certain places alone counts half as much again. All of it scores `view.WHOLE`.
+    # by certain places alone counts half as much again. All of it scores `cover.WHOLE`.
     PictureFault.COVERED: Range(start=0.27, most=0.6, margin=0.08, factor=1.25, pace=0.25),
     # Octaves of fine detail lost.
     PictureFault.BLURRED: Range(start=0.42, most=2.0, margin=0.15, factor=1.1),

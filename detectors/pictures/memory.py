@@ -7,9 +7,10 @@ from enum import StrEnum
 
 import msgspec
 
+from detectors.pictures.cover import WHOLE
 from detectors.pictures.faults import PictureFault
 from detectors.pictures.limits import Limit
-from detectors.pictures.view import WHOLE, View, from_ratios
+from detectors.pictures.view import View, from_ratios
 
 #: Memories of version 2, which kept ratios of channels, and of 3, when covers scored half of what they do now, are
 #: read as well. Those of any other are not: the camera learns anew, within a day, and what stood is forgotten.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from detectors.pictures.cover import WHOLE
 from detectors.pictures.faults import PictureFault
 from detectors.pictures.look import SAMPLES, Look
-from detectors.pictures.view import FEWEST_PLACES, SHIFTED, WHOLE, Comparison
+from detectors.pictures.view import FEWEST_PLACES, SHIFTED, Comparison
 
 #: A shift of this share of the width scores 1.
 WHOLE_SHIFT = 0.04

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.pictures.cover import WHOLE, covered
 from detectors.pictures.look import CELLS, COLUMNS, OUTLINE, ROWS, Floats, Look, quantile, ratios
 
 #: How much the newest good picture counts in the running mean once the view is learnt: autumn takes weeks.
@@ -39,12 +40,6 @@ FEWEST_PLACES = 24
 SHARP, FEWEST_SHARP, ONE_COLOUR = 5.0, 2, 60.0
 #: Nearly white, and so many grey levels brighter than it was.
 WHITE, WHITER = 225, 30
-#: What a whole cover scores, and the most that one of a part may.
-WHOLE, MOST_OF_A_PART = 4.0, 2.0
-#: Of less of the detail than this nothing can hide that is told by its size: a lamp shines on plain ground as well.
-LEAST_HIDDEN = 0.03
-#: How much a cover counts that is told by the places alone that are certain.
-SMALL = 1.5
 #: A shift of so much of the width is no wind.
 SHIFTED = 0.02
 
@@ -70,11 +65,11 @@ class Comparison:
 
     ``match`` of the outlines, 1 = the same edges everywhere, about 0 = another scene. ``shift`` in shares of the width,
     0 unless the outlines fit better so; ``softness`` in octaves of fine detail lost; ``covered`` share of what the view
-    shows that is hidden behind one smooth thing, and of the picture (together), `WHOLE` = all of it; ``region`` its
-    place as (left, top, right, bottom) in shares, or of what does not match; ``cast`` as the logarithm of the channels'
-    ratio; ``washed`` share of the picture that is nearly white and was not; ``stripes`` and ``noise`` in grey levels;
-    None = the view has too little detail to tell. ``drawn``: something is as sharp as a machine draws it where nothing
-    was, or all of it is of one strong colour.
+    shows that is hidden behind one smooth thing, and of the picture (together), `cover.WHOLE` = all of it; ``region``
+    its place as (left, top, right, bottom) in shares, or of what does not match; ``cast`` as the logarithm of the
+    channels' ratio; ``washed`` share of the picture that is nearly white and was not; ``stripes`` and ``noise`` in grey
+    levels; None = the view has too little detail to tell. ``drawn``: something is as sharp as a machine draws it where
+    nothing was, or all of it is of one strong colour.
     """
 
     match: float
@@ -140,7 +135,7 @@ def compared(view: View, new: Look, previous: bytes = b"") -> Comparison:
     bare = new.fine < 1.3 * new.floor
     # Grain alone is about the same everywhere; a scene is not.
     empty = _evenly(new.fine, new.floor) < 2.0 and _evenly(fine, view.floor) > 2.5
-    covered, region = _covered(agreement, fine_known, fine_shown, bare, empty, view, new)
+    hidden, region = covered(agreement, fine_known, fine_shown, bare, empty, view.floor, _recoloured(view, new))
     stripes = max(_added(_line(view.rows), new.rows), _added(_line(view.columns), new.columns))
     # What is left of grain and of single pixels in a mean over a strip.
     grain = 0.06 * (new.noise + 150.0 * float(np.sqrt(new.impulses)))
@@ -150,7 +145,7 @@ def compared(view: View, new: Look, previous: bytes = b"") -> Comparison:
         shift=shift,
         softness=_softness(fine_known, coarse, fine_shown, new.coarse, _brighter(view, new)),
         # Of a whole cover no shift is to be believed.
-        covered=covered if shift < SHIFTED or covered == WHOLE else None,
+        covered=hidden if shift < SHIFTED or hidden == WHOLE else None,
         region=region or _strange(agreement, weight),
         cast=_cast(view, new),
         # Behind white paper the outline is another one.
@@ -274,110 +269,6 @@ def _softness(
     return max(0.0, -float(np.log2(max(ratio, 1e-2))))
 
 
-def _covered(
-    agreement: Floats,
-    known: Floats,
-    shown: Floats,
-    bare: NDArray[np.bool_],
-    empty: bool,
-    view: View,
-    new: Look,
-) -> tuple[float | None, tuple[float, float, float, float] | None]:
-    """A cover is near the lens and out of focus: where the outline is another one, all fine detail is gone. How much it
-    hides is told by its share of the detail and by its share of the picture; both are added.
-
-    A bus that parks there brings edges of its own; fog takes some detail everywhere and leaves the outline; so does a
-    lens that is out of focus, and what is lost agrees all the same. ``bare`` are cells in which grain is all there is;
-    ``empty``: so it is in nearly all of them.
-    """
-    told = known > max(0.7, 0.35 * view.floor)
-    if int(told.sum()) < 24:
-        return None, None
-    cells = np.asarray(cv2.resize(agreement, CELLS, interpolation=cv2.INTER_AREA), np.float32)
-    left = shown[told] / known[told]
-    typical = float(np.clip(quantile(left, 0.75), 0.3, 1.0))
-    # In the dark JPEG leaves out what has become too faint.
-    told &= known * typical > 0.7
-    if int(told.sum()) < 24:
-        return None, None
-    lost = told & ((shown < 0.35 * typical * known) | bare)
-    # Detail in other places than before.
-    novel = (shown > 0.5 * quantile(known[told], 0.5)) & (cells < 0.3) & ~bare
-    few = int(novel.sum()) <= 0.1 * int(told.sum())
-    if not empty and not few and float(cells[told].mean()) < 0.2:
-        # Another scene, and no cover.
-        return None, None
-    if (empty or (few and float(lost[told].mean()) > 0.8)) and float(cells[told].mean()) < 0.35:
-        return WHOLE, (0.0, 0.0, 1.0, 1.0)
-    sharp = typical > 0.5
-    # Where most of the picture is as sharp as ever, the lens is in focus.
-    if typical < 0.75 and int((lost & (cells >= 0.45)).sum()) > (0.65 if sharp else 0.5) * int(lost.sum()):
-        return 0.0, None
-    other = (cells < 0.45) & (lost | ~told | (shown < 0.5 * known))
-    count, labels = cv2.connectedComponents(other.astype(np.uint8), connectivity=8)
-    best, where = 0.0, 0
-    for label in range(1, count):
-        share = float((lost & (labels == label)).sum()) / float(told.sum())
-        if share > best:
-            best, where = share, label
-    if not where:
-        return 0.0, None
-    rest = told & (labels != where)
-    elsewhere = 0.4 if int(novel.sum()) > 0.25 * int(told.sum()) else 0.25
-    if rest.sum() > 0.25 * told.sum() and float(cells[rest].mean()) < elsewhere:
-        # The rest is not what it was either: the camera looks elsewhere.
-        return None, None
-    best *= SMALL
-    if sharp:
-        plain = ~told & ((shown < 0.5) | bare)
-        recoloured = plain & _recoloured(view, new)
-        patch = _patch((lost & (cells < 0.45)) | (recoloured & (cells < 0.7)), labels == where)
-        best = min(best, SMALL * (patch + 0.08)) + SMALL * patch
-        # A small one shows in this way, one before what is plain in the other.
-        thing, place = _smooth_thing(told, lost, recoloured & (cells < 0.75), ~told & (shown > 0.5) & ~bare, cells)
-        if thing > best:
-            return min(thing, MOST_OF_A_PART), _box(place)
-    return min(best, MOST_OF_A_PART), _box(labels == where)
-
-
-def _box(cells: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """(left, top, right, bottom) of what is true, in shares."""
-    x, y, wide, high = cv2.boundingRect(cells.astype(np.uint8))
-    return x / CELLS[0], y / CELLS[1], (x + wide) / CELLS[0], (y + high) / CELLS[1]
-
-
-def _smooth_thing(
-    told: NDArray[np.bool_],
-    lost: NDArray[np.bool_],
-    recoloured: NDArray[np.bool_],
-    novel: NDArray[np.bool_],
-    cells: Floats,
-) -> tuple[float, NDArray[np.bool_]]:
-    """How much is hidden behind the one thing that comes in from a side and hides most (its share of the detail, and of
-    the picture), and where it is. What speaks for such a thing in each cell and what against it is spread over the
-    neighbours: a cover is whole, and what snowfall takes of the detail is frayed.
-    """
-    hidden = lost & (cells < 0.75)
-    speaks = np.zeros(told.shape, np.float32)
-    speaks[hidden] = 0.3
-    speaks[lost & (cells < 0.45)] = 1.0
-    speaks[recoloured] = 0.6
-    speaks[told & ~lost] = -1.0
-    speaks[novel] = -0.5
-    spread = cv2.GaussianBlur(speaks, (5, 5), 0, borderType=cv2.BORDER_REPLICATE)
-    _, labels = cv2.connectedComponents((spread > 0.22).astype(np.uint8), connectivity=4)
-    most, place = 0.0, np.zeros(told.shape, np.bool_)
-    for label in set(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]).tolist()) - {0}:
-        thing = labels == label
-        share = float(thing.mean())
-        detail = float((thing & hidden).sum()) / float(told.sum())
-        whole = 1.0 - float((speaks[thing] < 0).mean())
-        score = (min(detail, share + 0.08) + share) * whole if detail > LEAST_HIDDEN else 0.0
-        if score > most:
-            most, place = score, thing
-    return most, place
-
-
 def _recoloured(view: View, new: Look) -> NDArray[np.bool_]:
     """Where brightness or colour changed otherwise than in most of the picture: what was plain may be covered, too."""
     red, blue = np.moveaxis(ratios(new.channels) - _colours(view.channels).ratios, 2, 0)
@@ -391,17 +282,6 @@ def _recoloured(view: View, new: Look) -> NDArray[np.bool_]:
 
 def _grey(levels: Floats) -> Floats:
     return np.asarray(levels @ GREYS, np.float32)
-
-
-def _patch(cells: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> float:
-    """Share of the picture that the largest of these patches takes which comes in from a side, has no frayed edges, and
-    in which something is ``hidden``.
-    """
-    whole = cv2.morphologyEx(cells.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    _, labels = cv2.connectedComponents(whole, connectivity=8)
-    at_side = set(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]).tolist()) - {0}
-    at_side &= set(labels[hidden].tolist())
-    return max((float((labels == label).mean()) for label in at_side), default=0.0)
 
 
 def _strange(agreement: Floats, weight: Floats) -> tuple[float, float, float, float] | None:

@@ -8,9 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from detectors.pictures.cover import WHOLE
 from detectors.pictures.faults import PictureFault
+from detectors.pictures.limits import Limit
 from detectors.pictures.look import Look, look, ratios, vivid
-from detectors.pictures.memory import VERSION, Memory, Suspicion, unpacked
+from detectors.pictures.memory import VERSION, Light, Memory, Suspicion, unpacked
 from detectors.pictures.view import View, channels, compared, outline
 
 
@@ -43,6 +45,17 @@ def test_a_memory_that_kept_ratios_of_channels_goes_on(learnt: Memory) -> None:
         apart = np.abs(channels(now.views[light]) - channels(view))
         assert np.median(apart) < 2.0
         assert compared(now.views[light], _as_seen(view)).cast == pytest.approx(0.0, abs=0.03)
+
+
+def test_what_a_person_taught_of_covers_is_kept_in_the_scores_of_now(learnt: Memory) -> None:
+    def taught_now(score: float) -> float:
+        limits = {Light.DAY: {PictureFault.COVERED: Limit(highest=0.1, taught=score)}}
+        former = msgspec.structs.replace(learnt, version=3, limits=limits)
+        return unpacked(former.packed()).limits[Light.DAY][PictureFault.COVERED].taught
+
+    assert taught_now(0.3) == 0.6
+    # A lid that was no fault is none now.
+    assert taught_now(1.3) > WHOLE
 
 
 def _as_seen(view: View) -> Look:

@@ -7,13 +7,14 @@ import msgspec
 import numpy as np
 import pytest
 
+from detectors.pictures.cover import MOST_OF_A_PART, WHOLE
 from detectors.pictures.diagnosis import DWELL, LEARNING, Verdict, _between, _followed, light_of, step
 from detectors.pictures.faults import PictureFault
 from detectors.pictures.limits import limit, taught
 from detectors.pictures.look import COLUMNS, Look, look
 from detectors.pictures.memory import Light, Memory, Suspicion
 from detectors.pictures.scores import Scores, against, alone
-from detectors.pictures.view import MOST_OF_A_PART, WHOLE, View, _added, compared, seen
+from detectors.pictures.view import View, _added, compared, seen
 
 WIDE, HIGH = 640, 360
 AT = datetime(2026, 10, 1, tzinfo=UTC)
