@@ -101,8 +101,9 @@ from storage.reports import clock_id_of
 
 #: The roles are up before the first step.
 SETTLING_S = 5.0
-#: The database goes and comes so long after its moment.
-TIE_S = 0.0005
+#: The database goes and comes so long after its moment. Whoever lost it tries again in whole seconds from when it went:
+#: it never comes back on one of those, or chance would say who has it first.
+GOES_AFTER_S, COMES_AFTER_S = 0.0005, 0.00075
 LEADER, SITE_LEADER, CONTACT, OPERATOR = "王主任", "校领导", "json://rehearsal", "rehearsal"
 _LINKS = (LinkName.POLICE, LinkName.EDUCATION)
 _ROLES = {Process.ALARM: alarm.run, Process.ALERTING: alerting.run}
@@ -505,7 +506,7 @@ class House:
 
     async def _outage(self, *, away: bool) -> None:
         # Whoever tries the database on the very second has its answer before that changes, always.
-        await asyncio.sleep(TIE_S)
+        await asyncio.sleep(GOES_AFTER_S if away else COMES_AFTER_S)
         admin = await connect(make_conninfo(self._dsn, dbname="postgres"), name="rehearsal")
         try:
             await (shut if away else reopen)(admin, self._dsn)
