@@ -336,6 +336,8 @@ class Stream:
             self._audience.refresh()
             self._last_frame_s = time.monotonic()
             return
+        for only in sight.heads.keys() - before.heads.keys():
+            self._audience.refresh_only(only)  # who came since waits for a snapshot, however quiet it is
         wall = sight.wall
         quiet = not (tiles or sight.changed) and _rest(wall) == _rest(before.wall)
         if quiet and time.monotonic() - self._last_frame_s < HEARTBEAT_S:
@@ -352,8 +354,7 @@ class Stream:
     def _tell_within(self, only: frozenset[str], before: Sight, sight: Sight, tiles: Sequence[SiteTile]) -> None:
         """The same to those who are bound to sites, without anything of other sites."""
         if only not in before.heads:
-            self._audience.refresh_only(only)  # it came since, and waits for a snapshot
-            return
+            return  # they begin with a snapshot
         wall = sight.within(only)
         moved_up = set(sight.heads.get(only, ())).difference(before.heads[only])
         told = [sight.views[i] for i in dict.fromkeys([*sight.changed, *moved_up]) if i in sight.views]

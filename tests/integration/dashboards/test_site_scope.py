@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,7 @@ from fastapi.routing import APIRoute
 from psycopg.types.json import Jsonb
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from dashboards import stream
 from dashboards.permissions import RULES, Reach
 from domain.access import Role
 from domain.early_warning import Audience, EarlyWarning, WarningLevel
@@ -32,7 +34,7 @@ from storage.windows import open_window
 from tests.integration.dashboards import accounts
 from tests.integration.dashboards.desks import signed_in_settings
 from tests.integration.dashboards.district import NOW, District, ago
-from tests.integration.dashboards.running import running
+from tests.integration.dashboards.running import PATIENCE_S, running
 from tests.integration.dashboards.test_every_route import app as app
 from tests.integration.dashboards.test_every_route import walk
 
@@ -211,6 +213,18 @@ async def test_the_stream_of_a_school_officer_tells_of_his_own_site_alone(
         assert delta["totals"]["open_incidents"] == 2
         await watcher.until(lambda frame: frame["type"] == "delta")
         assert not any(_holds(text) for text in [*texts, watcher.last_text])
+
+
+async def test_who_comes_while_all_is_quiet_is_shown_his_site_all_the_same(
+    database: str, officer: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 10 * PATIENCE_S)
+    async with running(signed_in_settings(database)) as server:
+        async with asyncio.timeout(PATIENCE_S):
+            while not server.metric("frames_total", kind="snapshot"):
+                await asyncio.sleep(0.05)
+        async with server.watch(additional_headers=officer) as watcher:
+            assert [tile["site_id"] for tile in (await watcher.frame())["wall"]["sites"]] == [OWN]
 
 
 async def test_a_stream_ends_when_its_viewer_is_not_signed_in_any_more(
