@@ -38,7 +38,7 @@ install: $(RUNNABLE) $(PAGES) ## Install campuswatch with its embedded broker an
 .PHONY: test
 test: debian-packages timescale $(TESTABLE) $(PAGES) $(if $(TESTS),,wheel-test) ## Run all tests on real servers (TESTS=tests/unit for some)
 ifeq ($(strip $(TESTS)),)
-	$(VENV)/bin/python -m pytest --numprocesses auto --dist loadfile $(WHOLE:%=--ignore=%) $(ALONE:%=--ignore=%)
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist worksteal $(WHOLE:%=--ignore=%) $(ALONE:%=--ignore=%)
 	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile $(WHOLE)
 	$(VENV)/bin/python -m pytest $(ALONE)
 else

@@ -46,7 +46,7 @@ settings.load_profile("anywhere")
 @pytest.fixture(scope="session")
 def server_directory() -> Iterator[Path]:
     """Where the servers of this session keep their files; other accounts may pass through it."""
-    with open_directory() as path:
+    with open_directory(in_memory=True) as path:
         yield path
 
 

@@ -53,9 +53,12 @@ class Stage:
 
 
 @contextmanager
-def open_stage() -> Iterator[Stage]:
-    """:raises EmbeddedError: PostgreSQL did not start; the text says how to mend it."""
-    directory = Path(tempfile.mkdtemp(prefix="campuswatch-rehearsal-"))
+def open_stage(place: Path | None = None) -> Iterator[Stage]:
+    """In a directory of its own in ``place``, or where temporary files are kept.
+
+    :raises EmbeddedError: PostgreSQL did not start; the text says how to mend it.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="campuswatch-rehearsal-", dir=place))
     directory.chmod(0o711)  # PostgreSQL gives up root's rights and has to pass through
     server = EmbeddedPostgres(directory / "postgresql", settings=_UNSAFE)
     try:

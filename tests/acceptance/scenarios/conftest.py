@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,8 @@ Play = Callable[[Script], list[Happening]]
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
-    with open_stage() as stage:
+def stage(server_directory: Path) -> Iterator[Stage]:
+    with open_stage(server_directory) as stage:
         yield stage
 
 
