@@ -47,7 +47,7 @@ class DatabaseServer(Protocol):
     def stop(self) -> None: ...
 
 
-#: A database is cloned for each of two thousand tests, a thousand files each: on some disks a third of a second, here 0.03.
+#: A database is cloned for each of two thousand tests, a thousand files: on some disks a third of a second, here 0.03.
 _MEMORY = Path("/dev/shm")
 _ROOM = 4 << 30
 _PREFIX = "campuswatch-test-"

@@ -221,7 +221,7 @@ async def test_who_comes_while_all_is_quiet_is_shown_his_site_all_the_same(
     monkeypatch.setattr(stream, "HEARTBEAT_S", 10 * PATIENCE_S)
     async with running(signed_in_settings(database)) as server:
         async with asyncio.timeout(PATIENCE_S):
-            while not server.metric("frames_total", kind="snapshot"):
+            while not server.metric("frames_total", kind="snapshot"):  # noqa: ASYNC110 - it sets no event
                 await asyncio.sleep(0.05)
         async with server.watch(additional_headers=officer) as watcher:
             assert [tile["site_id"] for tile in (await watcher.frame())["wall"]["sites"]] == [OWN]
