@@ -92,14 +92,15 @@ async def claim_waiting(
     """Take due deliveries until ``lease_until``, but for the recipients ``without``. Two processes never get the same
     one. Life safety comes first; of the channels ``spent`` it comes alone.
     """
+    # An array is made once. What stands behind IN may be asked again for every row, and locks other rows each time.
     cursor = await conn.execute(
-        f"UPDATE delivery SET lease_until = %(lease)s, leased_by = NULL WHERE delivery_id IN ("
+        f"UPDATE delivery SET lease_until = %(lease)s, leased_by = NULL WHERE delivery_id = ANY (ARRAY("
         " SELECT delivery_id FROM delivery WHERE state = 'queued' AND next_attempt_at <= %(at)s"
         " AND (lease_until IS NULL OR lease_until <= %(at)s) AND NOT recipient = ANY(%(without)s)"
         " AND (life_safety OR NOT channel = ANY(%(spent)s))"
         f" AND NOT {_BEHIND}"
         " ORDER BY life_safety DESC, next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED"
-        f") RETURNING {_COLUMNS}",
+        f")) RETURNING {_COLUMNS}",
         {"at": at, "lease": lease_until, "limit": limit, "without": list(without), "spent": list(spent)},
     )
     return [Waiting(row[0], row) for row in await cursor.fetchall()]

@@ -92,9 +92,9 @@ async def claim_heartbeats(
 ) -> list[LinkState]:
     """The links whose heartbeat is due; it is the caller's to send. Two processes never get the same one."""
     cursor = await conn.execute(
-        "UPDATE link_state SET heartbeat_sent_at = %(at)s, next_heartbeat_at = %(next)s WHERE link_id IN ("
-        " SELECT link_id FROM link_state WHERE link_id = ANY(%(ids)s) AND next_heartbeat_at <= %(at)s"
-        f" AND {_WATCHED} FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}",
+        "UPDATE link_state SET heartbeat_sent_at = %(at)s, next_heartbeat_at = %(next)s WHERE link_id = ANY (ARRAY("
+        "SELECT link_id FROM link_state WHERE link_id = ANY(%(ids)s) AND next_heartbeat_at <= %(at)s"
+        f" AND {_WATCHED} FOR UPDATE SKIP LOCKED)) RETURNING {_COLUMNS}",
         {"at": at, "next": at + timedelta(seconds=every_s), "ids": list(link_ids)},
     )
     return [_state(row) for row in await cursor.fetchall()]
@@ -104,8 +104,9 @@ async def claim_tests(conn: Connection, link_ids: Sequence[str], *, at: datetime
     """The links whose test alarm is due; it is the caller's to send."""
     cursor = await conn.execute(
         "UPDATE link_state SET test_sent_at = %(at)s, next_test_at = %(next)s"
-        " WHERE link_id IN (SELECT link_id FROM link_state WHERE link_id = ANY(%(ids)s) AND next_test_at <= %(at)s"
-        f" AND {_WATCHED} FOR UPDATE SKIP LOCKED) RETURNING link_id",
+        " WHERE link_id = ANY (ARRAY("
+        "SELECT link_id FROM link_state WHERE link_id = ANY(%(ids)s) AND next_test_at <= %(at)s"
+        f" AND {_WATCHED} FOR UPDATE SKIP LOCKED)) RETURNING link_id",
         {"at": at, "next": at + timedelta(seconds=every_s), "ids": list(link_ids)},
     )
     return [str(link_id) for (link_id,) in await cursor.fetchall()]
