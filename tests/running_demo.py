@@ -89,7 +89,7 @@ class RunningDemo:
         assert self._process is not None
         began = time.monotonic()
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(30)
+        self._process.wait(60)
         return time.monotonic() - began
 
     @property

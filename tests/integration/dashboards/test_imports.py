@@ -111,16 +111,19 @@ async def test_so_many_files_wait_at_most(
     client: httpx.AsyncClient, district: District, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is in memory meanwhile."""
-    go_on, apart = asyncio.Event(), WebImporter._apart
+    under_way, go_on, apart = asyncio.Semaphore(0), asyncio.Event(), WebImporter._apart
 
     async def slowly(order: Order) -> Outcome:
+        under_way.release()
         await go_on.wait()
         return await apart(order)
 
     monkeypatch.setattr(web_import, "SMALL", 0)
     monkeypatch.setattr(WebImporter, "_apart", staticmethod(slowly))
     coming = [asyncio.create_task(_import(client, SITES.encode(), dry_run=True), name=f"{n}") for n in range(4)]
-    await asyncio.wait(coming, timeout=0.5)
+    async with asyncio.timeout(30):
+        for _ in coming:
+            await under_way.acquire()
     refused = await client.post("/registry/import", params={"actor": "张伟", "name": "a.csv"}, content=SITES.encode())
     assert (refused.status_code, "wait" in refused.json()["detail"]) == (409, True)
     go_on.set()

@@ -73,7 +73,7 @@ async def test_a_guard_who_is_seen_has_checked_in_once(conn: Connection, databas
         for batch in (said, [carded]):
             async with conn.transaction():
                 await Parcel(reports=[*batch]).write(conn, "bulk")
-        told = [notice.payload async for notice in listener.notifies(timeout=2, stop_after=1)]
+        told = [notice.payload async for notice in listener.notifies(timeout=20, stop_after=1)]
         told += [notice.payload async for notice in listener.notifies(timeout=0.05)]
     finally:
         await listener.close()
