@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from campuswatch.import_order import Order, Outcome
 from campuswatch.roles import web_import
 from campuswatch.roles.web_import import WebImporter
 from dashboards.app import create_app
+from dashboards.imports import Imported
 from dashboards.schemas.imports import ImportedReply
 from storage.pool import KeptPool
 from tests.integration.dashboards.desks import Desk, Registrar, Replayer, assessor, responder, web_settings
@@ -111,19 +113,23 @@ async def test_so_many_files_wait_at_most(
     client: httpx.AsyncClient, district: District, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is in memory meanwhile."""
-    under_way, go_on, apart = asyncio.Semaphore(0), asyncio.Event(), WebImporter._apart
+    come, go_on, taken, apart = asyncio.Semaphore(0), asyncio.Event(), WebImporter._taken, WebImporter._apart
+
+    async def noted(self: WebImporter, *args: Any, **options: Any) -> Imported:
+        come.release()
+        return await taken(self, *args, **options)
 
     async def slowly(order: Order) -> Outcome:
-        under_way.release()
         await go_on.wait()
         return await apart(order)
 
     monkeypatch.setattr(web_import, "SMALL", 0)
+    monkeypatch.setattr(WebImporter, "_taken", noted)
     monkeypatch.setattr(WebImporter, "_apart", staticmethod(slowly))
     coming = [asyncio.create_task(_import(client, SITES.encode(), dry_run=True), name=f"{n}") for n in range(4)]
     async with asyncio.timeout(30):
         for _ in coming:
-            await under_way.acquire()
+            await come.acquire()
     refused = await client.post("/registry/import", params={"actor": "张伟", "name": "a.csv"}, content=SITES.encode())
     assert (refused.status_code, "wait" in refused.json()["detail"]) == (409, True)
     go_on.set()
